@@ -1,0 +1,101 @@
+// Package store defines what the node keeps: the records, the errors, and the rules every home of the data must
+// follow. The homes are store/sqlite and, later, store/postgres; store/storetest is the suite they must pass.
+//
+// There is no interface of everything here. Each room of the node declares the few methods it needs, and the homes
+// have them all.
+package store
+
+import (
+	"errors"
+	"time"
+
+	"github.com/roamwire/roamwire/ocpi"
+)
+
+// ErrNotFound is returned for an object or partner that is not there.
+var ErrNotFound = errors.New("not found")
+
+// ErrExists is returned when a partner is added whose name or token is taken.
+var ErrExists = errors.New("already there")
+
+// ErrNewerFormat is returned by opening data that a newer version of the program has written.
+var ErrNewerFormat = errors.New("the data was written by a newer version of this program")
+
+// A Key identifies a stored object. The whole of it is the identity: two partners' 1012 are two locations.
+type Key struct {
+	Module ocpi.ModuleID
+	// Source is the name of the partner the object came from; empty for our own objects.
+	Source string
+	// Party owns the object.
+	Party ocpi.Party
+	// ID compares exactly, because 2.1.1 ids do; only CDR ids compare without case (requirement CDR-17).
+	ID string
+	// TokenType is part of a token's identity and empty for everything else. When a token is looked up, empty means
+	// the RFID token with this ID if there is one, and the oldest other one if not.
+	TokenType string
+}
+
+// An Object is a stored object of any module.
+type Object struct {
+	Key
+	// Created is the object's place in the order of creation; given by the store, never changed.
+	Created int64
+	// Change is the number of the commit that last changed the object; given by the store, larger with every change.
+	Change int64
+	// LastUpdated is the object's own last_updated, by which lists are filtered.
+	LastUpdated time.Time
+	// Audience is the one party that may list the object, such as the eMSP whose driver a session belongs to. The
+	// zero Party means every partner.
+	Audience ocpi.Party
+	// Body is the object as JSON in the model's terms (package v230).
+	Body []byte
+	// Renditions are the object as the JSON that partners of a version get, made when it is written so that a page
+	// needs no translation. Only our own objects, which are listed, have them. Writing an object replaces them all.
+	Renditions map[ocpi.Version][]byte
+}
+
+// A Selection says which objects a list is about.
+type Selection struct {
+	Module ocpi.ModuleID
+	// Source is the partner the objects came from; empty for our own.
+	Source string
+	// Parties limits the list to objects of these owners; empty means all owners.
+	Parties []ocpi.Party
+	// Audience are the parties that ask. Objects meant for another party are left out; with no asking party, every
+	// object that is meant for someone is left out.
+	Audience []ocpi.Party
+	// AnyAudience includes objects whoever they are meant for. It is for our own use.
+	AnyAudience bool
+}
+
+// A Page is part of a list, oldest object first by creation.
+type Page struct {
+	Objects []Object
+	// Total is the number of objects that match selection and dates.
+	Total int
+	// Next is the cursor that continues after the last object; empty on the last page.
+	Next string
+}
+
+// A Tx is one transaction of a Write.
+type Tx interface {
+	// Object reads an object as this transaction sees it, or ErrNotFound.
+	Object(Key) (Object, error)
+	// Put creates the object or replaces the one with its key, which keeps its Created. It ignores Created and
+	// Change of its argument.
+	Put(Object) (created bool, err error)
+	// Delete removes an object, or returns ErrNotFound.
+	Delete(Key) error
+}
+
+// A TokenHash is the SHA-256 of a partner's token: the token itself is not kept.
+type TokenHash [32]byte
+
+// A Partner is a platform that may call us.
+type Partner struct {
+	ocpi.Partner
+	// Token is the hash of the token the partner calls us with.
+	Token TokenHash
+	// Added is when the partner was added.
+	Added time.Time
+}

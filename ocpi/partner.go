@@ -1,0 +1,44 @@
+package ocpi
+
+import "slices"
+
+// A PartyRole is a party in one of its roles.
+type PartyRole struct {
+	Role  Role
+	Party Party
+}
+
+// A Partner is a platform we exchange messages with. Everything a request may do follows from the partner its token
+// belongs to, never from names in a URL or header.
+type Partner struct {
+	// ID is our own name for the partner, unique in this system.
+	ID string
+	// Roles are the parties this partner may speak for.
+	Roles []PartyRole
+	// Serves are the parties of ours that deal with this partner. Empty means all of them. In 2.1.1 a connection is
+	// between exactly two parties (requirement C-22), so a system with several parties sets one here.
+	Serves []Party
+	// Version is the version agreed on with this partner; empty before that.
+	Version Version
+}
+
+// Speaks reports whether the partner may speak for party in this role.
+func (p *Partner) Speaks(role Role, party Party) bool {
+	return slices.Contains(p.Roles, PartyRole{Role: role, Party: party})
+}
+
+// Has reports whether the partner has any party in this role.
+func (p *Partner) Has(role Role) bool {
+	return slices.ContainsFunc(p.Roles, func(r PartyRole) bool { return r.Role == role })
+}
+
+// Parties returns the partner's parties in this role, in the order they were registered.
+func (p *Partner) Parties(role Role) []Party {
+	var parties []Party
+	for _, r := range p.Roles {
+		if r.Role == role {
+			parties = append(parties, r.Party)
+		}
+	}
+	return parties
+}
