@@ -1,0 +1,72 @@
+// Command gen writes the packages v211, v221 and v230, and the mechanical half of convert, from the tables in
+// ocpi/spec. Run it from the root of the repository:
+//
+//	go run ./ocpi/internal/gen
+//	go run ./ocpi/internal/gen -check    # only say whether the files are current
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"go/format"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+func main() {
+	root := flag.String("root", "ocpi", "folder of the ocpi module")
+	checkOnly := flag.Bool("check", false, "write nothing; fail where a generated file is not current")
+	flag.Parse()
+	if err := run(*root, *checkOnly); err != nil {
+		fmt.Fprintln(os.Stderr, "gen:", err)
+		os.Exit(1)
+	}
+}
+
+func run(root string, checkOnly bool) error {
+	files := map[string][]byte{}
+	versions := map[string]*version{}
+	for _, number := range []string{"2.1.1", "2.2.1", "2.3.0"} {
+		v, err := parseVersion(number, filepath.Join(root, "spec", number))
+		if err != nil {
+			return err
+		}
+		versions[number] = v
+		for name, source := range emitVersion(v) {
+			files[filepath.Join(root, v.pkg, name)] = source
+		}
+	}
+	files[filepath.Join(root, "convert", "bulk_211.go")] = emitBulk(versions["2.1.1"], versions["2.3.0"])
+	return write(files, checkOnly)
+}
+
+func write(files map[string][]byte, checkOnly bool) error {
+	var stale []string
+	for path, source := range files {
+		formatted, err := format.Source(source)
+		if err != nil {
+			return fmt.Errorf("format %s: %w\n%s", path, err, source)
+		}
+		current, err := os.ReadFile(path)
+		if err == nil && bytes.Equal(current, formatted) {
+			continue
+		}
+		if checkOnly {
+			stale = append(stale, path)
+			continue
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, formatted, 0o644); err != nil {
+			return err
+		}
+	}
+	if len(stale) > 0 {
+		slices.Sort(stale)
+		return fmt.Errorf("not current, run make generate: %v", stale)
+	}
+	return nil
+}

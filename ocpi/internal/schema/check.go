@@ -1,0 +1,381 @@
+package schema
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/roamwire/roamwire/ocpi"
+)
+
+// Check finds everything that is wrong with a JSON document that should be an o. The error is not nil only where raw
+// is not a JSON document at all; it says where it broke.
+func Check(raw []byte, o *Object) ([]ocpi.Finding, error) { return check(raw, o, full) }
+
+// CheckPatch is Check for the body of a PATCH: nothing is required, null clears an optional field and is wrong for a
+// required one.
+func CheckPatch(raw []byte, o *Object) ([]ocpi.Finding, error) { return check(raw, o, patch) }
+
+type mode uint8
+
+const (
+	full    mode = iota
+	patch        // the body of a PATCH
+	element      // an element of a list that a PATCH merges: a patch that must name what it is about
+)
+
+func check(raw []byte, o *Object, m mode) ([]ocpi.Finding, error) {
+	c := checkers.Get().(*checker)
+	defer checkers.Put(c)
+	c.raw, c.findings = raw, nil
+	c.buf = *bytes.NewBuffer(raw)
+	c.dec.Reset(&c.buf)
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return nil, notJSON("the document is empty", nil)
+	}
+	if err := c.value(o, m); err != nil {
+		return nil, c.syntaxError(err)
+	}
+	if _, err := c.dec.ReadToken(); err == nil {
+		return nil, notJSON(fmt.Sprintf("something follows the document %s", position(raw, c.dec.InputOffset())), nil)
+	} else if !errors.Is(err, io.EOF) {
+		return nil, c.syntaxError(err)
+	}
+	return c.findings, nil
+}
+
+// A checker walks one document. Checkers are reused: they hold the decoder's buffers.
+type checker struct {
+	raw      []byte
+	buf      bytes.Buffer
+	dec      jsontext.Decoder
+	findings []ocpi.Finding
+}
+
+var checkers = sync.Pool{New: func() any { return new(checker) }}
+
+func notJSON(message string, err error) *ocpi.Error {
+	return &ocpi.Error{
+		HTTP: http.StatusBadRequest, Code: ocpi.StatusInvalidParameters,
+		Message: "not a JSON document: " + message, Err: err,
+	}
+}
+
+// syntaxError turns the decoder's error into one that says where the document broke.
+func (c *checker) syntaxError(err error) error {
+	var syntactic *jsontext.SyntacticError
+	if !errors.As(err, &syntactic) {
+		return notJSON(err.Error(), err)
+	}
+	reason := "unexpected end"
+	if !errors.Is(syntactic.Err, io.ErrUnexpectedEOF) {
+		reason = strings.TrimPrefix(syntactic.Err.Error(), "jsontext: ")
+	}
+	where := position(c.raw, syntactic.ByteOffset)
+	if syntactic.JSONPointer != "" {
+		where += ", in " + string(syntactic.JSONPointer)
+	}
+	return notJSON(reason+" "+where, nil)
+}
+
+func position(raw []byte, offset int64) string {
+	before := raw[:min(int(offset), len(raw))]
+	line := 1 + bytes.Count(before, []byte("\n"))
+	column := 1 + len(before) - (bytes.LastIndexByte(before, '\n') + 1)
+	return fmt.Sprintf("at line %d, column %d (byte %d)", line, column, offset)
+}
+
+func (c *checker) add(pointer string, code ocpi.FindingCode, unusable bool, format string, args ...any) {
+	c.findings = append(c.findings, ocpi.Finding{
+		Pointer: pointer, Code: code, Message: fmt.Sprintf(format, args...), Unusable: unusable,
+	})
+}
+
+// here is the pointer of the value just read.
+func (c *checker) here() string { return string(c.dec.StackPointer()) }
+
+// value checks an object of the table o, from the position before it.
+func (c *checker) value(o *Object, m mode) error {
+	if c.dec.PeekKind() != '{' {
+		return c.wrongType(KindObject)
+	}
+	if _, err := c.dec.ReadToken(); err != nil {
+		return err
+	}
+	start := c.dec.InputOffset() - 1
+	found := len(c.findings)
+	var seen uint64
+	next := 0
+	for c.dec.PeekKind() != '}' {
+		name, err := c.dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		i := o.field(unquoted(name), next)
+		if i < 0 {
+			if err := c.dec.SkipValue(); err != nil {
+				return err
+			}
+			continue
+		}
+		next = i + 1
+		present, err := c.field(&o.Fields[i], m)
+		if err != nil {
+			return err
+		}
+		if present {
+			seen |= 1 << i
+		}
+	}
+	if _, err := c.dec.ReadToken(); err != nil {
+		return err
+	}
+	c.missing(o, m, seen)
+	c.together(o, m, c.raw[start:c.dec.InputOffset()], found)
+	return nil
+}
+
+// missing reports required fields that are absent.
+func (c *checker) missing(o *Object, m mode, seen uint64) {
+	if m == patch {
+		return
+	}
+	for i := range o.Fields {
+		f := &o.Fields[i]
+		if !f.Card.required() || seen&(1<<i) != 0 || m == element && !f.ID {
+			continue
+		}
+		c.add(c.here()+"/"+f.Name, ocpi.FindingMissing, true, "required field is missing")
+	}
+}
+
+// together runs the checks over several fields, unless the object's own fields are unusable.
+func (c *checker) together(o *Object, m mode, object []byte, found int) {
+	if m != full || len(o.Checks) == 0 {
+		return
+	}
+	for _, f := range c.findings[found:] {
+		if f.Unusable {
+			return
+		}
+	}
+	at := c.here()
+	for _, run := range o.Checks {
+		for _, f := range run(object) {
+			f.Pointer = at + f.Pointer
+			c.findings = append(c.findings, f)
+		}
+	}
+}
+
+// field checks the value of one field; present is false for a null that stands for nothing.
+func (c *checker) field(f *Field, m mode) (present bool, err error) {
+	kind := c.dec.PeekKind()
+	if kind == 'n' {
+		return c.null(f, m)
+	}
+	if !f.Card.list() {
+		return true, c.single(f, full)
+	}
+	if kind != '[' {
+		if err := c.dec.SkipValue(); err != nil {
+			return true, err
+		}
+		c.add(c.here(), ocpi.FindingType, true, "must be a list, not %s", kindName(kind))
+		return true, nil
+	}
+	return true, c.list(f, m)
+}
+
+func (c *checker) null(f *Field, m mode) (present bool, err error) {
+	if err := c.dec.SkipValue(); err != nil {
+		return false, err
+	}
+	if f.Card.required() {
+		c.add(c.here(), ocpi.FindingNull, true, "required field is null")
+		return true, nil
+	}
+	return m != full, nil
+}
+
+func (c *checker) list(f *Field, m mode) error {
+	if _, err := c.dec.ReadToken(); err != nil {
+		return err
+	}
+	elements := full
+	if m != full && f.MergeBy != "" {
+		elements = element
+	}
+	n := 0
+	for ; c.dec.PeekKind() != ']'; n++ {
+		if err := c.single(f, elements); err != nil {
+			return err
+		}
+	}
+	if _, err := c.dec.ReadToken(); err != nil {
+		return err
+	}
+	if n == 0 && f.Card == Some {
+		c.add(c.here(), ocpi.FindingEmpty, false, "must have at least one element")
+	}
+	return nil
+}
+
+// single checks one value that is not a list.
+func (c *checker) single(f *Field, m mode) error {
+	switch f.Kind {
+	case KindObject:
+		return c.value(f.Object, m)
+	case KindBool:
+		return c.boolean()
+	case KindInt, KindNumber:
+		return c.number(f)
+	default:
+		return c.text(f)
+	}
+}
+
+func (c *checker) boolean() error {
+	if k := c.dec.PeekKind(); k != 't' && k != 'f' {
+		return c.wrongType(KindBool)
+	}
+	return c.dec.SkipValue()
+}
+
+func (c *checker) number(f *Field) error {
+	if c.dec.PeekKind() != '0' {
+		return c.wrongType(f.Kind)
+	}
+	value, err := c.dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	text := string(value)
+	if f.Kind == KindInt {
+		n, err := strconv.ParseInt(text, 10, strconv.IntSize)
+		if err != nil {
+			c.add(c.here(), ocpi.FindingType, true, "must be a whole number, not %s", clip(text))
+			return nil
+		}
+		if digits := len(strings.TrimPrefix(strconv.FormatInt(n, 10), "-")); f.Max > 0 && digits > f.Max {
+			c.add(c.here(), ocpi.FindingLength, false, "%d digits, %d are allowed", digits, f.Max)
+		}
+	} else if _, err := ocpi.ParseNumber(text); err != nil {
+		c.add(c.here(), ocpi.FindingRange, true, "%v", err)
+		return nil
+	}
+	c.rules(f, text)
+	return nil
+}
+
+func (c *checker) text(f *Field) error {
+	if c.dec.PeekKind() != '"' {
+		return c.wrongType(f.Kind)
+	}
+	quoted, err := c.dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	value := unquoted(quoted)
+	switch f.Kind {
+	case KindEnum:
+		if !f.Enum.has(value) && !f.Enum.Open {
+			c.add(c.here(), ocpi.FindingEnum, false, "%q is no value of %s", clip(string(value)), f.Enum.Name)
+		}
+		return nil
+	case KindDateTime:
+		c.dateTime(string(value))
+		return nil
+	case KindURL:
+		c.url(string(value))
+	case KindString, KindCiString:
+		c.characters(f, value)
+	default:
+	}
+	if n := utf8.RuneCount(value); f.Max > 0 && n > f.Max {
+		c.add(c.here(), ocpi.FindingLength, false, "%d characters, %d are allowed", n, f.Max)
+	}
+	if len(value) == 0 && f.Card == One {
+		c.add(c.here(), ocpi.FindingEmpty, false, "required field is empty")
+		return nil
+	}
+	if len(f.Rules) > 0 && len(value) > 0 {
+		c.rules(f, string(value))
+	}
+	return nil
+}
+
+func (c *checker) rules(f *Field, value string) {
+	for _, r := range f.Rules {
+		if finding := r(value); finding != nil {
+			c.add(c.here(), finding.Code, finding.Unusable, "%s", finding.Message)
+		}
+	}
+}
+
+func (c *checker) dateTime(value string) {
+	readable, canonical := ocpi.IsCanonicalDateTime(value)
+	switch {
+	case !readable:
+		c.add(c.here(), ocpi.FindingTimestamp, true, "%q is not a timestamp such as 2026-01-31T12:00:00Z", clip(value))
+	case !canonical:
+		c.add(c.here(), ocpi.FindingTimestamp, false, "%q is not written in UTC with Z", clip(value))
+	}
+}
+
+// wrongType skips the value and reports it.
+func (c *checker) wrongType(want Kind) error {
+	kind := c.dec.PeekKind()
+	if err := c.dec.SkipValue(); err != nil {
+		return err
+	}
+	c.add(c.here(), ocpi.FindingType, true, "must be %s, not %s", want.jsonType(), kindName(kind))
+	return nil
+}
+
+func kindName(k jsontext.Kind) string {
+	switch k {
+	case 'n':
+		return "null"
+	case 't', 'f':
+		return "a boolean"
+	case '"':
+		return "a string"
+	case '0':
+		return "a number"
+	case '{':
+		return "an object"
+	case '[':
+		return "a list"
+	default:
+		return "something else"
+	}
+}
+
+// unquoted returns the text of a JSON string. Nearly all have no escapes and need no copy.
+func unquoted(quoted []byte) []byte {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return quoted[1 : len(quoted)-1]
+	}
+	text, err := jsontext.AppendUnquote(nil, quoted)
+	if err != nil { // the decoder has accepted it
+		return quoted
+	}
+	return text
+}
+
+// clip shortens a foreign text for a message.
+func clip(s string) string {
+	if len(s) > 40 {
+		return strings.ToValidUTF8(s[:40], "") + "…"
+	}
+	return s
+}
