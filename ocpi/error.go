@@ -55,10 +55,14 @@ func (e *Error) StatusMessage() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Is reports whether target is an *Error with the same two codes, so that errors.Is(err, ocpi.ErrNotFound) works.
+// Is reports whether target is an *Error that tells the client the same, so that errors.Is(err, ocpi.ErrNotFound)
+// works: the same HTTP status where that is a failure, and the same OCPI status where HTTP is 200.
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
-	return ok && t.httpStatus() == e.httpStatus() && t.Code == e.Code
+	if !ok || t.httpStatus() != e.httpStatus() {
+		return false
+	}
+	return e.httpStatus() != http.StatusOK || t.Code == e.Code
 }
 
 func (e *Error) httpStatus() int {
