@@ -1,0 +1,60 @@
+package convert
+
+import (
+	"strconv"
+	"strings"
+)
+
+// A Loss is something that a translation could not say in the other version.
+type Loss struct {
+	// Pointer is the place in the input, as an RFC 6901 JSON Pointer; empty for the whole object.
+	Pointer string `json:"pointer"`
+	// Reason says what became of it and why.
+	Reason string `json:"reason"`
+}
+
+// String returns "pointer: reason".
+func (l Loss) String() string { return l.Pointer + ": " + l.Reason }
+
+// A trail knows where in the input a translation is, and collects losses. Places become text only when something is
+// lost, which is rare.
+type trail struct {
+	steps  []step
+	losses []Loss
+	room   [8]step // enough for the deepest path; more steps go to the heap
+}
+
+// A step is a member, or an element of the list in that member.
+type step struct {
+	name  string
+	index int // negative for the member itself
+}
+
+func (t *trail) enter(name string) { t.steps = append(t.steps, step{name, -1}) }
+func (t *trail) at(index int)      { t.steps[len(t.steps)-1].index = index }
+func (t *trail) leave()            { t.steps = t.steps[:len(t.steps)-1] }
+
+// lose records the loss of a member of the present object.
+func (t *trail) lose(name, reason string) {
+	t.losses = append(t.losses, Loss{Pointer: t.pointer() + "/" + pointerEscapes.Replace(name), Reason: reason})
+}
+
+// loseHere records the loss of the present object.
+func (t *trail) loseHere(reason string) {
+	t.losses = append(t.losses, Loss{Pointer: t.pointer(), Reason: reason})
+}
+
+func (t *trail) pointer() string {
+	var b strings.Builder
+	for _, s := range t.steps {
+		b.WriteByte('/')
+		b.WriteString(pointerEscapes.Replace(s.name))
+		if s.index >= 0 {
+			b.WriteByte('/')
+			b.WriteString(strconv.Itoa(s.index))
+		}
+	}
+	return b.String()
+}
+
+var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")

@@ -1,0 +1,97 @@
+package ocpiserver
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/wire"
+)
+
+// cdrs takes charge detail records. They are posted once, found again at the URL we answered with, and never changed
+// (requirements CDR-04 to CDR-08).
+type cdrs struct {
+	*speaker
+	receiver CDRReceiver
+}
+
+// post stores a CDR. The URL may name the party, as some implementations do; without it the CDR belongs to the first
+// CPO party of the partner, which in 2.1.1 is the only one.
+func (d cdrs) post(c *call) (answer, error) {
+	party, err := d.party(c)
+	if err != nil {
+		return answer{}, err
+	}
+	cdr, err := read(c, d.speaker, d.codecs.CDRs, party)
+	if err != nil {
+		return answer{}, err
+	}
+	stored, isNew, err := d.receiver.Create(c.ctx(), c.partner, ocpi.Key{Party: party, ID: string(cdr.ID)}, cdr)
+	if err != nil {
+		return answer{}, err
+	}
+	if !isNew {
+		same, err := d.same(c, stored, cdr)
+		if err != nil {
+			return answer{}, err
+		}
+		if !same {
+			return answer{}, ocpi.InvalidParameters("CDR %s is already here with other content; CDRs cannot be changed", stored.ID)
+		}
+	}
+	c.w.Header().Set("Location", d.base+"/emsp/"+string(d.version)+"/cdrs/"+url.PathEscape(string(stored.ID)))
+	return created(isNew), nil
+}
+
+// same compares two CDRs as this version writes them, so that a repeated POST is a success and never a second
+// billable CDR (requirement CDR-08).
+func (d cdrs) same(c *call, a, b wire.CDR) (bool, error) {
+	var written [2]jsontext.Value
+	for i, cdr := range []wire.CDR{a, b} {
+		raw, _, err := d.codecs.CDRs.Write(cdr, d.env(c, ocpi.Party{}))
+		if err != nil {
+			return false, err
+		}
+		written[i] = raw
+		if err := written[i].Canonicalize(); err != nil {
+			return false, err
+		}
+	}
+	return bytes.Equal(written[0], written[1]), nil
+}
+
+func (d cdrs) party(c *call) (ocpi.Party, error) {
+	if c.path("party_id") != "" {
+		return c.owner(ocpi.RoleCPO)
+	}
+	return c.partner.Parties(ocpi.RoleCPO)[0], nil // admit has seen to it that there is one
+}
+
+func (d cdrs) get(c *call) (answer, error) {
+	parties := c.partner.Parties(ocpi.RoleCPO)
+	if c.path("party_id") != "" {
+		party, err := c.owner(ocpi.RoleCPO)
+		if err != nil {
+			return answer{}, err
+		}
+		parties = []ocpi.Party{party}
+	}
+	for _, party := range parties {
+		cdr, err := d.receiver.Get(c.ctx(), c.partner, ocpi.Key{Party: party, ID: c.path("cdr_id")})
+		if errors.Is(err, ocpi.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return answer{}, err
+		}
+		return written(c, d.speaker, d.codecs.CDRs, cdr, party)
+	}
+	return answer{}, ocpi.NotFound("there is no CDR %s of yours", c.path("cdr_id"))
+}
+
+func (d cdrs) postMethods() methods { return methods{http.MethodPost: d.post} }
+func (d cdrs) getMethods() methods  { return methods{http.MethodGet: d.get} }

@@ -1,0 +1,57 @@
+package ocpiserver
+
+import (
+	"context"
+	"strings"
+
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/v230"
+	"github.com/roamwire/roamwire/ocpi/wire"
+)
+
+// command serves POST {command} on the CPO's side (requirements CMD-01 to CMD-04). A command this version does not
+// have is not supported, which is an answer and no error (requirement ZM-01).
+func (s *speaker) command(commands Commands) handler {
+	serve := map[v230.CommandType]handler{
+		v230.CommandTypeStartSession:    commandHandler(s, s.codecs.StartSessions, commands.StartSession),
+		v230.CommandTypeStopSession:     commandHandler(s, s.codecs.StopSessions, commands.StopSession),
+		v230.CommandTypeReserveNow:      commandHandler(s, s.codecs.ReserveNows, commands.ReserveNow),
+		v230.CommandTypeUnlockConnector: commandHandler(s, s.codecs.UnlockConnectors, commands.UnlockConnector),
+	}
+	return func(c *call) (answer, error) {
+		if handle, ok := serve[v230.CommandType(strings.ToUpper(c.path("command")))]; ok {
+			return handle(c)
+		}
+		return written(c, s, s.codecs.CommandResponses, v230.CommandResponse{Result: v230.CommandResponseTypeNotSupported}, ocpi.Party{})
+	}
+}
+
+func commandHandler[T any](
+	s *speaker, codec wire.Codec[T],
+	do func(context.Context, *ocpi.Partner, T) (v230.CommandResponse, error),
+) handler {
+	return func(c *call) (answer, error) {
+		// The token in a command is one of the eMSP that sends it.
+		command, err := read(c, s, codec, c.partner.Parties(ocpi.RoleEMSP)[0])
+		if err != nil {
+			return answer{}, err
+		}
+		response, err := do(c.ctx(), c.partner, command)
+		if err != nil {
+			return answer{}, err
+		}
+		return written(c, s, s.codecs.CommandResponses, response, ocpi.Party{})
+	}
+}
+
+// commandResult serves the callback on the eMSP's side, at both forms of its path (requirements CMD-05, CMD-06).
+func (s *speaker) commandResult(results CommandResults) handler {
+	return func(c *call) (answer, error) {
+		result, err := read(c, s, s.codecs.CommandResults, ocpi.Party{})
+		if err != nil {
+			return answer{}, err
+		}
+		command := v230.CommandType(strings.ToUpper(c.path("command")))
+		return answer{}, results.CommandResult(c.ctx(), c.partner, command, c.path("uid"), result)
+	}
+}

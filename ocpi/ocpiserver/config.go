@@ -1,0 +1,166 @@
+package ocpiserver
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/v230"
+	"github.com/roamwire/roamwire/ocpi/wire"
+)
+
+// Config says what a server serves. BaseURL, Partners and at least one of CPO and EMSP are required; every other
+// field works at its zero value.
+type Config struct {
+	// BaseURL is where partners reach this server from outside, such as https://ocpi.example.com/ocpi. Its path is
+	// the prefix of every route; every URL handed out starts with it.
+	BaseURL string
+	// Versions to speak; all that this package serves if empty. So far that is 2.1.1.
+	Versions []ocpi.Version
+	// Parties are ours, in their roles. The first eMSP among them owns the drivers of sessions and CDRs we receive,
+	// unless the partner's Serves says otherwise.
+	Parties []ocpi.PartyRole
+	// Partners knows who may call.
+	Partners Partners
+	// CPO is our CPO side; nil for none.
+	CPO *CPO
+	// EMSP is our eMSP side; nil for none.
+	EMSP *EMSP
+	// Credentials answers GET credentials; nil where the module is not offered.
+	Credentials Credentials
+
+	// PageLimit is the largest number of objects in a page, and the number where the client asks for none. Default
+	// 100.
+	PageLimit int
+	// MaxBody is the largest request body in bytes. Default 1 MiB.
+	MaxBody int64
+	// BodyTimeout is how long a client may take to send a body. Default 30 seconds.
+	BodyTimeout time.Duration
+	// TrailingSlash ends the endpoint URLs of version details with "/". Both forms are served either way.
+	TrailingSlash bool
+	// OpenData lets anyone without a token read the CPO's locations and tariffs, and nothing else.
+	OpenData bool
+	// CORSOrigins are the web origins that may call from a browser; "*" for any.
+	CORSOrigins []string
+
+	// Logger gets failures of our own and deviations of partners. Default slog.Default().
+	Logger *slog.Logger
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+	// Observe is called after each request; nil for nobody. It must not block.
+	Observe func(context.Context, Exchange)
+}
+
+// CPO is what a charge point operator serves. A nil field is neither mounted nor advertised.
+type CPO struct {
+	// Locations must be a Getter as well.
+	Locations Sender[v230.Location]
+	Sessions  Sender[v230.Session]
+	CDRs      Sender[v230.CDR]
+	Tariffs   Sender[v230.Tariff]
+	Tokens    Receiver[v230.Token]
+	Commands  Commands
+}
+
+// EMSP is what an e-mobility service provider serves. A nil field is neither mounted nor advertised.
+type EMSP struct {
+	Locations Receiver[v230.Location]
+	Sessions  Receiver[v230.Session]
+	CDRs      CDRReceiver
+	// Tariffs must be a Deleter as well.
+	Tariffs Receiver[v230.Tariff]
+	// Tokens must be an Authorizer as well.
+	Tokens         Sender[v230.Token]
+	CommandResults CommandResults
+}
+
+// An Exchange is one request and what became of it.
+type Exchange struct {
+	// Partner is our name for the caller; empty where it was not recognised.
+	Partner string
+	Method  string
+	// Route is the pattern that matched, such as /emsp/2.1.1/locations/{country_code}/{party_id}/{location_id}.
+	Route     string
+	Module    ocpi.ModuleID
+	RequestID string
+	HTTP      int
+	Status    ocpi.StatusCode
+	Duration  time.Duration
+	// Findings are the deviations of what the partner sent.
+	Findings []ocpi.Finding
+}
+
+const (
+	defaultPageLimit   = 100
+	defaultMaxBody     = 1 << 20
+	defaultBodyTimeout = 30 * time.Second
+)
+
+func (c Config) withDefaults() Config {
+	if len(c.Versions) == 0 {
+		c.Versions = []ocpi.Version{ocpi.V211}
+	}
+	if c.PageLimit <= 0 {
+		c.PageLimit = defaultPageLimit
+	}
+	if c.MaxBody <= 0 {
+		c.MaxBody = defaultMaxBody
+	}
+	if c.BodyTimeout <= 0 {
+		c.BodyTimeout = defaultBodyTimeout
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+// check says what is missing or implemented by half.
+func (c Config) check() error {
+	if u, err := url.Parse(c.BaseURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" {
+		return fmt.Errorf("BaseURL %q must be an http or https URL without a query", c.BaseURL)
+	}
+	if c.Partners == nil {
+		return fmt.Errorf("Partners is required")
+	}
+	if c.CPO == nil && c.EMSP == nil {
+		return fmt.Errorf("neither CPO nor EMSP is set: there is nothing to serve")
+	}
+	for _, v := range c.Versions {
+		if v != ocpi.V211 {
+			return fmt.Errorf("version %s is not served yet", v)
+		}
+	}
+	if c.CPO != nil && c.CPO.Locations != nil {
+		if _, ok := c.CPO.Locations.(Getter[wire.Location]); !ok {
+			return fmt.Errorf("CPO.Locations must have Get: partners may ask for one location, EVSE or connector")
+		}
+	}
+	if c.EMSP != nil && c.EMSP.Tariffs != nil {
+		if _, ok := c.EMSP.Tariffs.(Deleter); !ok {
+			return fmt.Errorf("EMSP.Tariffs must have Delete: partners may delete a tariff")
+		}
+	}
+	if c.EMSP != nil && c.EMSP.Tokens != nil {
+		if _, ok := c.EMSP.Tokens.(Authorizer); !ok {
+			return fmt.Errorf("EMSP.Tokens must have Authorize: partners may ask whether a driver may charge")
+		}
+	}
+	return nil
+}
+
+// prefix is the path of BaseURL without a slash at its end.
+func (c Config) prefix() string {
+	u, err := url.Parse(c.BaseURL)
+	if err != nil { // check has parsed it
+		return ""
+	}
+	return strings.TrimRight(u.EscapedPath(), "/")
+}

@@ -1,0 +1,58 @@
+package ocpiserver
+
+import (
+	"fmt"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/wire"
+)
+
+// list serves GET on a list of our objects. Sessions of 2.1.1 and 2.2.1 must say date_from (requirement SES-02).
+func list[T any](s *speaker, sender Sender[T], codec wire.Codec[T], needsDateFrom bool) handler {
+	rendered, _ := sender.(RenderedSender)
+	return func(c *call) (answer, error) {
+		q, err := c.query()
+		if err != nil {
+			return answer{}, err
+		}
+		if needsDateFrom && q.DateFrom.IsZero() {
+			return answer{}, ocpi.InvalidParameters("date_from is required here")
+		}
+		page, err := readPage(c, s, sender, rendered, codec, q)
+		if err != nil {
+			return answer{}, err
+		}
+		c.pageHeaders(q, len(page.Items), page.Total, page.Next)
+		if page.Items == nil {
+			page.Items = []jsontext.Value{}
+		}
+		return answer{items: page.Items}, nil
+	}
+}
+
+// readPage reads a page as the JSON the partner gets: the backend's own bytes, or each object translated.
+func readPage[T any](c *call, s *speaker, sender Sender[T], rendered RenderedSender, codec wire.Codec[T], q ocpi.Query) (ocpi.Page[jsontext.Value], error) {
+	if rendered != nil {
+		return rendered.ListRendered(c.ctx(), c.partner, s.version, q)
+	}
+	page, err := sender.List(c.ctx(), c.partner, q)
+	if err != nil {
+		return ocpi.Page[jsontext.Value]{}, err
+	}
+	items, err := writeAll(c, s, codec, page.Items)
+	return ocpi.Page[jsontext.Value]{Items: items, Total: page.Total, Next: page.Next}, err
+}
+
+func writeAll[T any](c *call, s *speaker, codec wire.Codec[T], objects []T) ([]jsontext.Value, error) {
+	items := make([]jsontext.Value, len(objects))
+	for i, object := range objects {
+		raw, _, err := codec.Write(object, s.env(c, ocpi.Party{}))
+		if err != nil {
+			return nil, fmt.Errorf("write element %d: %w", i, err)
+		}
+		items[i] = raw
+	}
+	return items, nil
+}

@@ -1,0 +1,176 @@
+package ocpiserver
+
+import (
+	"net/http"
+
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/wire"
+)
+
+// An owned module is one whose objects a partner owns and pushes to us at
+// {module}/{country_code}/{party_id}/{id} (requirements TF-43 to TF-48).
+type owned[T any] struct {
+	*speaker
+	// owner is the role of the party that owns the objects.
+	owner    ocpi.Role
+	receiver Receiver[T]
+	codec    wire.Codec[T]
+	// idPath is the name of the object's id in the pattern, idField its name in the object.
+	idPath, idField string
+	id              func(*T) string
+	lastUpdated     func(*T) *ocpi.DateTime
+	// tokenType is set for tokens, whose type is part of their identity.
+	tokenType func(*T) string
+	// deleter is set for the module that partners may delete from (requirement TF-42).
+	deleter Deleter
+	// checkPatch refuses changes that the protocol rules out; nil for none.
+	checkPatch func(before, after *T) error
+}
+
+func (o owned[T]) methods() methods {
+	m := methods{http.MethodGet: o.get, http.MethodPut: o.put, http.MethodPatch: o.patch}
+	if o.deleter != nil {
+		m[http.MethodDelete] = o.delete
+	}
+	return m
+}
+
+func (o owned[T]) delete(c *call) (answer, error) {
+	key, err := o.key(c)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{}, o.deleter.Delete(c.ctx(), c.partner, key)
+}
+
+func (o owned[T]) key(c *call) (ocpi.Key, error) {
+	party, err := c.owner(o.owner)
+	if err != nil {
+		return ocpi.Key{}, err
+	}
+	key := ocpi.Key{Party: party, ID: c.path(o.idPath)}
+	if o.tokenType != nil {
+		key.TokenType = tokenType(c.r)
+	}
+	return key, nil
+}
+
+func (o owned[T]) get(c *call) (answer, error) {
+	key, err := o.key(c)
+	if err != nil {
+		return answer{}, err
+	}
+	object, err := o.receiver.Get(c.ctx(), c.partner, key)
+	if err != nil {
+		return answer{}, err
+	}
+	return written(c, o.speaker, o.codec, object, key.Party)
+}
+
+// written is the answer that holds one object.
+func written[T any](c *call, s *speaker, codec wire.Codec[T], object T, owner ocpi.Party) (answer, error) {
+	raw, _, err := codec.Write(object, s.env(c, owner))
+	return answer{data: raw}, err
+}
+
+func (o owned[T]) put(c *call) (answer, error) {
+	key, err := o.key(c)
+	if err != nil {
+		return answer{}, err
+	}
+	object, err := read(c, o.speaker, o.codec, key.Party)
+	if err != nil {
+		return answer{}, err
+	}
+	if err := sameID(o.codec.Object, o.idField, o.id(&object), key.ID); err != nil {
+		return answer{}, err
+	}
+	if o.tokenType != nil {
+		key.TokenType = o.tokenType(&object)
+	}
+	isNew, err := o.receiver.Put(c.ctx(), c.partner, key, object)
+	return created(isNew), err
+}
+
+func (o owned[T]) patch(c *call) (answer, error) {
+	key, err := o.key(c)
+	if err != nil {
+		return answer{}, err
+	}
+	patch, err := readPatch(c, o.speaker, o.codec, key.Party, o.idField, key.ID)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{}, o.receiver.Update(c.ctx(), c.partner, key, func(object *T) error {
+		before := *object
+		if err := patch.Apply(object); err != nil {
+			return err
+		}
+		stamp(c, patch.LastUpdated, o.lastUpdated(object))
+		if o.checkPatch == nil {
+			return nil
+		}
+		return o.checkPatch(&before, object)
+	})
+}
+
+// stamp gives an object our time where the PATCH brought none: later pulls by date_from would miss the change
+// (requirement TF-40). A time that is ahead of ours already stays.
+func stamp(c *call, given ocpi.Field[ocpi.DateTime], lastUpdated *ocpi.DateTime) {
+	if !given.Present {
+		advance(lastUpdated, ocpi.NewDateTime(c.server.config.Now()).Truncate())
+	}
+}
+
+// advance moves a last_updated forward, never back.
+func advance(lastUpdated *ocpi.DateTime, to ocpi.DateTime) {
+	if to.Compare(*lastUpdated) > 0 {
+		*lastUpdated = to
+	}
+}
+
+// read reads an object from the body and keeps what was found about it.
+func read[T any](c *call, s *speaker, codec wire.Codec[T], owner ocpi.Party) (T, error) {
+	raw, err := c.body()
+	if err != nil {
+		var none T
+		return none, err
+	}
+	object, report, err := codec.Read(raw, s.env(c, owner))
+	c.findings = append(c.findings, report.Findings...)
+	return object, err
+}
+
+func readPatch[T any](c *call, s *speaker, codec wire.Codec[T], owner ocpi.Party, idField, id string) (wire.Patch[T], error) {
+	raw, err := c.body()
+	if err != nil {
+		return wire.Patch[T]{}, err
+	}
+	patch, report, err := codec.ReadPatch(raw, s.env(c, owner))
+	c.findings = append(c.findings, report.Findings...)
+	if err != nil {
+		return patch, err
+	}
+	if given, ok := patch.ID.Get(); ok {
+		return patch, sameID(codec.Object, idField, given, id)
+	}
+	return patch, nil
+}
+
+// sameID refuses a body that is about another object than the URL (requirement TF-47).
+func sameID(object, field, inBody, inURL string) error {
+	if inBody == inURL {
+		return nil
+	}
+	return ocpi.Unusable(object, []ocpi.Finding{{
+		Pointer: "/" + field, Code: ocpi.FindingMismatch, Unusable: true,
+		Message: "the body says " + quote(inBody) + ", the URL says " + quote(inURL),
+	}})
+}
+
+func quote(s string) string {
+	if len(s) > 40 {
+		s = s[:40] + "…"
+	}
+	return `"` + s + `"`
+}

@@ -1,0 +1,98 @@
+package ocpiserver
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"sync"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/roamwire/roamwire/ocpi"
+)
+
+// An answer is what a handler wants to say.
+type answer struct {
+	// http is the HTTP status; 0 means 200.
+	http int
+	// data is the value of the envelope's data; nil leaves it out (requirement TF-56).
+	data []byte
+	// items are the elements of data where it is a list; not nil for every list, also an empty one.
+	items []jsontext.Value
+}
+
+func created(isNew bool) answer {
+	if isNew {
+		return answer{http: http.StatusCreated}
+	}
+	return answer{}
+}
+
+// respond writes an answer in its envelope (requirements TF-51 to TF-55).
+func (c *call) respond(a answer) {
+	body := buffers.Get().(*[]byte)
+	defer buffers.Put(body)
+	b := append((*body)[:0], '{')
+	switch {
+	case a.items != nil:
+		b = append(b, `"data":[`...)
+		for i, item := range a.items {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(b, item...)
+		}
+		b = append(b, "],"...)
+	case a.data != nil:
+		b = append(append(append(b, `"data":`...), a.data...), ',')
+	}
+	*body = c.write(b, a.http, ocpi.StatusSuccess, "Success")
+}
+
+// fail writes an error in the envelope. The cause of an error goes to the log, never to the partner.
+func (c *call) fail(err error) {
+	var e *ocpi.Error
+	if !errors.As(err, &e) {
+		e = ocpi.ServerError(err)
+	}
+	if e.Code.ServerError() {
+		c.server.config.Logger.ErrorContext(c.ctx(), "request failed", "partner", c.partnerID(), "request_id", c.requestID,
+			"method", c.r.Method, "path", c.r.URL.Path, "error", err)
+	}
+	if len(e.Findings) > 0 && len(c.findings) == 0 {
+		c.findings = e.Findings
+	}
+	body := buffers.Get().(*[]byte)
+	defer buffers.Put(body)
+	*body = c.write(append((*body)[:0], '{'), e.HTTP, e.Code, e.StatusMessage())
+}
+
+// write completes the envelope begun in b and sends it.
+func (c *call) write(b []byte, httpStatus int, code ocpi.StatusCode, message string) []byte {
+	if httpStatus == 0 {
+		httpStatus = http.StatusOK
+	}
+	c.http, c.status = httpStatus, code
+	b = strconv.AppendInt(append(b, `"status_code":`...), int64(code), 10)
+	if message != "" {
+		b = append(b, `,"status_message":`...)
+		quoted, err := jsontext.AppendQuote(b, message)
+		if err != nil { // invalid UTF-8, which AppendQuote has replaced
+			quoted, _ = jsontext.AppendQuote(b, "see the log")
+		}
+		b = quoted
+	}
+	b = append(b, `,"timestamp":"`...)
+	b = append(b, ocpi.NewDateTime(c.server.config.Now()).Truncate().String()...)
+	b = append(b, `"}`...)
+
+	h := c.w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(b)))
+	c.w.WriteHeader(httpStatus)
+	_, _ = c.w.Write(b) // the client is gone; net/http has noticed
+	return b
+}
+
+// buffers hold envelopes while they are put together.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4096); return &b }}

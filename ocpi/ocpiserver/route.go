@@ -1,0 +1,108 @@
+package ocpiserver
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/wire"
+)
+
+// A handler answers one method of one path.
+type handler func(*call) (answer, error)
+
+// methods are the handlers of one path.
+type methods map[string]handler
+
+// A resource is a path with what it takes to call it.
+type resource struct {
+	module ocpi.ModuleID
+	// caller is the role that calls this interface; empty where any partner may.
+	caller ocpi.Role
+	// open tells that reading needs no token where the server offers open data.
+	open    bool
+	methods methods
+}
+
+// handle mounts a resource at a path below the prefix.
+func (s *Server) handle(pattern string, res resource) {
+	s.mux.HandleFunc(pattern, func(_ http.ResponseWriter, r *http.Request) {
+		c := r.Context().Value(callKey{}).(*call)
+		c.r = r
+		c.route, c.module = pattern, res.module
+		a, err := c.run(res)
+		if err != nil {
+			c.fail(err)
+			return
+		}
+		c.respond(a)
+	})
+}
+
+// run decides whether the call may be made, and makes it.
+func (c *call) run(res resource) (answer, error) {
+	if err := c.admit(res); err != nil {
+		return answer{}, err
+	}
+	if len(res.methods) == 0 {
+		return answer{}, ocpi.NotFound("there is nothing at %s", c.r.URL.Path)
+	}
+	handle, ok := res.methods[c.r.Method]
+	if !ok {
+		allow := res.methods.allow()
+		c.w.Header().Set("Allow", allow)
+		return answer{}, &ocpi.Error{
+			HTTP: http.StatusMethodNotAllowed, Code: ocpi.StatusClientError,
+			Message: c.r.Method + " is not offered here; offered: " + allow,
+		}
+	}
+	return handle(c)
+}
+
+// admit checks the token, and that the partner has the role this interface is for.
+func (c *call) admit(res resource) error {
+	if res.open && c.server.config.OpenData && c.r.Method == http.MethodGet && c.r.Header.Get("Authorization") == "" {
+		c.partner = anonymous
+		return nil
+	}
+	if err := c.authenticate(); err != nil {
+		return err
+	}
+	if res.caller != "" && !c.partner.Has(res.caller) {
+		return ocpi.NotFound("this interface is for partners with the role %s, which you do not have here", res.caller)
+	}
+	return nil
+}
+
+// allow lists the methods in the order of the specification.
+func (m methods) allow() string {
+	var offered []string
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		if m[method] != nil {
+			offered = append(offered, method)
+		}
+	}
+	return strings.Join(offered, ", ")
+}
+
+// A speaker serves one version.
+type speaker struct {
+	*Server
+	version ocpi.Version
+	codecs  wire.Codecs
+	// offered are the modules of each side, in the order of version details.
+	offered map[side][]ocpi.ModuleID
+}
+
+// path returns a segment of the URL by its name in the pattern, unescaped once (requirement TF-49).
+func (c *call) path(name string) string { return c.r.PathValue(name) }
+
+// mount puts every route in place.
+func (s *Server) mount() {
+	s.handle("/", resource{})
+	s.mountVersions()
+	for _, v := range s.config.Versions {
+		codecs, _ := wire.For(v) // check has refused versions without codecs
+		(&speaker{Server: s, version: v, codecs: codecs}).mount()
+	}
+}

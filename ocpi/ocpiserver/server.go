@@ -1,0 +1,145 @@
+package ocpiserver
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/roamwire/roamwire/ocpi"
+)
+
+// A Server is an http.Handler that speaks OCPI.
+type Server struct {
+	config Config
+	// base is BaseURL without a slash at its end.
+	base   string
+	prefix string
+	mux    *http.ServeMux
+}
+
+// New returns a server. It fails where the configuration is incomplete or promises what the backend cannot do.
+func New(config Config) (*Server, error) {
+	config = config.withDefaults()
+	if err := config.check(); err != nil {
+		return nil, fmt.Errorf("ocpiserver: %w", err)
+	}
+	s := &Server{config: config, base: strings.TrimRight(config.BaseURL, "/"), prefix: config.prefix(), mux: http.NewServeMux()}
+	s.mount()
+	return s, nil
+}
+
+// ServeHTTP answers a request. Whatever happens, the answer is an OCPI envelope.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := &call{server: s, w: w, r: r, started: s.config.Now()}
+	c.requestIDs()
+	defer c.done()
+	defer c.recoverPanic()
+	if s.cors(w, r) {
+		return
+	}
+	path, ok := s.route(r)
+	if !ok {
+		c.fail(ocpi.NotFound("there is nothing at %s", r.URL.Path))
+		return
+	}
+	r2 := new(http.Request)
+	*r2 = *r
+	r2.URL = path
+	s.mux.ServeHTTP(w, r2.WithContext(context.WithValue(r.Context(), callKey{}, c)))
+}
+
+type callKey struct{}
+
+// A call is one request on its way through the server.
+type call struct {
+	server  *Server
+	w       http.ResponseWriter
+	r       *http.Request
+	started time.Time
+	// partner is who calls; token is what it presented.
+	partner *ocpi.Partner
+	token   string
+
+	requestID, correlationID string
+	route                    string
+	module                   ocpi.ModuleID
+	findings                 []ocpi.Finding
+
+	http   int
+	status ocpi.StatusCode
+}
+
+func (c *call) ctx() context.Context { return c.r.Context() }
+
+// requestIDs takes over the ids of the request, or makes them. They are answered under 2.1.1 too, where they help as
+// much as later (requirements DT-15, DT-17).
+func (c *call) requestIDs() {
+	c.requestID = messageID(c.r.Header.Get("X-Request-ID"))
+	c.correlationID = messageID(c.r.Header.Get("X-Correlation-ID"))
+	c.w.Header().Set("X-Request-ID", c.requestID)
+	c.w.Header().Set("X-Correlation-ID", c.correlationID)
+}
+
+const maxMessageID = 128
+
+func messageID(given string) string {
+	if given == "" || len(given) > maxMessageID {
+		return rand.Text()
+	}
+	return given
+}
+
+// recoverPanic turns a bug into the answer 3000. Nothing of it reaches the partner.
+func (c *call) recoverPanic() {
+	v := recover()
+	if v == nil {
+		return
+	}
+	if v == http.ErrAbortHandler { //nolint:errorlint // the sentinel that net/http asks for by identity
+		panic(v)
+	}
+	c.server.config.Logger.ErrorContext(c.ctx(), "panic while serving", "request_id", c.requestID, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+	if c.http == 0 {
+		c.fail(ocpi.ServerError(fmt.Errorf("panic: %v", v)))
+	}
+}
+
+// done tells the log and the observer.
+func (c *call) done() {
+	s := c.server
+	if len(c.findings) > 0 {
+		s.config.Logger.InfoContext(c.ctx(), "partner deviates", "partner", c.partnerID(), "request_id", c.requestID,
+			"method", c.r.Method, "path", c.r.URL.Path, "findings", findingsForLog(c.findings))
+	}
+	if s.config.Observe == nil {
+		return
+	}
+	s.config.Observe(c.ctx(), Exchange{
+		Partner: c.partnerID(), Method: c.r.Method, Route: c.route, Module: c.module, RequestID: c.requestID,
+		HTTP: c.http, Status: c.status, Duration: s.config.Now().Sub(c.started), Findings: c.findings,
+	})
+}
+
+func (c *call) partnerID() string {
+	if c.partner == nil {
+		return ""
+	}
+	return c.partner.ID
+}
+
+const findingsInLog = 10
+
+func findingsForLog(findings []ocpi.Finding) []string {
+	var lines []string
+	for i, f := range findings {
+		if i == findingsInLog {
+			return append(lines, fmt.Sprintf("and %d more", len(findings)-i))
+		}
+		lines = append(lines, f.String())
+	}
+	return lines
+}

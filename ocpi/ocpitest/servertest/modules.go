@@ -1,0 +1,396 @@
+package servertest
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/v211"
+)
+
+func testLocations(t *testing.T, target Target) {
+	c := target.partner(t, 0)
+	path := c.owned("emsp", "locations", "LOC-1")
+	location := c.location("LOC-1")
+	evse := location.EVSEs[0]
+	connector := evse.Connectors[0]
+	evsePath := path + "/" + evse.UID
+	connectorPath := evsePath + "/" + connector.ID
+	stored := func() v211.Location { return data[v211.Location](c.do("GET", path, nil).ok()) }
+	later := func(n int) ocpi.DateTime {
+		return ocpi.NewDateTime(location.LastUpdated.Time().Add(time.Duration(n) * time.Hour))
+	}
+
+	// Requirement L-12: there is nothing to put an EVSE or connector into yet.
+	c.do("PUT", evsePath, evse).notFound()
+	c.do("PUT", connectorPath, connector).notFound()
+	c.do("PATCH", path, `{"name":"x"}`).notFound()
+	c.do("PATCH", evsePath, `{"status":"CHARGING"}`).notFound()
+
+	// Requirements L-10, TF-48: create, then replace.
+	c.do("PUT", path, location).created()
+	c.do("PUT", path, location).ok()
+	if diff := cmp.Diff(canonical(t, must(t, location)), canonical(t, c.do("GET", path, nil).ok().envelope.Data)); diff != "" {
+		t.Errorf("L-09: %s", diff)
+	}
+
+	// Requirement TF-36: what a PUT leaves out is gone.
+	c.do("PUT", path, with(t, location, "name", "")).ok()
+	if got := stored(); got.Name != nil {
+		t.Errorf("TF-36: the name is still %q", *got.Name)
+	}
+	c.do("PUT", path, location).ok()
+
+	// Requirement L-15: the most frequent message of all.
+	c.do("PATCH", evsePath, fmt.Sprintf(`{"status":"CHARGING","last_updated":%q}`, later(1))).ok()
+	got := stored()
+	if got.EVSEs[0].Status != v211.StatusCharging || !got.EVSEs[0].LastUpdated.Equal(later(1)) || !got.LastUpdated.Equal(later(1)) {
+		t.Errorf("L-15, L-18: %s, EVSE %s, location %s", got.EVSEs[0].Status, got.EVSEs[0].LastUpdated, got.LastUpdated)
+	}
+	want := location
+	want.EVSEs = slices.Clone(location.EVSEs)
+	want.EVSEs[0].Status, want.EVSEs[0].LastUpdated, want.LastUpdated = v211.StatusCharging, later(1), later(1)
+	if diff := cmp.Diff(canonical(t, must(t, want)), canonical(t, must(t, got))); diff != "" {
+		t.Errorf("TF-37: a PATCH changed more than it said: %s", diff)
+	}
+
+	// Requirement L-02: a connector moves its EVSE and location.
+	c.do("PATCH", connectorPath, fmt.Sprintf(`{"amperage":63,"last_updated":%q}`, later(2))).ok()
+	got = stored()
+	if n := got.EVSEs[0].Connectors[0]; n.Amperage != 63 || !n.LastUpdated.Equal(later(2)) || !got.EVSEs[0].LastUpdated.Equal(later(2)) || !got.LastUpdated.Equal(later(2)) {
+		t.Errorf("L-02: connector %+v, EVSE %s, location %s", n, got.EVSEs[0].LastUpdated, got.LastUpdated)
+	}
+
+	// Requirement TF-40: a PATCH without last_updated counts as of now, at every level.
+	before := time.Now().Add(-time.Minute)
+	c.do("PATCH", connectorPath, `{"voltage":400}`).ok()
+	got = stored()
+	for level, updated := range map[string]ocpi.DateTime{"connector": got.EVSEs[0].Connectors[0].LastUpdated, "EVSE": got.EVSEs[0].LastUpdated, "location": got.LastUpdated} {
+		if updated.Time().Before(before) {
+			t.Errorf("TF-40: the %s was last updated %s", level, updated)
+		}
+	}
+
+	// Requirement L-10: PUT of an EVSE or connector adds or replaces one.
+	added := evse
+	added.UID = "NEW"
+	c.do("PUT", path+"/NEW", added).created()
+	c.do("PUT", path+"/NEW", added).ok()
+	plug := connector
+	plug.ID = "9"
+	c.do("PUT", path+"/NEW/9", plug).created()
+	c.do("PUT", path+"/NEW/9", plug).ok()
+	got = stored()
+	if len(got.EVSEs) != len(location.EVSEs)+1 || len(got.EVSEs[len(got.EVSEs)-1].Connectors) != len(evse.Connectors)+1 {
+		t.Errorf("L-10: %d EVSEs, the last has %d connectors", len(got.EVSEs), len(got.EVSEs[len(got.EVSEs)-1].Connectors))
+	}
+	if order := got.EVSEs[0].UID; order != evse.UID {
+		t.Errorf("the order of EVSEs changed: %s is first", order)
+	}
+
+	// Requirement L-16: an EVSE is removed by its status.
+	c.do("PATCH", path+"/NEW", `{"status":"REMOVED","evse_id":null}`).ok()
+	removed := data[v211.EVSE](c.do("GET", path+"/NEW", nil).ok())
+	if removed.Status != v211.StatusRemoved || removed.EVSEID != nil {
+		t.Errorf("L-16, L-22: %+v", removed)
+	}
+
+	// Requirement TF-38: EVSEs in the PATCH of a location are merged by uid; none disappears.
+	c.do("PATCH", path, fmt.Sprintf(`{"evses":[{"uid":%q,"status":"RESERVED"}]}`, evse.UID)).ok()
+	got = stored()
+	if len(got.EVSEs) != len(location.EVSEs)+1 || got.EVSEs[0].Status != v211.StatusReserved || len(got.EVSEs[0].Connectors) != len(evse.Connectors) {
+		t.Errorf("TF-38: got %d EVSEs, the first is %s with %d connectors", len(got.EVSEs), got.EVSEs[0].Status, len(got.EVSEs[0].Connectors))
+	}
+	c.do("PATCH", path, `{"evses":[{"uid":"HALF","status":"RESERVED"}]}`).refused().says("/evses/0/connectors")
+	c.do("PATCH", path, `{"evses":[]}`).ok()
+	if again := stored(); len(again.EVSEs) != len(got.EVSEs) {
+		t.Errorf("TF-38: an empty list removed EVSEs")
+	}
+
+	// Requirements TF-37, TF-39, TF-47.
+	c.do("PATCH", path, `{"name":null}`).ok()
+	if got = stored(); got.Name != nil {
+		t.Error("TF-39: null did not clear the name")
+	}
+	c.do("PATCH", path, `{"address":null}`).refused().says("/address")
+	c.do("PATCH", path, `{"id":"OTHER"}`).refused().says("/id")
+	c.do("PATCH", evsePath, `{"uid":"OTHER"}`).refused().says("/uid")
+	c.do("PATCH", connectorPath, `{"id":"OTHER"}`).refused().says("/id")
+	c.do("PUT", path+"/OTHER", evse).refused().says("/uid")
+	c.do("PUT", evsePath+"/OTHER", connector).refused().says("/id")
+	c.do("PATCH", path, `{"city":5}`).refused().says("/city")
+	c.do("PATCH", path, `[]`).refused()
+	c.do("PATCH", path, `{`).want(http.StatusBadRequest, ocpi.StatusInvalidParameters)
+	c.do("PATCH", path, `{"coordinates":{"latitude":"50.000000"}}`).refused().says("/coordinates/longitude")
+	c.do("PATCH", path, `{}`).ok()
+	c.do("PATCH", path, `{"operator":{"name":"Somebody else","invented":1},"invented":[1]}`).ok()
+	m := members(c.do("GET", path, nil).ok())
+	if string(m["invented"]) != "[1]" || !strings.Contains(string(m["operator"]), `"invented":1`) {
+		t.Errorf("unknown members of a PATCH are lost: %s, %s", m["invented"], m["operator"])
+	}
+	c.do("PATCH", path, `{"invented":null}`).ok()
+	if m := members(c.do("GET", path, nil).ok()); m["invented"] != nil {
+		t.Errorf("null did not remove an unknown member: %s", m["invented"])
+	}
+
+	// Our own locations, for partners to pull (requirements L-06, L-07).
+	own := target.Sample.Location(1)
+	list := "/cpo/2.1.1/locations/" + string(own.ID)
+	if got := data[v211.Location](c.do("GET", list, nil).ok()); got.ID != string(own.ID) || len(got.EVSEs) != len(own.EVSEs) {
+		t.Errorf("L-06: got %+v", got)
+	}
+	if got := data[v211.EVSE](c.do("GET", list+"/"+string(own.EVSEs[0].UID), nil).ok()); got.UID != string(own.EVSEs[0].UID) {
+		t.Errorf("L-06: got EVSE %+v", got)
+	}
+	if got := data[v211.Connector](c.do("GET", list+"/"+string(own.EVSEs[0].UID)+"/1", nil).ok()); got.ID != "1" {
+		t.Errorf("L-06: got connector %+v", got)
+	}
+}
+
+func testSessions(t *testing.T, target Target) {
+	c := target.partner(t, 0)
+	path := c.owned("emsp", "sessions", "S-1")
+	session := c.session("S-1")
+	session.Status = v211.SessionStatusActive
+	stored := func() v211.Session { return data[v211.Session](c.do("GET", path, nil).ok()) }
+	c.do("PATCH", path, `{"kwh":1}`).notFound()
+	c.do("PUT", path, session).created()
+	if diff := cmp.Diff(canonical(t, must(t, session)), canonical(t, c.do("GET", path, nil).ok().envelope.Data)); diff != "" {
+		t.Errorf("SES-05: %s", diff)
+	}
+
+	// Requirement SES-07: money keeps its digits.
+	c.do("PATCH", path, `{"total_cost":0.60,"kwh":3.1000}`).ok()
+	m := members(c.do("GET", path, nil).ok())
+	if string(m["total_cost"]) != "0.60" || string(m["kwh"]) != "3.1000" {
+		t.Errorf("SES-07: total_cost %s, kwh %s", m["total_cost"], m["kwh"])
+	}
+	// Requirement TF-38: a list in a PATCH replaces the list.
+	c.do("PATCH", path, `{"charging_periods":[{"start_date_time":"2026-01-01T00:00:00Z","dimensions":[{"type":"ENERGY","volume":1}]}]}`).ok()
+	if got := stored(); len(got.ChargingPeriods) != 1 {
+		t.Errorf("TF-38: %d charging periods", len(got.ChargingPeriods))
+	}
+
+	// Requirement SES-10: a completed session does not change by PATCH.
+	c.do("PATCH", path, `{"status":"COMPLETED"}`).ok()
+	c.do("PATCH", path, `{"status":"COMPLETED"}`).ok()
+	c.do("PATCH", path, `{"total_cost":0.60}`).ok()
+	c.do("PATCH", path, `{"total_cost":99}`).refused().says("COMPLETED")
+	if m := members(c.do("GET", path, nil).ok()); string(m["total_cost"]) != "0.60" {
+		t.Errorf("SES-10: total_cost is %s", m["total_cost"])
+	}
+	c.do("PUT", path, session).ok()
+
+	listed := c.all("/cpo/2.1.1/sessions?date_from=2000-01-01T00:00:00Z")
+	if len(listed) != len(target.Sample.Sessions()) {
+		t.Errorf("SES-01: %d sessions are listed", len(listed))
+	}
+}
+
+func testCDRs(t *testing.T, target Target) {
+	c := target.partner(t, 0)
+	cdr := c.cdr("Cdr/1")
+	first := c.do("POST", "/emsp/2.1.1/cdrs", cdr).created()
+	location := first.header.Get("Location")
+	if !strings.HasPrefix(location, target.URL+"/") {
+		t.Fatalf("CDR-05: Location is %q", location)
+	}
+	stored := c.do("GET", location, nil).ok()
+	if diff := cmp.Diff(canonical(t, must(t, cdr)), canonical(t, stored.envelope.Data)); diff != "" {
+		t.Errorf("CDR-06: %s", diff)
+	}
+	c.do("GET", strings.ToLower(location[strings.LastIndex(location, "/"):]), nil).notFound()
+	c.do("GET", "/emsp/2.1.1/cdrs/CDR%2F1", nil).ok() // CDR-17: CDR ids have no case
+
+	// Requirement CDR-08: the same CDR again is a success with the same Location; another one under its id is not.
+	again := c.do("POST", "/emsp/2.1.1/cdrs", cdr).ok()
+	if got := again.header.Get("Location"); got != location {
+		t.Errorf("CDR-08: Location is %q, before it was %q", got, location)
+	}
+	other := cdr
+	other.TotalCost = ocpi.MustNumber("9999.00")
+	c.do("POST", "/emsp/2.1.1/cdrs", other).refused().says(string(cdr.ID))
+	other.ID = "CDR/1"
+	c.do("POST", "/emsp/2.1.1/cdrs", other).refused()
+	if got := data[v211.CDR](c.do("GET", location, nil).ok()); !got.TotalCost.Equal(cdr.TotalCost) {
+		t.Errorf("CDR-08: the stored CDR was changed to %s", got.TotalCost)
+	}
+	c.do("POST", "/emsp/2.1.1/cdrs", with(t, c.cdr("C-2"), "total_cost", "")).refused().says("/total_cost")
+	c.do("GET", "/emsp/2.1.1/cdrs/C-2", nil).notFound()
+
+	// Some partners name the party in the URL.
+	c.do("POST", "/emsp/2.1.1/cdrs/"+c.Party.String(), c.cdr("C-3")).created()
+	c.do("GET", "/emsp/2.1.1/cdrs/"+c.Party.String()+"/C-3", nil).ok()
+	c.do("POST", "/emsp/2.1.1/cdrs/XX/YYY", c.cdr("C-4")).notFound()
+
+	if listed := c.all("/cpo/2.1.1/cdrs"); len(listed) != len(target.Sample.CDRs()) {
+		t.Errorf("CDR-01: %d CDRs are listed", len(listed))
+	}
+}
+
+func testTariffs(t *testing.T, target Target) {
+	c := target.partner(t, 0)
+	path := c.owned("emsp", "tariffs", "T-1")
+	tariff := c.tariff("T-1")
+	c.do("DELETE", path, nil).notFound()
+	c.do("PUT", path, tariff).created()
+	if diff := cmp.Diff(canonical(t, must(t, tariff)), canonical(t, c.do("GET", path, nil).ok().envelope.Data)); diff != "" {
+		t.Errorf("TAR-04: %s", diff)
+	}
+	// Requirement TAR-05: elements are replaced.
+	c.do("PATCH", path, `{"elements":[{"price_components":[{"type":"TIME","price":2.50,"step_size":300}]}]}`).ok()
+	if got := data[v211.Tariff](c.do("GET", path, nil).ok()); len(got.Elements) != 1 || got.Elements[0].PriceComponents[0].Price.String() != "2.50" {
+		t.Errorf("TAR-05: %+v", got.Elements)
+	}
+	// Requirement TAR-06.
+	c.do("DELETE", path, nil).ok()
+	c.do("GET", path, nil).notFound()
+	c.do("DELETE", path, nil).notFound()
+	c.do("PATCH", path, `{}`).notFound()
+	if listed := c.all("/cpo/2.1.1/tariffs"); len(listed) != len(target.Sample.Tariffs()) {
+		t.Errorf("TAR-01: %d tariffs are listed", len(listed))
+	}
+}
+
+func testTokens(t *testing.T, target Target) {
+	c := target.partner(t, 0)
+	path := c.owned("cpo", "tokens", "04AB")
+	token := c.token("04AB")
+	c.do("PATCH", path, `{"valid":false}`).notFound()
+	c.do("PUT", path, token).created()
+	if diff := cmp.Diff(canonical(t, must(t, token)), canonical(t, c.do("GET", path, nil).ok().envelope.Data)); diff != "" {
+		t.Errorf("TOK-01: %s", diff)
+	}
+	// Requirement TOK-02.
+	c.do("PATCH", path, `{"valid":false}`).ok()
+	if got := data[v211.Token](c.do("GET", path, nil).ok()); got.Valid {
+		t.Error("TOK-02: the token is still valid")
+	}
+	c.do("PUT", path, with(t, token, "valid", "")).refused().says("/valid")
+
+	// Requirement TOK-03: the same uid with another type is another token.
+	other := token
+	other.Type, other.Valid = v211.TokenTypeOther, true
+	c.do("PUT", path, other).created()
+	if got := data[v211.Token](c.do("GET", path, nil).ok()); got.Type != v211.TokenTypeRFID || got.Valid {
+		t.Errorf("TOK-03: without a type the RFID token is meant, got %+v", got)
+	}
+	if got := data[v211.Token](c.do("GET", path+"?type=OTHER", nil).ok()); got.Type != v211.TokenTypeOther || !got.Valid {
+		t.Errorf("TOK-03: got %+v", got)
+	}
+	c.do("PATCH", path, `{"type":"OTHER"}`).refused().says("type")
+	if listed := c.all("/emsp/2.1.1/tokens"); len(listed) != len(target.Sample.Tokens()) {
+		t.Errorf("TOK-05: %d tokens are listed", len(listed))
+	}
+}
+
+// Requirements TOK-06 to TOK-12.
+func testAuthorize(t *testing.T, target Target) {
+	c := target.partner(t, 0)
+	for _, token := range target.Sample.Tokens() {
+		path := "/emsp/2.1.1/tokens/" + string(token.UID) + "/authorize"
+		want := v211.AllowedAllowed
+		if !token.Valid {
+			want = v211.AllowedBlocked
+		}
+		for _, query := range []string{"?type=" + string(token.Type), "?token_type=" + string(token.Type)} {
+			if token.Type != "RFID" && token.Type != "OTHER" {
+				continue
+			}
+			got := data[v211.AuthorizationInfo](c.do("POST", path+query, nil).ok())
+			if got.Allowed != want {
+				t.Errorf("TOK-11: %s is %s, want %s", token.UID, got.Allowed, want)
+			}
+		}
+	}
+	uid := string(target.Sample.Token(1).UID)
+	path := "/emsp/2.1.1/tokens/" + uid + "/authorize"
+	c.do("POST", path, nil).ok()
+	c.do("POST", path, "null").ok()
+	got := data[v211.AuthorizationInfo](c.do("POST", path, `{"location_id":"ANY","evse_uids":["1"],"connector_ids":["2"]}`).ok())
+	if got.Location == nil || got.Location.LocationID != "ANY" || len(got.Location.EVSEUIDs) != 1 || len(got.Location.ConnectorIDs) != 1 {
+		t.Errorf("TOK-09: got %+v", got.Location)
+	}
+	c.do("POST", path, `{"evse_uids":["1"]}`).refused().says("/location_id")
+	c.do("POST", path, `{`).want(http.StatusBadRequest, ocpi.StatusInvalidParameters)
+	c.do("POST", path+"?type=OTHER", nil).notFound()
+	c.do("POST", "/emsp/2.1.1/tokens/unknown/authorize", nil).notFound()
+}
+
+// Requirements CMD-01 to CMD-03, CMD-06, CMD-10.
+func testCommands(t *testing.T, target Target) {
+	c := target.partner(t, 0)
+	token := c.token("CMD-1")
+	url := "https://partner.example.com/results/1"
+	own := target.Sample.Location(1)
+	path := "/cpo/2.1.1/commands/"
+	for command, body := range map[string]any{
+		"START_SESSION":    v211.StartSession{ResponseURL: url, Token: token, LocationID: string(own.ID)},
+		"RESERVE_NOW":      v211.ReserveNow{ResponseURL: url, Token: token, LocationID: string(own.ID), ReservationID: 7, ExpiryDate: ocpi.NewDateTime(time.Now())},
+		"STOP_SESSION":     v211.StopSession{ResponseURL: url, SessionID: "none"},
+		"UNLOCK_CONNECTOR": v211.UnlockConnector{ResponseURL: url, LocationID: string(own.ID), EVSEUID: string(own.EVSEs[0].UID), ConnectorID: "1"},
+	} {
+		got := data[v211.CommandResponse](c.do("POST", path+command, body).ok())
+		if !got.Result.Known() {
+			t.Errorf("CMD-03: %s: the result is %q", command, got.Result)
+		}
+		c.do("POST", path+command, with(t, body, "response_url", "")).refused().says("/response_url")
+		c.do("POST", path+command, "").want(http.StatusBadRequest, ocpi.StatusInvalidParameters)
+	}
+	if got := data[v211.CommandResponse](c.do("POST", path+"MAKE_COFFEE", "{}").ok()); got.Result != v211.CommandResponseTypeNotSupported {
+		t.Errorf("ZM-01: got %s", got.Result)
+	}
+	callback := "/emsp/2.1.1/commands/"
+	for _, result := range []v211.CommandResponseType{"ACCEPTED", "REJECTED", "NOT_SUPPORTED", "TIMEOUT", "UNKNOWN_SESSION"} {
+		c.do("POST", callback+"1", v211.CommandResponse{Result: result}).ok()
+		c.do("POST", callback+"STOP_SESSION/1", v211.CommandResponse{Result: result}).ok()
+	}
+	c.do("POST", callback+"1", "{}").refused().says("/result")
+}
+
+// Requirements TF-05, TF-45, TF-46: two partners with the same ids never see or touch each other's objects.
+func testIsolation(t *testing.T, target Target) {
+	a, b := target.partner(t, 0), target.partner(t, 1)
+	for _, module := range []struct {
+		name, side string
+		object     func(c client) any
+	}{
+		{"locations", "emsp", func(c client) any { return c.location("SAME") }},
+		{"sessions", "emsp", func(c client) any { return c.session("SAME") }},
+		{"tariffs", "emsp", func(c client) any { return c.tariff("SAME") }},
+		{"tokens", "cpo", func(c client) any { return c.token("SAME") }},
+	} {
+		t.Run(module.name, func(t *testing.T) {
+			paths := map[string]string{a.Token: a.owned(module.side, module.name, "SAME"), b.Token: b.owned(module.side, module.name, "SAME")}
+			objects := map[string][]byte{}
+			for i, c := range []client{a, b} {
+				objects[c.Token] = with(t, module.object(c), "mark", fmt.Sprint(i))
+				c.do("GET", paths[c.Token], nil).notFound()
+				c.do("PUT", paths[c.Token], objects[c.Token]).created()
+			}
+			for _, c := range []client{a, b} {
+				other := map[string]client{a.Token: b, b.Token: a}[c.Token]
+				foreign := paths[other.Token]
+				for _, method := range []string{"GET", "PUT", "PATCH"} {
+					c.do(method, foreign, objects[c.Token]).notFound()
+				}
+				got := c.do("GET", paths[c.Token], nil).ok()
+				if diff := cmp.Diff(canonical(t, objects[c.Token]), canonical(t, got.envelope.Data)); diff != "" {
+					t.Error(diff)
+				}
+			}
+		})
+	}
+	t.Run("cdrs", func(t *testing.T) {
+		a.do("POST", "/emsp/2.1.1/cdrs", a.cdr("SAME")).created()
+		b.do("GET", "/emsp/2.1.1/cdrs/SAME", nil).notFound()
+		b.do("POST", "/emsp/2.1.1/cdrs", b.cdr("SAME")).created()
+		b.do("GET", "/emsp/2.1.1/cdrs/"+a.Party.String()+"/SAME", nil).notFound()
+	})
+}

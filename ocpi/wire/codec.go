@@ -1,0 +1,75 @@
+// Package wire stands between the bytes a partner exchanges and the model every backend works with (package v230). A
+// Codec reads, checks, translates and writes one kind of object in one version. Nothing above this package knows
+// which version a partner speaks.
+package wire
+
+import (
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/convert"
+)
+
+// A Report is what reading an object found.
+type Report struct {
+	// Findings are the deviations from the version's tables. None is unusable where reading succeeded.
+	Findings []ocpi.Finding
+	// Losses are what the model could not take over.
+	Losses []convert.Loss
+}
+
+// A Codec reads and writes one kind of object in one version. T is the model's type.
+type Codec[T any] struct {
+	// Object is the object's name in the tables, such as "Location".
+	Object string
+	// Read makes the model's object of a JSON document. The error is an *ocpi.Error: HTTP 400 for what is no JSON,
+	// status 2001 with all findings for an object that cannot be used.
+	Read func(raw []byte, env convert.Env) (T, Report, error)
+	// Write makes the document that a partner of this version gets.
+	Write func(object T, env convert.Env) ([]byte, []convert.Loss, error)
+	// ReadPatch reads the body of a PATCH. It is nil for objects that the version does not patch.
+	ReadPatch func(raw []byte, env convert.Env) (Patch[T], Report, error)
+}
+
+// A Patch is the body of a PATCH, ready to be applied to the model's object.
+type Patch[T any] struct {
+	// Apply changes the object. It either succeeds or leaves the object as it was. The error is an *ocpi.Error where
+	// the patched object cannot be used.
+	Apply func(*T) error
+	// ID is the identifier in the body, absent where the PATCH does not repeat it.
+	ID ocpi.Field[string]
+	// LastUpdated is the timestamp in the body. It is required since 2.2 and absent from many a 2.1.1 PATCH
+	// (requirement TF-40).
+	LastUpdated ocpi.Field[ocpi.DateTime]
+}
+
+// Codecs are the codecs of one version.
+type Codecs struct {
+	Version            ocpi.Version
+	Locations          Codec[Location]
+	EVSEs              Codec[EVSE]
+	Connectors         Codec[Connector]
+	Sessions           Codec[Session]
+	CDRs               Codec[CDR]
+	Tariffs            Codec[Tariff]
+	Tokens             Codec[Token]
+	AuthorizationInfos Codec[AuthorizationInfo]
+	LocationReferences Codec[LocationReferences]
+	StartSessions      Codec[StartSession]
+	StopSessions       Codec[StopSession]
+	ReserveNows        Codec[ReserveNow]
+	UnlockConnectors   Codec[UnlockConnector]
+	CommandResponses   Codec[CommandResponse]
+	CommandResults     Codec[CommandResult]
+	Credentials        Codec[Credentials]
+}
+
+// For returns the codecs of a version; false for a version without them. Version 2.2.1 has types but no codecs yet.
+func For(v ocpi.Version) (Codecs, bool) {
+	switch v {
+	case ocpi.V211:
+		return codecs211(), true
+	case ocpi.V230:
+		return codecs230(), true
+	default:
+		return Codecs{}, false
+	}
+}
