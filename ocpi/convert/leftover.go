@@ -2,7 +2,9 @@ package convert
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	"maps"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -61,9 +63,7 @@ func (u *up) extra(in ocpi.Extra, n *names, left leftover) ocpi.Extra {
 		return nil
 	}
 	out := make(ocpi.Extra, len(in)+1)
-	for name, value := range in {
-		out[name] = value
-	}
+	maps.Copy(out, in)
 	for _, name := range n.model {
 		if value, ok := in[name]; ok {
 			delete(out, name)
@@ -72,17 +72,19 @@ func (u *up) extra(in ocpi.Extra, n *names, left leftover) ocpi.Extra {
 		}
 	}
 	if value, ok := in[LeftoverMember]; ok {
+		delete(out, LeftoverMember)
 		left.setRaw(LeftoverMember, value)
 		u.lose(LeftoverMember, "the name is reserved for leftovers")
 	}
-	if len(left) > 0 {
-		raw, err := json.Marshal(left, json.Deterministic(true))
-		if err != nil { // unknown members that were made in Go and are not JSON
-			u.loseHere("leftovers cannot be written: " + err.Error())
-			return out
-		}
-		out[LeftoverMember] = raw
+	if len(left) == 0 {
+		return out
 	}
+	raw, err := json.Marshal(left, json.Deterministic(true))
+	if err != nil { // unknown members that were made in Go and are not JSON
+		u.loseHere("leftovers cannot be written: " + err.Error())
+		return out
+	}
+	out[LeftoverMember] = raw
 	return out
 }
 
@@ -201,7 +203,7 @@ func StripLeftovers(raw []byte) []byte {
 	for err == nil {
 		err = s.value()
 	}
-	if err != io.EOF {
+	if !errors.Is(err, io.EOF) {
 		return raw
 	}
 	return bytes.TrimSuffix(s.out.Bytes(), []byte("\n"))

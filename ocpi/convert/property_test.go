@@ -215,7 +215,7 @@ func (r *random) know(o reflect.Value) {
 	}
 	if f := o.FieldByName("EVSEUID"); f.IsValid() && f.Type() == reflect.TypeFor[ocpi.CiString]() && o.FieldByName("ConnectorID").IsValid() {
 		r.evseUID = f.Interface().(ocpi.CiString)
-		r.connectorID, _ = o.FieldByName("ConnectorID").Interface().(ocpi.CiString)
+		r.connectorID, _ = reflect.TypeAssert[ocpi.CiString](o.FieldByName("ConnectorID"))
 	}
 }
 
@@ -494,7 +494,7 @@ func union(a, b map[string]any) map[string]bool {
 
 // wholeSeconds cuts all times of an object, and reports whether any had a fraction.
 func wholeSeconds(v reflect.Value) (fractions bool) {
-	if t, ok := v.Interface().(ocpi.DateTime); ok {
+	if t, ok := reflect.TypeAssert[ocpi.DateTime](v); ok {
 		v.Set(reflect.ValueOf(t.Truncate()))
 		return !t.Equal(t.Truncate())
 	}
@@ -503,8 +503,8 @@ func wholeSeconds(v reflect.Value) (fractions bool) {
 		if v.Type() == reflect.TypeFor[ocpi.Number]() {
 			return false
 		}
-		for i := range v.NumField() {
-			fractions = wholeSeconds(v.Field(i)) || fractions
+		for _, field := range v.Fields() {
+			fractions = wholeSeconds(field) || fractions
 		}
 	case reflect.Pointer:
 		return !v.IsNil() && wholeSeconds(v.Elem())
@@ -531,8 +531,8 @@ func scribble(v reflect.Value) {
 		case reflect.TypeFor[ocpi.DateTime]():
 			v.SetZero()
 		default:
-			for i := range v.NumField() {
-				scribble(v.Field(i))
+			for _, field := range v.Fields() {
+				scribble(field)
 			}
 		}
 	case reflect.Pointer:

@@ -216,14 +216,13 @@ func (r *random) fillList(v reflect.Value, depth int) {
 }
 
 func (r *random) text(typ reflect.Type) string {
-	enum := typ.Name()
-	if name, ok := vocabulary[typ]; ok {
-		enum = name
+	enum, isVocabulary := vocabulary[typ]
+	if !isVocabulary {
+		enum = typ.Name()
 	}
-	known, isEnum := reflect.Zero(typ).Interface().(interface{ Known() bool })
-	_ = known
-	if values := r.enums[enum]; values != nil && (isEnum || vocabulary[typ] != "") {
-		return r.enumValue(typ, enum, values, isEnum)
+	isEnum := typ.Implements(reflect.TypeFor[interface{ Known() bool }]())
+	if isEnum || isVocabulary {
+		return r.enumValue(typ, enum, isEnum)
 	}
 	text := pick(r, texts)
 	if text == "" && r.valid {
@@ -232,7 +231,12 @@ func (r *random) text(typ reflect.Type) string {
 	return text
 }
 
-func (r *random) enumValue(typ reflect.Type, enum string, values []string, isEnum bool) string {
+// enumValue is mostly a value of either version.
+func (r *random) enumValue(typ reflect.Type, enum string, isEnum bool) string {
+	values := r.enums[enum]
+	if len(values) == 0 {
+		r.t.Fatalf("no values of %s", enum)
+	}
 	if r.oneIn(6) && (!r.valid || r.open[enum]) {
 		return pick(r, []string{"", "FOO", "OTHER", "RFID", "FLAT", "active", "#NA"})
 	}

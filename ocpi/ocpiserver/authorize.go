@@ -20,7 +20,7 @@ func (s *speaker) authorize(authorizer Authorizer) handler {
 		if t := tokenType(c.r); t != "" {
 			request.TokenType = v230.TokenType(strings.ToUpper(t))
 		}
-		info, err := authorizer.Authorize(c.ctx(), c.partner, request)
+		info, err := authorizeAny(c, authorizer, request)
 		if errors.Is(err, ocpi.ErrNotFound) {
 			return answer{}, ocpi.NotFound("there is no token %s of type %s", request.TokenUID, request.TokenType)
 		}
@@ -29,6 +29,23 @@ func (s *speaker) authorize(authorizer Authorizer) handler {
 		}
 		return written(c, s, s.codecs.AuthorizationInfos, info, ocpi.Party{})
 	}
+}
+
+// authorizeAny asks about the token as the partner named it. Version 2.1.1 calls every type but RFID OTHER, so a
+// partner that asks about an OTHER token may mean one of a type that came later.
+func authorizeAny(c *call, authorizer Authorizer, request AuthorizeRequest) (v230.AuthorizationInfo, error) {
+	info, err := authorizer.Authorize(c.ctx(), c.partner, request)
+	if request.TokenType != v230.TokenTypeOther {
+		return info, err
+	}
+	for _, later := range []v230.TokenType{v230.TokenTypeAppUser, v230.TokenTypeAdHocUser, v230.TokenTypeEMAID} {
+		if !errors.Is(err, ocpi.ErrNotFound) {
+			break
+		}
+		request.TokenType = later
+		info, err = authorizer.Authorize(c.ctx(), c.partner, request)
+	}
+	return info, err
 }
 
 // locationReferences reads the optional body: none, or null, asks without a place (requirement TOK-08).

@@ -35,7 +35,7 @@ func (d cdrs) post(c *call) (answer, error) {
 		return answer{}, err
 	}
 	if !isNew {
-		same, err := d.same(c, stored, cdr)
+		same, err := d.same(c, party, stored, cdr)
 		if err != nil {
 			return answer{}, err
 		}
@@ -43,16 +43,27 @@ func (d cdrs) post(c *call) (answer, error) {
 			return answer{}, ocpi.InvalidParameters("CDR %s is already here with other content; CDRs cannot be changed", stored.ID)
 		}
 	}
-	c.w.Header().Set("Location", d.base+"/emsp/"+string(d.version)+"/cdrs/"+url.PathEscape(string(stored.ID)))
+	c.w.Header().Set("Location", d.location(c, party, string(stored.ID)))
 	return created(isNew), nil
+}
+
+// location is where the partner finds the CDR again. A partner with several parties may have several CDRs of one id,
+// so the URL then says whose it is.
+func (d cdrs) location(c *call, party ocpi.Party, id string) string {
+	path := d.base + "/emsp/" + string(d.version) + "/cdrs/"
+	if len(c.partner.Parties(ocpi.RoleCPO)) > 1 {
+		path += party.String() + "/"
+	}
+	return path + url.PathEscape(id)
 }
 
 // same compares two CDRs as this version writes them, so that a repeated POST is a success and never a second
 // billable CDR (requirement CDR-08).
-func (d cdrs) same(c *call, a, b wire.CDR) (bool, error) {
+func (d cdrs) same(c *call, party ocpi.Party, a, b wire.CDR) (bool, error) {
+	env := d.env(c, party)
 	var written [2]jsontext.Value
 	for i, cdr := range []wire.CDR{a, b} {
-		raw, _, err := d.codecs.CDRs.Write(cdr, d.env(c, ocpi.Party{}))
+		raw, _, err := d.codecs.CDRs.Write(cdr, env)
 		if err != nil {
 			return false, err
 		}

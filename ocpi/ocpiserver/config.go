@@ -30,7 +30,8 @@ type Config struct {
 	CPO *CPO
 	// EMSP is our eMSP side; nil for none.
 	EMSP *EMSP
-	// Credentials answers GET credentials; nil where the module is not offered.
+	// Credentials answers GET credentials. OCPI requires the module of everyone (requirement V-04); nil leaves it out,
+	// for programs that are not a whole platform.
 	Credentials Credentials
 
 	// PageLimit is the largest number of objects in a page, and the number where the client asks for none. Default

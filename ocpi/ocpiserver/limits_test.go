@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/convert"
 	"github.com/roamwire/roamwire/ocpi/ocpiserver"
 	"github.com/roamwire/roamwire/ocpi/ocpitest"
 	"github.com/roamwire/roamwire/ocpi/v211"
@@ -386,3 +387,64 @@ func newRecorder() *recorder                    { return &recorder{header: http.
 func (r *recorder) Header() http.Header         { return r.header }
 func (r *recorder) WriteHeader(status int)      { r.status = status }
 func (r *recorder) Write(b []byte) (int, error) { return r.body.Write(b) }
+
+// A partner's session is shown with the partner's location and never with ours of the same id.
+func TestASessionIsShownWithTheLocationOfItsOwner(t *testing.T) {
+	_, server := newTarget(t, ocpiserver.Config{})
+	partner := ocpi.NewParty("BE", "TST")
+	sample := ocpitest.Network(partner)
+	theirs := sample.Session(1)
+	key := ocpi.Key{Party: partner, ID: string(theirs.ID)}
+	if _, err := server.EMSP.Sessions.Put(t.Context(), &server.Partner, key, theirs); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := server.EMSP.Locations.Put(t.Context(), &server.Partner, ocpi.Key{Party: partner, ID: string(theirs.LocationID)}, sample.Location(1)); err != nil {
+		t.Fatal(err)
+	}
+	_, envelope := call(t, server, "GET", "/emsp/2.1.1/sessions/BE/TST/"+string(theirs.ID), "")
+	var session v211.Session
+	if err := json.Unmarshal(envelope.Data, &session); err != nil {
+		t.Fatal(err)
+	}
+	if got := session.Location.EVSEs[0].EVSEID; got == nil || !strings.HasPrefix(*got, "BE*TST*") {
+		t.Errorf("the session took place at %+v", session.Location)
+	}
+}
+
+// Requirement CDR-06: two parties of one partner may have CDRs of the same id, and each finds its own again.
+func TestCDRsOfTwoPartiesOfOnePartner(t *testing.T) {
+	_, server := newTarget(t, ocpiserver.Config{})
+	one, two := ocpi.NewParty("FR", "ONE"), ocpi.NewParty("FR", "TWO")
+	server.Partners.Add("both", ocpi.Partner{ID: "both", Roles: []ocpi.PartyRole{{Role: ocpi.RoleCPO, Party: one}, {Role: ocpi.RoleCPO, Party: two}}})
+	for i, party := range []ocpi.Party{one, two} {
+		cdr, _ := convert.CDRTo211(ocpitest.Network(party).CDR(1), convert.Env{Owner: party})
+		cdr.Remark = new(party.PartyID)
+		raw, err := json.Marshal(&cdr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, _ := call(t, server, "POST", "/emsp/2.1.1/cdrs/"+party.String(), string(raw), "Authorization", "Token both")
+		if response.StatusCode != http.StatusCreated {
+			t.Fatalf("CDR %d: HTTP %d", i, response.StatusCode)
+		}
+		_, envelope := call(t, server, "GET", strings.TrimPrefix(response.Header.Get("Location"), server.URL), "", "Authorization", "Token both")
+		if !strings.Contains(string(envelope.Data), `"remark":"`+party.PartyID+`"`) {
+			t.Errorf("%s gives %s", response.Header.Get("Location"), envelope.Data)
+		}
+	}
+}
+
+// A token of a type that 2.1.1 calls OTHER is found when a 2.1.1 partner asks about it as OTHER.
+func TestOTHERStandsForTheTypesThatCameLater(t *testing.T) {
+	_, server := newTarget(t, ocpiserver.Config{})
+	token := ocpitest.Network(own).Token(1)
+	token.UID, token.Type = "app-1", v230.TokenTypeAppUser
+	server.EMSP.Tokens.Put(token)
+	response, envelope := call(t, server, "POST", "/emsp/2.1.1/tokens/app-1/authorize?type=OTHER", "")
+	if response.StatusCode != http.StatusOK || !strings.Contains(string(envelope.Data), "ALLOWED") {
+		t.Errorf("got HTTP %d: %s", response.StatusCode, envelope.Data)
+	}
+	if response, _ := call(t, server, "POST", "/emsp/2.1.1/tokens/app-1/authorize", ""); response.StatusCode != http.StatusNotFound {
+		t.Errorf("asked about as RFID it got HTTP %d", response.StatusCode)
+	}
+}

@@ -47,8 +47,9 @@ func readPage[T any](c *call, s *speaker, sender Sender[T], rendered RenderedSen
 
 func writeAll[T any](c *call, s *speaker, codec wire.Codec[T], objects []T) ([]jsontext.Value, error) {
 	items := make([]jsontext.Value, len(objects))
+	env := s.env(c, ocpi.Party{})
 	for i, object := range objects {
-		raw, _, err := codec.Write(object, s.env(c, ocpi.Party{}))
+		raw, _, err := codec.Write(object, env)
 		if err != nil {
 			return nil, fmt.Errorf("write element %d: %w", i, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -112,6 +113,27 @@ func TestSenderKeepsTheOrderOfCreationWhileObjectsChange(t *testing.T) {
 	}
 }
 
+func TestSenderRefusesAnUpdateThatMakesAnotherObject(t *testing.T) {
+	var s ocpitest.Sender[v230.Location]
+	s.Put(at("L1", 10), at("L2", 20))
+	if err := s.Update("L1", func(l *v230.Location) error { l.ID = "L2"; return nil }); err == nil {
+		t.Error("L1 has become L2")
+	}
+	if diff := cmp.Diff([]string{"L1", "L2"}, ids(s.All())); diff != "" {
+		t.Errorf("locations (-want +got):\n%s", diff)
+	}
+}
+
+func TestSenderTakesAnObjectThatWasRemovedForANewOne(t *testing.T) {
+	var s ocpitest.Sender[v230.Location]
+	s.Put(at("L1", 10), at("L2", 20))
+	s.Remove("L1")
+	s.Put(at("L1", 30), at("L2", 40))
+	if diff := cmp.Diff([]v230.Location{at("L2", 40), at("L1", 30)}, s.All()); diff != "" {
+		t.Errorf("locations (-want +got):\n%s", diff)
+	}
+}
+
 func TestSenderShowsEachPartnerItsObjects(t *testing.T) {
 	var s ocpitest.Sender[v230.Location]
 	other := at("L2", 20)
@@ -141,7 +163,7 @@ func TestSenderShowsEachPartnerItsObjects(t *testing.T) {
 			}
 			for _, id := range []string{"L1", "L2", "L3"} {
 				l, err := s.Get(t.Context(), c.to, id)
-				if visible := contains(c.ids, id); visible != (err == nil) || !visible && !errors.Is(err, ocpi.ErrNotFound) {
+				if visible := slices.Contains(c.ids, id); visible != (err == nil) || !visible && !errors.Is(err, ocpi.ErrNotFound) {
 					t.Errorf("%s: %v", id, err)
 				} else if visible && l.City != "Enschede" {
 					t.Error("Visible has changed the object")
@@ -149,15 +171,6 @@ func TestSenderShowsEachPartnerItsObjects(t *testing.T) {
 			}
 		})
 	}
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 // A store is what a Sender and a Receiver have in common, for tests of atomic updates and of copies.

@@ -24,7 +24,8 @@ type charge struct {
 }
 
 // charge is the nth one. The odd ones are at the AC charger of LOC1 and stand there for a while afterwards, the even
-// ones are at the DC charger of LOC3. All were in the daytime of an earlier day.
+// ones are at the DC charger of LOC3. All were in the daytime of an earlier day. The energies are such that every cost
+// is a whole number of cents.
 func (s Sample) charge(n int) charge {
 	midnight := s.now().Truncate(day).Add(-time.Duration((n+1)/2) * day)
 	if n%2 == 1 {
@@ -32,10 +33,10 @@ func (s Sample) charge(n int) charge {
 		return charge{
 			location: 1, evse: 1, connector: 1, token: 1, method: v230.AuthMethodWhitelist, start: midnight.Add(8 * time.Hour),
 			charging: 2 * time.Hour, parking: 30 * time.Minute, energy: energy, tariff: s.ACTariff(),
-			cost: energy.Mul(acDayPrice).Add(acParkingPrice.Div(decimal.New(2, 0))),
+			cost: energy.Mul(acDayPrice).Add(acParkingPrice.Mul(decimal.New(5, -1))),
 		}
 	}
-	energy := decimal.New(int64(286+n*11%120), -1)
+	energy := decimal.New(int64(260+n*20%130), -1)
 	return charge{
 		location: 3, evse: 2, connector: 1, token: 2, method: v230.AuthMethodAuthRequest, start: midnight.Add(15 * time.Hour),
 		charging: 36 * time.Minute, energy: energy, tariff: s.DCTariff(),
@@ -79,14 +80,14 @@ func (s Sample) Session(n int) v230.Session {
 	x := s.session(id("SES", n), c)
 	x.Status = v230.SessionStatusCompleted
 	x.EndDateTime = new(ocpi.NewDateTime(c.end()))
-	x.TotalCost = &v230.Price{BeforeTaxes: number(c.cost)}
+	x.TotalCost = &v230.Price{BeforeTaxes: number(c.cost.Round(2))}
 	x.LastUpdated = *x.EndDateTime
 	return x
 }
 
 // ActiveSession is running at the first EVSE of LOC3, started by an app.
 func (s Sample) ActiveSession() v230.Session {
-	energy := decimal.New(204, -1)
+	energy := decimal.New(210, -1)
 	c := charge{
 		location: 3, evse: 1, connector: 1, token: tokenKinds, method: v230.AuthMethodAuthRequest,
 		start: s.now().Add(-activeFor), charging: activeFor, energy: energy,
@@ -94,7 +95,7 @@ func (s Sample) ActiveSession() v230.Session {
 	}
 	x := s.session("SES-ACTIVE", c)
 	x.Status = v230.SessionStatusActive
-	x.TotalCost = &v230.Price{BeforeTaxes: number(c.cost)}
+	x.TotalCost = &v230.Price{BeforeTaxes: number(c.cost.Round(2))}
 	x.LastUpdated = ocpi.NewDateTime(s.now())
 	return x
 }

@@ -2,6 +2,7 @@ package ocpitest
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"sync"
@@ -19,12 +20,14 @@ type Sender[T Object] struct {
 	mu sync.RWMutex
 	// entries are in the order of creation, which updates do not change (requirement TF-27).
 	entries []sent[T]
+	numbers map[ocpi.Key]int
 	latest  int
 }
 
 // A sent object has the number of its creation, which is its place in the list for ever.
 type sent[T Object] struct {
 	number int
+	key    ocpi.Key
 	object T
 }
 
@@ -33,21 +36,30 @@ type sent[T Object] struct {
 func (s *Sender[T]) Put(objects ...T) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.numbers == nil {
+		s.numbers = map[ocpi.Key]int{}
+	}
 	for _, object := range objects {
 		key := keyOf(&object)
-		at := slices.IndexFunc(s.entries, func(e sent[T]) bool { return keyOf(&e.object) == key })
-		if at >= 0 {
-			s.entries[at].object = clone(object)
+		if number, ok := s.numbers[key]; ok {
+			s.entries[s.place(number)].object = clone(object)
 			continue
 		}
 		s.latest++
-		s.entries = append(s.entries, sent[T]{s.latest, clone(object)})
+		s.numbers[key] = s.latest
+		s.entries = append(s.entries, sent[T]{s.latest, key, clone(object)})
 	}
+}
+
+// place finds an entry by its number.
+func (s *Sender[T]) place(number int) int {
+	at, _ := slices.BinarySearchFunc(s.entries, number, func(e sent[T], number int) int { return e.number - number })
+	return at
 }
 
 // Update changes the object with this id, the oldest of several, as one atomic step. Where fn fails, nothing has
 // changed and its error is returned. Where there is no such object, it is ocpi.ErrNotFound. fn must not call the
-// Sender.
+// Sender, nor make the object another one.
 func (s *Sender[T]) Update(id string, fn func(*T) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -59,6 +71,9 @@ func (s *Sender[T]) Update(id string, fn func(*T) error) error {
 	if err := fn(&changed); err != nil {
 		return err
 	}
+	if key := keyOf(&changed); key != s.entries[at].key {
+		return fmt.Errorf("ocpitest: the update of %s has made it %s of %s", id, key.ID, key.Party)
+	}
 	s.entries[at].object = clone(changed) // fn may have kept a pointer
 	return nil
 }
@@ -69,14 +84,16 @@ func (s *Sender[T]) Remove(id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at := s.index(id)
-	if at >= 0 {
-		s.entries = slices.Delete(s.entries, at, at+1)
+	if at < 0 {
+		return false
 	}
-	return at >= 0
+	delete(s.numbers, s.entries[at].key)
+	s.entries = slices.Delete(s.entries, at, at+1)
+	return true
 }
 
 func (s *Sender[T]) index(id string) int {
-	return slices.IndexFunc(s.entries, func(e sent[T]) bool { return keyOf(&e.object).ID == id })
+	return slices.IndexFunc(s.entries, func(e sent[T]) bool { return e.key.ID == id })
 }
 
 // All returns every object, oldest first.
@@ -99,8 +116,8 @@ func (s *Sender[T]) find(to *ocpi.Partner, wanted func(ocpi.Key) bool, id string
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for i := range s.entries {
-		if object := &s.entries[i].object; wanted(keyOf(object)) && s.shows(to, object) {
-			return clone(*object), nil
+		if e := &s.entries[i]; wanted(e.key) && s.shows(to, e) {
+			return clone(e.object), nil
 		}
 	}
 	var none T
@@ -123,7 +140,7 @@ func (s *Sender[T]) List(_ context.Context, to *ocpi.Partner, q ocpi.Query) (ocp
 	last := 0
 	for i := range s.entries {
 		e := &s.entries[i]
-		if !within(q, lastUpdated(&e.object)) || !s.shows(to, &e.object) {
+		if !within(q, lastUpdated(&e.object)) || !s.shows(to, e) {
 			continue
 		}
 		page.Total++
@@ -144,13 +161,13 @@ func within(q ocpi.Query, t ocpi.DateTime) bool {
 	return (q.DateFrom.IsZero() || !t.Time().Before(q.DateFrom)) && (q.DateTo.IsZero() || t.Time().Before(q.DateTo))
 }
 
-func (s *Sender[T]) shows(to *ocpi.Partner, object *T) bool {
-	if len(to.Serves) > 0 && !slices.Contains(to.Serves, keyOf(object).Party) {
+func (s *Sender[T]) shows(to *ocpi.Partner, e *sent[T]) bool {
+	if len(to.Serves) > 0 && !slices.Contains(to.Serves, e.key.Party) {
 		return false
 	}
 	if s.Visible == nil {
 		return true
 	}
-	shown := clone(*object)
+	shown := clone(e.object)
 	return s.Visible(to, &shown)
 }

@@ -1,6 +1,7 @@
 package ocpitest
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"net"
@@ -26,7 +27,7 @@ type Server struct {
 	EMSP *EMSP
 
 	http *http.Server
-	done chan error
+	done chan struct{}
 }
 
 // Our parties where a configuration names none, and the partner's.
@@ -38,11 +39,11 @@ const (
 // NewServer starts a server on a free port of the loopback interface. The zero Config gives one with both roles, every
 // module and one partner; what config sets is kept. Call Close when done.
 func NewServer(config ocpiserver.Config) (*Server, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("ocpitest: listen on loopback: %w", err)
 	}
-	s := &Server{URL: "http://" + listener.Addr().String() + "/ocpi", done: make(chan error, 1)}
+	s := &Server{URL: "http://" + listener.Addr().String() + "/ocpi", done: make(chan struct{})}
 	s.complete(&config)
 	handler, err := ocpiserver.New(config)
 	if err != nil {
@@ -50,7 +51,10 @@ func NewServer(config ocpiserver.Config) (*Server, error) {
 		return nil, err
 	}
 	s.http = &http.Server{Handler: handler, ReadHeaderTimeout: readHeaderTimeout}
-	go func() { s.done <- s.http.Serve(listener) }()
+	go func() {
+		defer close(s.done)
+		_ = s.http.Serve(listener) // ends with http.ErrServerClosed, by Close
+	}()
 	return s, nil
 }
 
@@ -87,6 +91,6 @@ func bothRoles(party ocpi.Party) []ocpi.PartyRole {
 // Close stops the server and its connections, and returns when they are gone.
 func (s *Server) Close() error {
 	err := s.http.Close()
-	<-s.done // http.ErrServerClosed, as asked for
+	<-s.done
 	return err
 }

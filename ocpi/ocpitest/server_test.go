@@ -114,6 +114,24 @@ func TestServerAnswersForEveryModuleOfItsOwn(t *testing.T) {
 	}
 }
 
+func TestServerHandsOutItsCredentials(t *testing.T) {
+	server := start(t, ocpiserver.Config{})
+	for _, role := range []string{"cpo", "emsp"} {
+		r := call(t.Context(), t, server, http.MethodGet, "/"+role+"/2.1.1/credentials", nil)
+		credentials, findings, err := v211.DecodeCredentials(r.Data)
+		if err != nil || len(findings) > 0 {
+			t.Fatalf("%v, %v", findings, err)
+		}
+		want := v211.Credentials{
+			Token: server.Token, URL: server.URL + "/" + role + "/versions", BusinessDetails: v211.BusinessDetails{Name: "Test kit"},
+			CountryCode: "NL", PartyID: "GPE",
+		}
+		if diff := cmp.Diff(want, credentials); diff != "" {
+			t.Errorf("credentials (-want +got):\n%s", diff)
+		}
+	}
+}
+
 func TestServerPagesThroughCursors(t *testing.T) {
 	server := start(t, ocpiserver.Config{PageLimit: 2})
 	server.CPO.Fill(sample())

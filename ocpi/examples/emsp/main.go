@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/roamwire/roamwire/ocpi"
@@ -22,7 +23,7 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout)
 	stop()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
@@ -51,11 +52,12 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	if _, err := fmt.Fprintf(stdout, "OCPI at %[1]s/versions\ncurl -X POST -H 'Authorization: Token let-me-in' %[1]s/emsp/2.1.1/tokens/04A70000000001/authorize\n", base); err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
-	fmt.Fprintf(stdout, "OCPI at %s/versions\n", base)
-	fmt.Fprintf(stdout, "curl -X POST -H 'Authorization: Token let-me-in' %s/emsp/2.1.1/tokens/04A70000000001/authorize\n", base)
 
 	select {
 	case err := <-failed:

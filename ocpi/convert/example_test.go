@@ -1,0 +1,60 @@
+package convert_test
+
+import (
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/convert"
+	"github.com/roamwire/roamwire/ocpi/v211"
+	"github.com/roamwire/roamwire/ocpi/v230"
+)
+
+// A location of 2.1.1 becomes one of 2.3.0, and the same one again. What 2.1.1 leaves to the URL comes from the Env.
+func ExampleLocationFrom211() {
+	env := convert.Env{Owner: ocpi.NewParty("NL", "GPE")}
+	received, _, err := v211.DecodeLocation([]byte(`{
+		"id": "LOC1", "type": "OTHER", "address": "Wevershof 3", "city": "Enschede", "postal_code": "7511 AX", "country": "NLD",
+		"coordinates": {"latitude": "52.221400", "longitude": "6.890800"}, "last_updated": "2026-03-04T12:00:00Z", "wheelchair": true
+	}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	location, losses := convert.LocationFrom211(received, env)
+	fmt.Println(location.CountryCode, location.PartyID, location.ID, location.Publish)
+	for _, l := range losses {
+		fmt.Println("lost on the way up:", l)
+	}
+
+	back, losses := convert.LocationTo211(location, env)
+	fmt.Println(back.Type, string(back.Extra["wheelchair"]), len(losses))
+	before, _ := json.Marshal(received)
+	after, _ := json.Marshal(back)
+	fmt.Println("unchanged:", string(before) == string(after))
+	// Output:
+	// NL GPE LOC1 true
+	// lost on the way up: /type: 2.3.0 has no parking type OTHER
+	// OTHER true 0
+	// unchanged: true
+}
+
+// What 2.1.1 cannot say is reported, so that whoever sends the object can decide whether to.
+func ExampleLocationTo211() {
+	location := v230.Location{
+		CountryCode: "NL", PartyID: "GPE", ID: "LOC1", Publish: false, Address: "Wevershof 3", City: "Enschede", Country: "NLD",
+		Coordinates: v230.GeoLocation{Latitude: "52.22140", Longitude: "6.890800"}, TimeZone: "Europe/Amsterdam",
+		ParkingType: new(v230.ParkingTypeAlongMotorway), PostalCode: new("7511 AX"), HelpPhone: new(ocpi.CiString("+31 53 000 0000")),
+	}
+	old, losses := convert.LocationTo211(location, convert.Env{Owner: ocpi.NewParty("NL", "GPE")})
+	fmt.Println(old.ID, old.Type, old.Coordinates.Latitude)
+	for _, l := range losses {
+		fmt.Println(l)
+	}
+	// Output:
+	// LOC1 OTHER 52.221400
+	// /parking_type: 2.1.1 has no location type ALONG_MOTORWAY, it becomes OTHER
+	// /publish: 2.1.1 cannot keep a location private: do not send it
+	// /help_phone: 2.1.1 has no help_phone here
+}
