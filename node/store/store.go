@@ -61,6 +61,8 @@ type Selection struct {
 	Source string
 	// Parties limits the list to objects of these owners; empty means all owners.
 	Parties []ocpi.Party
+	// TokenType limits a selection of tokens to one type; empty for all.
+	TokenType string
 	// Audience are the parties that ask. Objects meant for another party are left out; with no asking party, every
 	// object that is meant for someone is left out.
 	Audience []ocpi.Party

@@ -32,7 +32,8 @@ func created(isNew bool) answer {
 func (c *call) respond(a answer) {
 	body := buffers.Get().(*[]byte)
 	defer buffers.Put(body)
-	b := append((*body)[:0], '{')
+	b := (*body)[:0]
+	b = append(b, '{')
 	switch {
 	case a.items != nil:
 		b = append(b, `"data":[`...)

@@ -3,21 +3,38 @@ package wire
 import "github.com/roamwire/roamwire/ocpi/v230"
 
 // The model's types under short names, so that the tables of codecs read well.
+
 type (
-	Location           = v230.Location
-	EVSE               = v230.EVSE
-	Connector          = v230.Connector
-	Session            = v230.Session
-	CDR                = v230.CDR
-	Tariff             = v230.Tariff
-	Token              = v230.Token
-	AuthorizationInfo  = v230.AuthorizationInfo
+	// Location is the model's Location.
+	Location = v230.Location
+	// EVSE is the model's EVSE.
+	EVSE = v230.EVSE
+	// Connector is the model's Connector.
+	Connector = v230.Connector
+	// Session is the model's Session.
+	Session = v230.Session
+	// CDR is the model's CDR.
+	CDR = v230.CDR
+	// Tariff is the model's Tariff.
+	Tariff = v230.Tariff
+	// Token is the model's Token.
+	Token = v230.Token
+	// AuthorizationInfo is the model's AuthorizationInfo.
+	AuthorizationInfo = v230.AuthorizationInfo
+	// LocationReferences is the model's LocationReferences.
 	LocationReferences = v230.LocationReferences
-	StartSession       = v230.StartSession
-	StopSession        = v230.StopSession
-	ReserveNow         = v230.ReserveNow
-	UnlockConnector    = v230.UnlockConnector
-	CommandResponse    = v230.CommandResponse
-	CommandResult      = v230.CommandResult
-	Credentials        = v230.Credentials
+	// StartSession is the model's StartSession.
+	StartSession = v230.StartSession
+	// StopSession is the model's StopSession.
+	StopSession = v230.StopSession
+	// ReserveNow is the model's ReserveNow.
+	ReserveNow = v230.ReserveNow
+	// UnlockConnector is the model's UnlockConnector.
+	UnlockConnector = v230.UnlockConnector
+	// CommandResponse is the model's CommandResponse.
+	CommandResponse = v230.CommandResponse
+	// CommandResult is the model's CommandResult.
+	CommandResult = v230.CommandResult
+	// Credentials is the model's Credentials.
+	Credentials = v230.Credentials
 )

@@ -17,7 +17,7 @@ func (s *source) line(format string, args ...any) { fmt.Fprintf(s, format+"\n", 
 func (s *source) comment(indent, text string) {
 	text = strings.ReplaceAll(strings.ReplaceAll(text, "*Corrected:*", "Corrected:"), "`", "")
 	line := ""
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		if line != "" && len(indent)*4+len(line)+len(word) > 112 {
 			s.line("%s// %s", indent, line)
 			line = ""
@@ -164,7 +164,7 @@ func (s *source) patch(v *version, o *object) {
 	s.comment("", "Apply changes what the PATCH names and leaves the rest. Lists are replaced whole unless said otherwise at the field.")
 	s.line("func (p *%s) Apply(o *%s) {", name, o.name)
 	for _, f := range o.fields {
-		s.applyField(v, f)
+		s.applyField(f)
 	}
 	s.line("\to.Extra.Merge(p.Extra)")
 	s.line("}")
@@ -182,7 +182,7 @@ func (v *version) patched(f *field) string {
 	}
 }
 
-func (s *source) applyField(v *version, f *field) {
+func (s *source) applyField(f *field) {
 	name := goName(f.name)
 	switch {
 	case f.mergeBy() != "":

@@ -259,21 +259,30 @@ func (c *checker) number(f *Field) error {
 		return err
 	}
 	text := string(value)
-	if f.Kind == KindInt {
-		n, err := strconv.ParseInt(text, 10, strconv.IntSize)
-		if err != nil {
-			c.add(c.here(), ocpi.FindingType, true, "must be a whole number, not %s", clip(text))
-			return nil
-		}
-		if digits := len(strings.TrimPrefix(strconv.FormatInt(n, 10), "-")); f.Max > 0 && digits > f.Max {
-			c.add(c.here(), ocpi.FindingLength, false, "%d digits, %d are allowed", digits, f.Max)
-		}
-	} else if _, err := ocpi.ParseNumber(text); err != nil {
-		c.add(c.here(), ocpi.FindingRange, true, "%v", err)
-		return nil
+	if c.readable(f, text) {
+		c.rules(f, text)
 	}
-	c.rules(f, text)
 	return nil
+}
+
+// readable checks that a number is one that can be computed with, and whole where it must be.
+func (c *checker) readable(f *Field, text string) bool {
+	if f.Kind == KindNumber {
+		_, err := ocpi.ParseNumber(text)
+		if err != nil {
+			c.add(c.here(), ocpi.FindingRange, true, "%v", err)
+		}
+		return err == nil
+	}
+	n, err := strconv.ParseInt(text, 10, strconv.IntSize)
+	if err != nil {
+		c.add(c.here(), ocpi.FindingType, true, "must be a whole number, not %s", clip(text))
+		return false
+	}
+	if digits := len(strings.TrimPrefix(strconv.FormatInt(n, 10), "-")); f.Max > 0 && digits > f.Max {
+		c.add(c.here(), ocpi.FindingLength, false, "%d digits, %d are allowed", digits, f.Max)
+	}
+	return true
 }
 
 func (c *checker) text(f *Field) error {

@@ -21,7 +21,7 @@ func inconsistent(pointer, format string, args ...any) ocpi.Finding {
 	return ocpi.Finding{Pointer: pointer, Code: ocpi.FindingConsistency, Message: fmt.Sprintf(format, args...)}
 }
 
-// HoursChoice: opening times are either around the clock or a list of hours (requirements L-30, DL-08). The
+// HoursChoice checks that opening times are either around the clock or a list of hours (requirements L-30, DL-08). The
 // specification's own example of 2.1.1 sets both, which is accepted while they agree.
 func HoursChoice(object []byte) []ocpi.Finding {
 	hours, ok := read[struct {
@@ -41,7 +41,7 @@ func HoursChoice(object []byte) []ocpi.Finding {
 	}
 }
 
-// PeriodOrder: a period ends after it begins (requirement L-29).
+// PeriodOrder checks that a period ends after it begins (requirement L-29).
 func PeriodOrder(object []byte) []ocpi.Finding {
 	period, ok := read[struct {
 		Begin string `json:"period_begin"`
@@ -63,7 +63,7 @@ func after(begin, end string) bool {
 	return begin >= end
 }
 
-// Percentages100: the sources of an energy mix add up to 100 (requirement L-32).
+// Percentages100 checks that the sources of an energy mix add up to 100 (requirement L-32).
 func Percentages100(object []byte) []ocpi.Finding {
 	mix, ok := read[struct {
 		Sources []struct {
@@ -83,8 +83,8 @@ func Percentages100(object []byte) []ocpi.Finding {
 	return []ocpi.Finding{inconsistent("/energy_sources", "the percentages add up to %s, not 100", sum)}
 }
 
-// CDRSums: the periods of a CDR are in order and inside the session, and their volumes add up to its totals
-// (requirements CDR-14, CDR-16).
+// CDRSums checks that the periods of a CDR are in order and inside the session, and that their volumes add up to its
+// totals (requirements CDR-14, CDR-16).
 func CDRSums(object []byte) []ocpi.Finding {
 	cdr, ok := read[cdrTotals](object)
 	if !ok {
@@ -154,7 +154,7 @@ func differ(sum decimal.Decimal, total ocpi.Number) bool {
 	return sum.Sub(total.Decimal()).Abs().GreaterThan(decimal.New(1, -2))
 }
 
-// SessionOrder: a session ends after it starts.
+// SessionOrder checks that a session ends after it starts.
 func SessionOrder(object []byte) []ocpi.Finding {
 	session, ok := read[struct {
 		Start211 *ocpi.DateTime `json:"start_datetime"`
@@ -175,8 +175,8 @@ func SessionOrder(object []byte) []ocpi.Finding {
 	return findings
 }
 
-// PublishToken: an entry names a token by uid, visual number or group, and says the type of a uid and the issuer of a
-// visual number (requirement DL-06).
+// PublishToken checks that an entry names a token by uid, visual number or group, and says the type of a uid and the
+// issuer of a visual number (requirement DL-06).
 func PublishToken(object []byte) []ocpi.Finding {
 	token, ok := read[struct {
 		UID    *string `json:"uid"`
@@ -199,7 +199,7 @@ func PublishToken(object []byte) []ocpi.Finding {
 	}
 }
 
-// PublishAllowed: publish_allowed_to is only for locations that are not published (requirement DL-05).
+// PublishAllowed checks that publish_allowed_to is only set for locations that are not published (requirement DL-05).
 func PublishAllowed(object []byte) []ocpi.Finding {
 	location, ok := read[struct {
 		Publish bool             `json:"publish"`

@@ -3,6 +3,8 @@
 package schema
 
 import (
+	"slices"
+
 	"github.com/roamwire/roamwire/ocpi"
 )
 
@@ -86,12 +88,7 @@ type Enum struct {
 }
 
 func (e *Enum) has(value []byte) bool {
-	for _, v := range e.Values {
-		if v == string(value) {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(e.Values, string(value))
 }
 
 // A Rule looks at one value, given without quotes; it returns what is wrong, or nil.

@@ -1,0 +1,27 @@
+# The habits of this repository. Each is one command, so that CI and people do the same.
+
+LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+.PHONY: test race lint bench demo generate check
+
+test: ## the README's test command
+	go test ./ocpi/... ./node/...
+
+race: ## the packages where goroutines meet
+	go test -race -short ./ocpi/ocpiserver/... ./ocpi/ocpitest/... ./node/...
+
+lint: ## vet, the linter with the import rules, and whether generated files are current
+	go vet ./ocpi/... ./node/...
+	go run $(LINT) run ./ocpi/... ./node/...
+	go run ./ocpi/internal/gen -check
+
+bench: ## the figures of docs/benchmarks.md, side by side; takes some minutes
+	go run ./node/bench
+
+demo: ## a node with sample data
+	go run ./node/cmd/roamwire demo
+
+generate: ## write the generated files from ocpi/spec
+	go run ./ocpi/internal/gen
+
+check: test race lint ## what CI runs, without the benchmarks

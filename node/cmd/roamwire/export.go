@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/roamwire/roamwire/node/transfer"
+	"github.com/roamwire/roamwire/ocpi"
+)
+
+type exportCmd struct {
+	dataFlag
+	Module  string      `arg:"" help:"What to write: locations, tariffs, sessions, cdrs or tokens."`
+	Version string      `help:"OCPI version to write: 2.1.1 or 2.3.0." default:"2.1.1" placeholder:"VERSION"`
+	Party   []partyFlag `help:"Only objects of this party of ours. Can be repeated. Default: all." placeholder:"PARTY"`
+	Lines   bool        `help:"Write JSON lines instead of an array."`
+	Out     string      `help:"File to write to. Default: standard output." short:"o" type:"path" placeholder:"FILE"`
+}
+
+// Run writes the objects.
+func (e *exportCmd) Run(ctx context.Context, s streams) (err error) {
+	data, err := e.existing(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, data.Close()) }()
+	export := transfer.Export{Objects: data.Objects, Module: ocpi.ModuleID(e.Module), Version: ocpi.Version(e.Version), Lines: e.Lines}
+	for _, p := range e.Party {
+		export.Parties = append(export.Parties, p.party)
+	}
+	out, done, err := e.output(s)
+	if err != nil {
+		return err
+	}
+	count, err := export.Run(ctx, out)
+	if err = errors.Join(err, done()); err != nil {
+		return fmt.Errorf("export %s: %w", e.Module, err)
+	}
+	fmt.Fprintf(s.err, "%d %s written\n", count, e.Module)
+	return nil
+}
+
+func (e *exportCmd) output(s streams) (io.Writer, func() error, error) {
+	if e.Out == "" {
+		return s.out, func() error { return nil }, nil
+	}
+	f, err := os.Create(e.Out)
+	if err != nil {
+		return nil, nil, err
+	}
+	return f, f.Close, nil
+}

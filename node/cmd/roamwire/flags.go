@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/roamwire/roamwire/node"
+	"github.com/roamwire/roamwire/ocpi"
+)
+
+// dataFlag is the folder every command with data works on.
+type dataFlag struct {
+	Data string `help:"Folder where everything is kept." type:"path" default:"roamwire-data" placeholder:"DIR"`
+}
+
+// open opens the data folder for a command that does not serve.
+func (d dataFlag) open(ctx context.Context) (*node.Data, error) {
+	return node.OpenData(ctx, node.Config{Data: d.Data})
+}
+
+// existing opens a data folder that must be there already, for commands that only read.
+func (d dataFlag) existing(ctx context.Context) (*node.Data, error) {
+	if _, err := os.Stat(d.Data); err != nil {
+		return nil, fmt.Errorf("there is no data folder %s: set --data, or fill it with \"roamwire import\"", d.Data)
+	}
+	return d.open(ctx)
+}
+
+// logFlags say how much is logged, and how.
+type logFlags struct {
+	LogLevel  string `help:"Least important messages to log: debug, info, warn or error." enum:"debug,info,warn,error" default:"info" placeholder:"LEVEL"`
+	LogFormat string `help:"Form of the log: text or json." enum:"text,json" default:"text" placeholder:"FORM"`
+}
+
+func (l logFlags) logger(w io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(l.LogLevel)) // kong has checked it
+	options := &slog.HandlerOptions{Level: level}
+	if l.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// A partyFlag is a party of ours as typed: DE/ROA, or DE/ROA=Name of the business.
+type partyFlag struct {
+	party ocpi.Party
+	name  string
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (p *partyFlag) UnmarshalText(text []byte) (err error) {
+	party, name, _ := strings.Cut(string(text), "=")
+	p.name = strings.TrimSpace(name)
+	p.party, err = ocpi.ParseParty(party)
+	return err
+}
+
+// A roleFlag is a role as typed; case does not matter.
+type roleFlag ocpi.Role
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (r *roleFlag) UnmarshalText(text []byte) error {
+	role, ok := ocpi.ParseRole(string(text))
+	if !ok {
+		return fmt.Errorf("%q is no role: use CPO or EMSP", text)
+	}
+	*r = roleFlag(role)
+	return nil
+}
+
+func roles(flags []roleFlag) []ocpi.Role {
+	var roles []ocpi.Role
+	for _, f := range flags {
+		roles = append(roles, ocpi.Role(f))
+	}
+	return roles
+}

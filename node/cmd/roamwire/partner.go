@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/roamwire/roamwire/node/store"
+	"github.com/roamwire/roamwire/ocpi"
+)
+
+type partnerCmd struct {
+	Add    partnerAddCmd    `cmd:"" help:"Add a partner and print its token."`
+	List   partnerListCmd   `cmd:"" help:"List partners."`
+	Remove partnerRemoveCmd `cmd:"" help:"Remove a partner; its token is refused from then on."`
+}
+
+type partnerAddCmd struct {
+	dataFlag
+	Name   string      `arg:"" help:"Our name for the partner."`
+	Party  []partyFlag `help:"The partner's party, such as NL/ABC. Can be repeated." required:"" placeholder:"PARTY"`
+	Role   []roleFlag  `help:"The partner's roles: CPO, EMSP or both." required:"" placeholder:"ROLE"`
+	Token  string      `help:"The token the partner calls with: 1 to 64 printable characters. Default: a random one." placeholder:"TOKEN"`
+	Serves []partyFlag `help:"A party of ours that deals with this partner. Can be repeated. Default: all of them." placeholder:"PARTY"`
+}
+
+// Run adds the partner.
+func (p *partnerAddCmd) Run(ctx context.Context, io streams) error {
+	data, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	added := ocpi.Partner{ID: p.Name}
+	for _, party := range p.Party {
+		for _, role := range roles(p.Role) {
+			added.Roles = append(added.Roles, ocpi.PartyRole{Role: role, Party: party.party})
+		}
+	}
+	for _, party := range p.Serves {
+		added.Serves = append(added.Serves, party.party)
+	}
+	token, err := data.Partners.Add(ctx, added, p.Token)
+	if err = errors.Join(err, data.Close()); err != nil {
+		if errors.Is(err, store.ErrExists) {
+			return fmt.Errorf("%w: choose another name or token, or remove the partner first", err)
+		}
+		return err
+	}
+	fmt.Fprintf(io.out, "partner %s calls with this token, which is not shown again:\n%s\n", added.ID, token)
+	return nil
+}
+
+type partnerListCmd struct {
+	dataFlag
+}
+
+// Run lists the partners.
+func (p *partnerListCmd) Run(ctx context.Context, io streams) error {
+	data, err := p.existing(ctx)
+	if err != nil {
+		return err
+	}
+	partners, err := data.Partners.List(ctx)
+	if err = errors.Join(err, data.Close()); err != nil {
+		return err
+	}
+	if len(partners) == 0 {
+		fmt.Fprintln(io.out, "no partners; add one with \"roamwire partner add\"")
+		return nil
+	}
+	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "NAME\tPARTIES\tSERVED BY\tADDED")
+	for _, p := range partners {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", p.ID, partyRoles(p.Roles), servedBy(p.Serves), p.Added.UTC().Format(time.RFC3339))
+	}
+	return w.Flush()
+}
+
+func partyRoles(roles []ocpi.PartyRole) string {
+	texts := make([]string, len(roles))
+	for i, r := range roles {
+		texts[i] = r.Party.String() + " " + string(r.Role)
+	}
+	return strings.Join(texts, ", ")
+}
+
+func servedBy(parties []ocpi.Party) string {
+	if len(parties) == 0 {
+		return "all"
+	}
+	texts := make([]string, len(parties))
+	for i, p := range parties {
+		texts[i] = p.String()
+	}
+	return strings.Join(texts, ", ")
+}
+
+type partnerRemoveCmd struct {
+	dataFlag
+	Name string `arg:"" help:"Our name for the partner."`
+}
+
+// Run removes the partner.
+func (p *partnerRemoveCmd) Run(ctx context.Context, io streams) error {
+	data, err := p.existing(ctx)
+	if err != nil {
+		return err
+	}
+	err = data.Partners.Remove(ctx, p.Name)
+	if err = errors.Join(err, data.Close()); err != nil {
+		return err
+	}
+	fmt.Fprintf(io.out, "partner %s is removed\n", p.Name)
+	return nil
+}

@@ -1,0 +1,143 @@
+package node
+
+import (
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/roamwire/roamwire/ocpi"
+)
+
+// Config is what a node needs to know. Data and at least one of Parties are required; every other field works at its
+// zero value.
+type Config struct {
+	// Data is the folder where everything is kept. It is made if it does not exist.
+	Data string
+	// Listen is the address to serve OCPI on. Default 127.0.0.1:8080.
+	Listen string
+	// PublicURL is where partners reach the node from outside, without the prefix. Default http:// or https:// and
+	// the address listened on.
+	PublicURL string
+	// Prefix is the path of OCPI below PublicURL. Default /ocpi.
+	Prefix string
+	// Parties are the parties this node speaks for.
+	Parties []Party
+	// Versions to speak. Default every version that is served, which is 2.1.1 so far.
+	Versions []ocpi.Version
+
+	// AdminListen is the address of /healthz, /readyz and /metrics; empty for none.
+	AdminListen string
+	// TLSCert and TLSKey are files in PEM form; both or none.
+	TLSCert, TLSKey string
+
+	// PageLimit is the largest page served. Default 100 objects.
+	PageLimit int
+	// MaxBody is the largest request body. Default 1 MiB.
+	MaxBody int64
+	// HeaderTimeout bounds how long a client may take for the headers, default 10 seconds; BodyTimeout for the body,
+	// default 30 seconds; IdleTimeout for the next request on a connection, default 2 minutes.
+	HeaderTimeout, BodyTimeout, IdleTimeout time.Duration
+	// ShutdownTimeout bounds how long requests under way may take to finish when the node stops. Default 10 seconds.
+	ShutdownTimeout time.Duration
+	// TrailingSlash ends the endpoint URLs in version details with "/".
+	TrailingSlash bool
+	// OpenData lets anyone read locations and tariffs without a token.
+	OpenData bool
+	// CORSOrigins are the web origins that may call from a browser; "*" for any.
+	CORSOrigins []string
+
+	// Logger gets what happens. Default slog.Default().
+	Logger *slog.Logger
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+}
+
+// A Party is a party of ours with its roles and what partners are told about it.
+type Party struct {
+	Party   ocpi.Party
+	Roles   []ocpi.Role
+	Name    string
+	Website string
+}
+
+// file is where the database lies.
+func (c Config) file() string { return filepath.Join(c.Data, "roamwire.db") }
+
+func (c Config) withDefaults() Config {
+	setDefault(&c.Listen, "127.0.0.1:8080")
+	setDefault(&c.Prefix, "/ocpi")
+	setDefault(&c.HeaderTimeout, 10*time.Second)
+	setDefault(&c.BodyTimeout, 30*time.Second)
+	setDefault(&c.IdleTimeout, 2*time.Minute)
+	setDefault(&c.ShutdownTimeout, 10*time.Second)
+	if len(c.Versions) == 0 {
+		c.Versions = []ocpi.Version{ocpi.V211}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	c.Prefix = "/" + strings.Trim(c.Prefix, "/")
+	return c
+}
+
+func setDefault[T comparable](setting *T, value T) {
+	var zero T
+	if *setting == zero {
+		*setting = value
+	}
+}
+
+func (c Config) check() error {
+	if c.Data == "" {
+		return fmt.Errorf("the data folder is not set")
+	}
+	if len(c.Parties) == 0 {
+		return fmt.Errorf("no party is set: name at least one, as in DE/ROA")
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return fmt.Errorf("a TLS certificate and its key go together: one of them is not set")
+	}
+	for _, p := range c.Parties {
+		if len(p.Roles) == 0 {
+			return fmt.Errorf("party %s has no role", p.Party)
+		}
+	}
+	if c.PublicURL == "" {
+		return nil
+	}
+	if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("public URL %q must be an http or https URL", c.PublicURL)
+	}
+	return nil
+}
+
+// partyRoles are our parties, each in each of its roles.
+func (c Config) partyRoles() []ocpi.PartyRole {
+	var roles []ocpi.PartyRole
+	for _, p := range c.Parties {
+		for _, role := range p.Roles {
+			roles = append(roles, ocpi.PartyRole{Role: role, Party: p.Party})
+		}
+	}
+	return roles
+}
+
+func (c Config) has(role ocpi.Role) bool {
+	return slices.ContainsFunc(c.Parties, func(p Party) bool { return slices.Contains(p.Roles, role) })
+}
+
+// makeFolder makes the data folder, readable by nobody else: it holds partners' data.
+func (c Config) makeFolder() error {
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return fmt.Errorf("make data folder: %w", err)
+	}
+	return nil
+}

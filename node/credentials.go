@@ -1,0 +1,48 @@
+package node
+
+import (
+	"context"
+	"slices"
+
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/v230"
+)
+
+// credentials tells partners how they reach us. It is the ocpiserver.Credentials of the node.
+type credentials struct {
+	url     string
+	parties []Party
+}
+
+// Credentials implements ocpiserver.Credentials. The versions URL is the one of the role asked, because version
+// details of 2.1.1 have no roles.
+func (c *credentials) Credentials(_ context.Context, to *ocpi.Partner, role ocpi.Role, token string) (v230.Credentials, error) {
+	own := v230.Credentials{Token: token, URL: c.url + "/versions"}
+	switch role {
+	case ocpi.RoleCPO:
+		own.URL = c.url + "/cpo/versions"
+	case ocpi.RoleEMSP:
+		own.URL = c.url + "/emsp/versions"
+	default:
+	}
+	for _, p := range c.parties {
+		if !slices.Contains(p.Roles, role) || len(to.Serves) > 0 && !slices.Contains(to.Serves, p.Party) {
+			continue
+		}
+		own.Roles = append(own.Roles, v230.CredentialsRole{
+			Role: role, CountryCode: ocpi.CiString(p.Party.CountryCode), PartyID: ocpi.CiString(p.Party.PartyID), BusinessDetails: p.businessDetails(),
+		})
+	}
+	return own, nil
+}
+
+func (p Party) businessDetails() v230.BusinessDetails {
+	details := v230.BusinessDetails{Name: p.Name}
+	if details.Name == "" {
+		details.Name = p.Party.String()
+	}
+	if p.Website != "" {
+		details.Website = &p.Website
+	}
+	return details
+}

@@ -1,0 +1,167 @@
+// Package node puts the product together: one program that speaks OCPI as CPO and eMSP, keeps everything on disk and
+// shows what happens.
+//
+// The rooms beside this file each do one thing and know nothing of one another: store and store/sqlite keep the data,
+// object offers it to the OCPI server, partner knows who may call, transfer moves objects in and out of files,
+// telemetry counts. Only this package sees them all.
+package node
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/roamwire/roamwire/node/object"
+	"github.com/roamwire/roamwire/node/partner"
+	"github.com/roamwire/roamwire/node/store/sqlite"
+	"github.com/roamwire/roamwire/node/telemetry"
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/ocpiserver"
+)
+
+// The home has what each room needs.
+var (
+	_ object.Store  = (*sqlite.DB)(nil)
+	_ partner.Store = (*sqlite.DB)(nil)
+)
+
+// A Data is an open data folder: what commands like import work on while no server runs, or beside one.
+type Data struct {
+	Objects  *object.Objects
+	Partners *partner.Registry
+
+	db *sqlite.DB
+}
+
+// OpenData opens the data folder of a configuration, and makes it if it does not exist. Of the configuration it looks
+// at Data, Versions and Now alone.
+func OpenData(ctx context.Context, config Config) (*Data, error) {
+	config = config.withDefaults()
+	if err := config.makeFolder(); err != nil {
+		return nil, err
+	}
+	db, err := sqlite.Open(ctx, config.file(), sqlite.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("open data folder %s: %w", config.Data, err)
+	}
+	objects, err := object.New(db, config.Versions)
+	if err != nil {
+		return nil, closeAfter(db, err)
+	}
+	return &Data{Objects: objects, Partners: partner.NewRegistry(db, config.Now), db: db}, nil
+}
+
+func closeAfter(db *sqlite.DB, err error) error {
+	_ = db.Close() // the first error is the one to tell
+	return err
+}
+
+// Close closes the data folder.
+func (d *Data) Close() error { return d.db.Close() }
+
+// A Node is a running configuration: its data, its OCPI server and its listeners.
+type Node struct {
+	*Data
+
+	config   Config
+	listener net.Listener
+	admin    net.Listener
+	server   *ocpiserver.Server
+	metrics  *telemetry.Metrics
+}
+
+// New opens the data, listens, and builds the server; Run serves. Listening already here means that the URLs of the
+// node are known before it runs.
+func New(ctx context.Context, config Config) (n *Node, err error) {
+	config = config.withDefaults()
+	if err := config.check(); err != nil {
+		return nil, err
+	}
+	n = &Node{config: config, metrics: telemetry.New()}
+	if n.Data, err = OpenData(ctx, config); err != nil {
+		return nil, err
+	}
+	if err := n.listen(ctx); err != nil {
+		return nil, closeAfter(n.db, err)
+	}
+	if n.server, err = n.build(); err != nil {
+		n.closeListeners()
+		return nil, closeAfter(n.db, err)
+	}
+	return n, nil
+}
+
+// URL is where partners reach the node, with the prefix.
+func (n *Node) URL() string {
+	base := n.config.PublicURL
+	if base == "" {
+		scheme := "http"
+		if n.config.TLSCert != "" {
+			scheme = "https"
+		}
+		base = scheme + "://" + n.listener.Addr().String()
+	}
+	return strings.TrimRight(base, "/") + n.config.Prefix
+}
+
+// AdminURL is where health and metrics are; empty for none.
+func (n *Node) AdminURL() string {
+	if n.admin == nil {
+		return ""
+	}
+	return "http://" + n.admin.Addr().String()
+}
+
+// Handler is the node's OCPI server.
+func (n *Node) Handler() http.Handler { return n.server }
+
+// build makes the OCPI server over the data.
+func (n *Node) build() (*ocpiserver.Server, error) {
+	config := ocpiserver.Config{
+		BaseURL:       n.URL(),
+		Versions:      n.config.Versions,
+		Parties:       n.config.partyRoles(),
+		Partners:      n.Partners,
+		Credentials:   &credentials{url: n.URL(), parties: n.config.Parties},
+		PageLimit:     n.config.PageLimit,
+		MaxBody:       n.config.MaxBody,
+		BodyTimeout:   n.config.BodyTimeout,
+		TrailingSlash: n.config.TrailingSlash,
+		OpenData:      n.config.OpenData,
+		CORSOrigins:   n.config.CORSOrigins,
+		Logger:        n.config.Logger,
+		Now:           n.config.Now,
+		Observe:       n.metrics.Observe,
+	}
+	if n.config.has(ocpi.RoleCPO) {
+		config.CPO = n.cpo()
+	}
+	if n.config.has(ocpi.RoleEMSP) {
+		config.EMSP = n.emsp()
+	}
+	return ocpiserver.New(config)
+}
+
+func (n *Node) cpo() *ocpiserver.CPO {
+	return &ocpiserver.CPO{
+		Locations: n.Objects.Locations,
+		Sessions:  n.Objects.Sessions,
+		CDRs:      n.Objects.CDRs,
+		Tariffs:   n.Objects.Tariffs,
+		Tokens:    object.ReceivedTokens(n.db),
+		Commands:  object.NewCommands(n.Objects),
+	}
+}
+
+func (n *Node) emsp() *ocpiserver.EMSP {
+	return &ocpiserver.EMSP{
+		Locations:      object.ReceivedLocations(n.db),
+		Sessions:       object.ReceivedSessions(n.db),
+		CDRs:           object.NewReceivedCDRs(n.db),
+		Tariffs:        object.ReceivedTariffs(n.db),
+		Tokens:         object.NewDrivers(n.Objects.Tokens, n.db),
+		CommandResults: object.NewCommandResults(n.db),
+	}
+}

@@ -1,0 +1,146 @@
+// Package object keeps the objects of every module: our own, which partners pull, and those that partners push to
+// us. It stands between ocpiserver, which speaks in the model's types, and the store, which keeps bytes.
+package object
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/roamwire/roamwire/node/store"
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/v230"
+	"github.com/roamwire/roamwire/ocpi/wire"
+)
+
+// A Store is what this package needs of the node's home.
+type Store interface {
+	// Object reads one object, or store.ErrNotFound.
+	Object(ctx context.Context, key store.Key) (store.Object, error)
+	// Find reads the oldest object with this id in a selection, or store.ErrNotFound.
+	Find(ctx context.Context, sel store.Selection, id string) (store.Object, error)
+	// List reads a page with bodies.
+	List(ctx context.Context, sel store.Selection, q ocpi.Query) (store.Page, error)
+	// ListRenditions reads a page with the renditions of a version, and with bodies where one is missing.
+	ListRenditions(ctx context.Context, sel store.Selection, q ocpi.Query, v ocpi.Version) (store.Page, error)
+	// Write runs fn as one transaction that is on disk when Write returns without error.
+	Write(ctx context.Context, fn func(store.Tx) error) error
+}
+
+// A kind is what one module's objects are: how to read their identity, and how each version writes them.
+type kind[T any] struct {
+	module ocpi.ModuleID
+	name   string
+	// id returns an object's identifier, party a pointer to each part of its owner.
+	id          func(*T) string
+	party       func(*T) (country, party *ocpi.CiString)
+	lastUpdated func(*T) ocpi.DateTime
+	tokenType   func(*T) string
+	// audience is the one party an object is meant for; nil for modules that everyone may see.
+	audience func(*T) ocpi.Party
+	codec    func(wire.Codecs) wire.Codec[T]
+}
+
+// The kinds of every module that is kept.
+var (
+	locations = kind[v230.Location]{
+		module: ocpi.ModuleLocations, name: "location",
+		id:          func(l *v230.Location) string { return string(l.ID) },
+		party:       func(l *v230.Location) (*ocpi.CiString, *ocpi.CiString) { return &l.CountryCode, &l.PartyID },
+		lastUpdated: func(l *v230.Location) ocpi.DateTime { return l.LastUpdated },
+		audience:    published,
+		codec:       func(c wire.Codecs) wire.Codec[v230.Location] { return c.Locations },
+	}
+	sessions = kind[v230.Session]{
+		module: ocpi.ModuleSessions, name: "session",
+		id:          func(s *v230.Session) string { return string(s.ID) },
+		party:       func(s *v230.Session) (*ocpi.CiString, *ocpi.CiString) { return &s.CountryCode, &s.PartyID },
+		lastUpdated: func(s *v230.Session) ocpi.DateTime { return s.LastUpdated },
+		audience:    func(s *v230.Session) ocpi.Party { return driverOf(&s.CDRToken) },
+		codec:       func(c wire.Codecs) wire.Codec[v230.Session] { return c.Sessions },
+	}
+	cdrs = kind[v230.CDR]{
+		module: ocpi.ModuleCDRs, name: "CDR",
+		id:          func(d *v230.CDR) string { return string(d.ID) },
+		party:       func(d *v230.CDR) (*ocpi.CiString, *ocpi.CiString) { return &d.CountryCode, &d.PartyID },
+		lastUpdated: func(d *v230.CDR) ocpi.DateTime { return d.LastUpdated },
+		audience:    func(d *v230.CDR) ocpi.Party { return driverOf(&d.CDRToken) },
+		codec:       func(c wire.Codecs) wire.Codec[v230.CDR] { return c.CDRs },
+	}
+	tariffs = kind[v230.Tariff]{
+		module: ocpi.ModuleTariffs, name: "tariff",
+		id:          func(t *v230.Tariff) string { return string(t.ID) },
+		party:       func(t *v230.Tariff) (*ocpi.CiString, *ocpi.CiString) { return &t.CountryCode, &t.PartyID },
+		lastUpdated: func(t *v230.Tariff) ocpi.DateTime { return t.LastUpdated },
+		codec:       func(c wire.Codecs) wire.Codec[v230.Tariff] { return c.Tariffs },
+	}
+	tokens = kind[v230.Token]{
+		module: ocpi.ModuleTokens, name: "token",
+		id:          func(t *v230.Token) string { return string(t.UID) },
+		party:       func(t *v230.Token) (*ocpi.CiString, *ocpi.CiString) { return &t.CountryCode, &t.PartyID },
+		lastUpdated: func(t *v230.Token) ocpi.DateTime { return t.LastUpdated },
+		tokenType:   func(t *v230.Token) string { return string(t.Type) },
+		codec:       func(c wire.Codecs) wire.Codec[v230.Token] { return c.Tokens },
+	}
+)
+
+// published lets everyone see a location, and nobody but its owner one that is not to be published: 2.1.1, the only
+// version served so far, cannot say that it is private, so partners must not get it at all.
+func published(l *v230.Location) ocpi.Party {
+	if l.Publish {
+		return ocpi.Party{}
+	}
+	return ocpi.NewParty(string(l.CountryCode), string(l.PartyID))
+}
+
+// driverOf is the eMSP whose driver a session or CDR is about; the zero Party where it is not known.
+func driverOf(t *v230.CdrToken) ocpi.Party {
+	if t.CountryCode == "" || t.PartyID == "" {
+		return ocpi.Party{}
+	}
+	return ocpi.NewParty(string(t.CountryCode), string(t.PartyID))
+}
+
+// record makes the stored form of an object, without renditions.
+func (k kind[T]) record(source string, key ocpi.Key, object *T) (store.Object, error) {
+	country, party := k.party(object)
+	*country, *party = ocpi.CiString(key.Party.CountryCode), ocpi.CiString(key.Party.PartyID)
+	body, err := json.Marshal(object)
+	if err != nil {
+		return store.Object{}, fmt.Errorf("write %s %s: %w", k.name, key.ID, err)
+	}
+	o := store.Object{Key: k.storeKey(source, key), LastUpdated: k.lastUpdated(object).Time(), Body: body}
+	if k.audience != nil {
+		o.Audience = k.audience(object)
+	}
+	return o, nil
+}
+
+func (k kind[T]) storeKey(source string, key ocpi.Key) store.Key {
+	return store.Key{Module: k.module, Source: source, Party: key.Party, ID: key.ID, TokenType: key.TokenType}
+}
+
+// read makes the object of its stored form.
+func (k kind[T]) read(o store.Object) (T, error) {
+	var object T
+	// What the store holds was written by record; its names are unique.
+	if err := json.Unmarshal(o.Body, &object, jsontext.AllowDuplicateNames(true)); err != nil {
+		return object, fmt.Errorf("read stored %s %s: %w", k.name, o.ID, err)
+	}
+	return object, nil
+}
+
+// notFound turns the store's not found into the answer a partner gets.
+func (k kind[T]) notFound(err error, id string) error {
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	e := ocpi.NotFound("there is no %s %s", k.name, id)
+	if k.module == ocpi.ModuleLocations {
+		e.Code = ocpi.StatusUnknownLocation
+	}
+	return e
+}

@@ -1,0 +1,119 @@
+package object
+
+import (
+	"context"
+	"errors"
+
+	"github.com/roamwire/roamwire/node/store"
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/v230"
+)
+
+// Received are partners' objects of one module. It is the ocpiserver.Receiver and Deleter of the module. Each partner
+// has its own: the same id from two partners is two objects (requirements TF-05, TF-45).
+type Received[T any] struct {
+	kind  kind[T]
+	store Store
+}
+
+// ReceivedLocations takes partners' locations.
+func ReceivedLocations(s Store) *Received[v230.Location] {
+	return &Received[v230.Location]{locations, s}
+}
+
+// ReceivedSessions takes partners' sessions.
+func ReceivedSessions(s Store) *Received[v230.Session] { return &Received[v230.Session]{sessions, s} }
+
+// ReceivedTariffs takes partners' tariffs.
+func ReceivedTariffs(s Store) *Received[v230.Tariff] { return &Received[v230.Tariff]{tariffs, s} }
+
+// ReceivedTokens takes partners' tokens.
+func ReceivedTokens(s Store) *Received[v230.Token] { return &Received[v230.Token]{tokens, s} }
+
+// Get implements ocpiserver.Receiver.
+func (r *Received[T]) Get(ctx context.Context, from *ocpi.Partner, key ocpi.Key) (T, error) {
+	record, err := r.store.Object(ctx, r.kind.storeKey(from.ID, key))
+	if err != nil {
+		var none T
+		return none, r.kind.notFound(err, key.ID)
+	}
+	return r.kind.read(record)
+}
+
+// Put implements ocpiserver.Receiver.
+func (r *Received[T]) Put(ctx context.Context, from *ocpi.Partner, key ocpi.Key, object T) (created bool, err error) {
+	record, err := r.kind.record(from.ID, key, &object)
+	if err != nil {
+		return false, err
+	}
+	err = r.store.Write(ctx, func(tx store.Tx) error {
+		created, err = tx.Put(record)
+		return err
+	})
+	return created, err
+}
+
+// Update implements ocpiserver.Receiver.
+func (r *Received[T]) Update(ctx context.Context, from *ocpi.Partner, key ocpi.Key, fn func(*T) error) error {
+	return r.store.Write(ctx, func(tx store.Tx) error {
+		stored, err := tx.Object(r.kind.storeKey(from.ID, key))
+		if err != nil {
+			return r.kind.notFound(err, key.ID)
+		}
+		object, err := r.kind.read(stored)
+		if err != nil {
+			return err
+		}
+		if err := fn(&object); err != nil {
+			return err
+		}
+		key.TokenType = stored.TokenType
+		record, err := r.kind.record(from.ID, key, &object)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Put(record)
+		return err
+	})
+}
+
+// Delete implements ocpiserver.Deleter.
+func (r *Received[T]) Delete(ctx context.Context, from *ocpi.Partner, key ocpi.Key) error {
+	return r.store.Write(ctx, func(tx store.Tx) error {
+		return r.kind.notFound(tx.Delete(r.kind.storeKey(from.ID, key)), key.ID)
+	})
+}
+
+// ReceivedCDRs takes partners' charge detail records. It is the ocpiserver.CDRReceiver: a CDR is stored once and never
+// changed.
+type ReceivedCDRs struct{ received Received[v230.CDR] }
+
+// NewReceivedCDRs returns the taker of partners' CDRs.
+func NewReceivedCDRs(s Store) *ReceivedCDRs { return &ReceivedCDRs{Received[v230.CDR]{cdrs, s}} }
+
+// Get implements ocpiserver.CDRReceiver.
+func (r *ReceivedCDRs) Get(ctx context.Context, from *ocpi.Partner, key ocpi.Key) (v230.CDR, error) {
+	return r.received.Get(ctx, from, key)
+}
+
+// Create implements ocpiserver.CDRReceiver.
+func (r *ReceivedCDRs) Create(ctx context.Context, from *ocpi.Partner, key ocpi.Key, cdr v230.CDR) (stored v230.CDR, created bool, err error) {
+	record, err := r.received.kind.record(from.ID, key, &cdr)
+	if err != nil {
+		return cdr, false, err
+	}
+	stored = cdr
+	err = r.received.store.Write(ctx, func(tx store.Tx) error {
+		existing, err := tx.Object(record.Key)
+		switch {
+		case err == nil:
+			stored, err = r.received.kind.read(existing)
+			return err
+		case !errors.Is(err, store.ErrNotFound):
+			return err
+		}
+		created, err = tx.Put(record)
+		return err
+	})
+	return stored, created, err
+}

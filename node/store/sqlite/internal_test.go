@@ -1,0 +1,345 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/roamwire/roamwire/node/store"
+	"github.com/roamwire/roamwire/ocpi"
+)
+
+// raw opens a file without looking at what is in it.
+func raw(t *testing.T, path string) *conn {
+	t.Helper()
+	c, err := openConn(t.Context(), path, Options{}.withDefaults(), sqlite3.OPEN_READWRITE|sqlite3.OPEN_CREATE, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func execute(t *testing.T, path, sql string) {
+	t.Helper()
+	c := raw(t, path)
+	if err := errors.Join(c.Exec(sql), c.close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func openTest(t *testing.T, path string) *DB {
+	t.Helper()
+	db, err := Open(t.Context(), path, Options{Readers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+func TestANewerFileIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "node.db")
+	if err := openTest(t, path).Close(); err != nil {
+		t.Fatal(err)
+	}
+	execute(t, path, `INSERT INTO schema_version (version_id, is_applied) VALUES (97, 1)`)
+	_, err := Open(t.Context(), path, Options{})
+	if !errors.Is(err, store.ErrNewerFormat) {
+		t.Fatalf("error %v, want %v", err, store.ErrNewerFormat)
+	}
+	newest, _ := newestFormat(migrations())
+	for _, part := range []string{path, "format 97", fmt.Sprintf("up to %d", newest), "restore a backup"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("error %q does not say %q", err, part)
+		}
+	}
+}
+
+func TestTheDatabaseOfAnotherProgramIsRefused(t *testing.T) {
+	for name, sql := range map[string]string{
+		"by its tables": `CREATE TABLE theirs (x)`,
+		"by its mark":   `PRAGMA application_id = 7`,
+	} {
+		path := filepath.Join(t.TempDir(), name)
+		execute(t, path, sql)
+		if _, err := Open(t.Context(), path, Options{}); !errors.Is(err, errForeign) {
+			t.Errorf("%s: error %v, want %v", name, err, errForeign)
+		}
+	}
+}
+
+func TestAMigrationFromEmptyReachesTheNewestFormat(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "node.db")
+	openTest(t, path).Close()
+	newest, err := newestFormat(migrations())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := raw(t, path)
+	defer c.close()
+	if format, err := c.format(); format != newest || err != nil {
+		t.Errorf("format %d, error %v; want %d", format, err, newest)
+	}
+	if size, _, _ := c.number(`PRAGMA page_size`); size != pageSize {
+		t.Errorf("page size %d, want %d", size, pageSize)
+	}
+}
+
+func TestALaterMigrationKeepsWhatIsThere(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "node.db")
+	db := openTest(t, path)
+	if err := db.AddPartner(t.Context(), store.Partner{Partner: ocpi.Partner{ID: "partner"}}); err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	files := fstest.MapFS{"9000_later.sql": {Data: []byte("-- +goose Up\nALTER TABLE partner ADD COLUMN note TEXT;\n")}}
+	maps.Copy(files, all(t))
+	c := raw(t, path)
+	defer c.close()
+	if err := migrate(t.Context(), c, path, files); err != nil {
+		t.Fatal(err)
+	}
+	if n, _, err := c.number(`SELECT count(*) FROM partner WHERE note IS NULL`); n != 1 || err != nil {
+		t.Errorf("%d partners, error %v", n, err)
+	}
+	if format, err := c.format(); format != 9000 || err != nil {
+		t.Errorf("format %d, error %v", format, err)
+	}
+}
+
+func TestAMigrationThatFailsLeavesTheFileAsItWas(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "node.db")
+	openTest(t, path).Close()
+	files := fstest.MapFS{"9000_later.sql": {Data: []byte("-- +goose Up\nALTER TABLE partner ADD COLUMN note TEXT;\nnonsense;\n")}}
+	maps.Copy(files, all(t))
+	c := raw(t, path)
+	defer c.close()
+	if err := migrate(t.Context(), c, path, files); err == nil {
+		t.Error("no error")
+	}
+	if n, _, err := c.number(`SELECT count(*) FROM pragma_table_info('partner') WHERE name = 'note'`); n != 0 || err != nil {
+		t.Errorf("%d columns of the failed migration, error %v", n, err)
+	}
+	openTest(t, path)
+}
+
+// all returns the migrations as they are.
+func all(t *testing.T) fstest.MapFS {
+	t.Helper()
+	files := fstest.MapFS{}
+	entries, err := migrationFiles.ReadDir("migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		data, err := migrationFiles.ReadFile("migrations/" + entry.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[entry.Name()] = &fstest.MapFile{Data: data}
+	}
+	return files
+}
+
+// A statement that reads a whole table would be fast in every test and slow in every node.
+func TestNoStatementReadsAWholeTable(t *testing.T) {
+	db := openTest(t, filepath.Join(t.TempDir(), "node.db"))
+	useEverything(t, db)
+	small := []string{"SCAN form", "SCAN n VIRTUAL TABLE", "SCAN sqlite_master", "SCAN sqlite_schema", "SCAN schema_version", "SCAN partner USING INDEX", "CO-ROUTINE", "SCAN (subquery"}
+	checked := 0
+	for _, c := range []*conn{db.writer.conn, <-db.readers.idle} {
+		for sql := range c.statements {
+			if strings.HasPrefix(sql, "PRAGMA") {
+				continue
+			}
+			checked++
+			for _, step := range plan(t, c, sql) {
+				if !strings.HasPrefix(step, "SCAN ") {
+					continue
+				}
+				if !hasPrefix(step, small) {
+					t.Errorf("%s\n%s", step, sql)
+				}
+			}
+		}
+		if c != db.writer.conn {
+			db.readers.idle <- c
+		}
+	}
+	if checked < 20 {
+		t.Errorf("only %d statements were checked", checked)
+	}
+}
+
+func hasPrefix(s string, prefixes []string) bool {
+	for _, p := range prefixes {
+		if strings.HasPrefix(s, p) {
+			return true
+		}
+	}
+	return false
+}
+
+func plan(t *testing.T, c *conn, sql string) (steps []string) {
+	t.Helper()
+	s, _, err := c.Prepare("EXPLAIN QUERY PLAN " + sql)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for s.Step() {
+		steps = append(steps, s.ColumnText(3))
+	}
+	return steps
+}
+
+// useEverything brings every statement into use.
+func useEverything(t *testing.T, db *DB) {
+	t.Helper()
+	noon := time.Date(2026, 11, 5, 12, 0, 0, 0, time.UTC)
+	token := store.Object{Key: store.Key{Module: ocpi.ModuleTokens, ID: "1", TokenType: "RFID"}, LastUpdated: noon}
+	token.Renditions = map[ocpi.Version][]byte{ocpi.V211: nil}
+	second := token
+	second.ID, second.Renditions, second.LastUpdated = "2", nil, noon.Add(time.Hour)
+	anyType := token.Key
+	anyType.TokenType = ""
+	ctx, tokens := t.Context(), store.Selection{Module: ocpi.ModuleTokens}
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	check(db.Write(ctx, func(tx store.Tx) error {
+		_, err1 := tx.Put(token)
+		_, err2 := tx.Put(second)
+		_, err3 := tx.Put(second)
+		_, err4 := tx.Object(token.Key)
+		third := second
+		third.ID = "3"
+		_, err5 := tx.Put(third)
+		return errors.Join(err1, err2, err3, err4, err5, tx.Delete(third.Key))
+	}))
+	if err := db.Write(ctx, func(store.Tx) error { return context.Canceled }); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	p := store.Partner{Partner: ocpi.Partner{ID: "partner"}}
+	check(db.AddPartner(ctx, p))
+	_, err := db.Object(ctx, token.Key)
+	check(err)
+	_, err = db.Object(ctx, anyType)
+	check(err)
+	_, err = db.Find(ctx, tokens, "1")
+	check(err)
+	for _, q := range []ocpi.Query{{Limit: 9}, {Limit: 9, DateFrom: noon}, {Limit: 9, DateTo: noon.Add(time.Minute), DateFrom: noon}} {
+		_, err = db.List(ctx, tokens, q)
+		check(err)
+		_, err = db.ListRenditions(ctx, tokens, q, ocpi.V211)
+		check(err)
+	}
+	_, err = db.Partners(ctx)
+	check(err)
+	_, err = db.PartnerByToken(ctx, p.Token)
+	check(err)
+	check(db.RemovePartner(ctx, "partner"))
+}
+
+func TestCountingAWindowGivesTheSameFromInsideAndOutside(t *testing.T) {
+	db := openTest(t, filepath.Join(t.TempDir(), "node.db"))
+	const objects = 5000
+	start := time.Unix(0, 0)
+	err := db.Write(t.Context(), func(tx store.Tx) error {
+		for i := range objects {
+			o := store.Object{Key: store.Key{Module: ocpi.ModuleTariffs, ID: fmt.Sprint(i)}, LastUpdated: start.Add(time.Duration(i) * time.Second)}
+			if _, err := tx.Put(o); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, span := range [][2]int{{0, objects}, {0, 2500}, {2500, objects}, {1, 999}, {1, 1001}, {10, objects - 10}, {1200, 3800}, {4500, 400}} {
+		q := ocpi.Query{Limit: objects, DateFrom: start.Add(time.Duration(span[0]) * time.Second), DateTo: start.Add(time.Duration(span[1]) * time.Second)}
+		page, err := db.List(t.Context(), store.Selection{Module: ocpi.ModuleTariffs}, q)
+		if want := max(span[1]-span[0], 0); err != nil || page.Total != want || len(page.Objects) != want {
+			t.Errorf("%v: total %d, %d objects, error %v; want %d", span, page.Total, len(page.Objects), err, want)
+		}
+	}
+}
+
+func TestAWriteThatWaitsTooLongForAnotherProcessSaysSo(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "node.db")
+	db, err := Open(t.Context(), path, Options{BusyTimeout: 50 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	other := raw(t, path)
+	defer other.close()
+	if err := other.Exec(`BEGIN IMMEDIATE`); err != nil {
+		t.Fatal(err)
+	}
+	if err := putOne(t, db, "a", 10); err == nil || !strings.Contains(err.Error(), "another process is writing") {
+		t.Errorf("error %v", err)
+	}
+	if err := other.Exec(`ROLLBACK`); err != nil {
+		t.Fatal(err)
+	}
+	if err := putOne(t, db, "a", 10); err != nil {
+		t.Errorf("after the other process has finished: %v", err)
+	}
+}
+
+func TestAFullDiskFailsTheWriteAndNothingElse(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "node.db")
+	db := openTest(t, path)
+	if err := putOne(t, db, "a", 10); err != nil {
+		t.Fatal(err)
+	}
+	limitPages(t, db, `PRAGMA max_page_count = 40`)
+	if err := putOne(t, db, "b", 1<<20); err == nil || !strings.Contains(err.Error(), "the disk is full") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := db.Object(t.Context(), tariffKey("a")); err != nil {
+		t.Errorf("what was there before: %v", err)
+	}
+	if _, err := db.Object(t.Context(), tariffKey("b")); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("what did not fit: %v", err)
+	}
+	limitPages(t, db, `PRAGMA max_page_count = 1000000`)
+	if err := putOne(t, db, "b", 1<<20); err != nil {
+		t.Errorf("when there is room again: %v", err)
+	}
+}
+
+func limitPages(t *testing.T, db *DB, pragma string) {
+	t.Helper()
+	var limitErr error
+	// The writer's connection may be used in its goroutine only.
+	err := db.writer.do(t.Context(), func(tx *tx) error {
+		limitErr = tx.conn.query(func(*sqlite3.Stmt) {}, pragma)
+		return nil
+	})
+	if err := errors.Join(err, limitErr); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func tariffKey(id string) store.Key { return store.Key{Module: ocpi.ModuleTariffs, ID: id} }
+
+func putOne(t *testing.T, db *DB, id string, size int) error {
+	return db.Write(t.Context(), func(tx store.Tx) error {
+		_, err := tx.Put(store.Object{Key: tariffKey(id), Body: make([]byte, size)})
+		return err
+	})
+}

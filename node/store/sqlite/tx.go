@@ -1,0 +1,208 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/roamwire/roamwire/node/store"
+	"github.com/roamwire/roamwire/ocpi"
+)
+
+var errOver = errors.New("the transaction is over")
+
+// A tx is the transaction of one Write.
+type tx struct {
+	conn     *conn
+	sequence *sequence
+	// over is set when the function has returned.
+	over bool
+	// err is the first failure of a change. It fails the Write even if its function ignores it, because the change may
+	// be half done.
+	err error
+}
+
+var _ store.Tx = (*tx)(nil)
+
+// Object implements store.Tx.
+func (t *tx) Object(key store.Key) (store.Object, error) {
+	if t.over {
+		return store.Object{}, errOver
+	}
+	o, err := t.conn.object(key)
+	if err != nil {
+		return store.Object{}, fmt.Errorf("read %s: %w", describe(key), explain(err))
+	}
+	return o, nil
+}
+
+// Put implements store.Tx.
+func (t *tx) Put(o store.Object) (created bool, err error) {
+	if t.over {
+		return false, errOver
+	}
+	created, err = t.put(o)
+	if err != nil {
+		t.err = errors.Join(t.err, fmt.Errorf("write %s: %w", describe(o.Key), explain(err)))
+		return false, t.err
+	}
+	return created, nil
+}
+
+// Delete implements store.Tx.
+func (t *tx) Delete(key store.Key) error {
+	if t.over {
+		return errOver
+	}
+	id, err := t.conn.find(key)
+	if errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("delete %s: %w", describe(key), err)
+	}
+	if err == nil {
+		err = t.conn.run(`DELETE FROM object WHERE created = ?1`, id)
+	}
+	if err != nil {
+		t.err = errors.Join(t.err, fmt.Errorf("delete %s: %w", describe(key), explain(err)))
+		return t.err
+	}
+	return nil
+}
+
+func (t *tx) put(o store.Object) (created bool, err error) {
+	if o.Module == ocpi.ModuleTokens && o.TokenType == "" {
+		return false, errors.New("a token is stored with its type, which is part of its identity")
+	}
+	collection, err := t.collection(o.Key)
+	if err != nil {
+		return false, err
+	}
+	change, err := t.sequence.next()
+	if err != nil {
+		return false, err
+	}
+	id, exists, err := t.conn.number(`SELECT created FROM object WHERE collection = ?1 AND id_key = ?2 AND token_type = ?3`,
+		collection, idKey(o.Module, o.ID), o.TokenType)
+	if err != nil {
+		return false, err
+	}
+	if exists {
+		err = t.update(id, change, &o)
+	} else {
+		id, err = t.insert(collection, change, &o)
+	}
+	if err != nil {
+		return false, err
+	}
+	return !exists, t.content(id, &o)
+}
+
+func (t *tx) collection(key store.Key) (int64, error) {
+	const find = `SELECT id FROM collection WHERE module = ?1 AND source = ?2 AND country_code = ?3 AND party_id = ?4`
+	const add = `INSERT INTO collection (module, source, country_code, party_id) VALUES (?1, ?2, ?3, ?4)`
+	args := []any{string(key.Module), key.Source, key.Party.CountryCode, key.Party.PartyID}
+	id, ok, err := t.conn.number(find, args...)
+	if ok || err != nil {
+		return id, err
+	}
+	if err := t.conn.run(add, args...); err != nil {
+		return 0, err
+	}
+	return t.conn.LastInsertRowID(), nil
+}
+
+func (t *tx) insert(collection, change int64, o *store.Object) (int64, error) {
+	err := t.conn.run(`INSERT INTO object (collection, id, id_key, token_type, audience, change, last_updated)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)`,
+		collection, o.ID, idKey(o.Module, o.ID), o.TokenType, audienceText(o.Audience), change, o.LastUpdated.UnixMicro())
+	return t.conn.LastInsertRowID(), err
+}
+
+func (t *tx) update(id, change int64, o *store.Object) error {
+	return t.conn.run(`UPDATE object SET id = ?2, audience = ?3, change = ?4, last_updated = ?5 WHERE created = ?1`,
+		id, o.ID, audienceText(o.Audience), change, o.LastUpdated.UnixMicro())
+}
+
+// content writes the body and the renditions, and removes the renditions that the object has no longer.
+func (t *tx) content(id int64, o *store.Object) error {
+	const replace = `REPLACE INTO content (id, json) VALUES (?1, ?2)`
+	if err := t.conn.run(replace, id, o.Body); err != nil {
+		return err
+	}
+	forms, err := t.conn.forms()
+	if err != nil {
+		return err
+	}
+	for version := range o.Renditions {
+		if _, ok := forms[version]; ok {
+			continue
+		}
+		if forms[version], err = t.addForm(version); err != nil {
+			return err
+		}
+	}
+	for version, form := range forms {
+		if rendition, ok := o.Renditions[version]; ok {
+			err = t.conn.run(replace, contentID(form, id), rendition)
+		} else {
+			err = t.conn.run(`DELETE FROM content WHERE id = ?1`, contentID(form, id))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tx) addForm(version ocpi.Version) (int64, error) {
+	if version == "" {
+		return 0, errors.New("a rendition needs a version")
+	}
+	err := t.conn.run(`INSERT INTO form (version) VALUES (?1)`, string(version))
+	return t.conn.LastInsertRowID(), err
+}
+
+// forms returns the numbers of all versions that have renditions.
+func (c *conn) forms() (map[ocpi.Version]int64, error) {
+	forms := map[ocpi.Version]int64{}
+	err := c.query(func(s *sqlite3.Stmt) {
+		forms[ocpi.Version(s.ColumnText(1))] = s.ColumnInt64(0)
+	}, `SELECT no, version FROM form WHERE no > 0`)
+	return forms, err
+}
+
+// contentID is the number of the row that holds an object in one of its forms; form 0 is the object itself.
+func contentID(form, created int64) int64 { return form<<48 + created }
+
+// idKey is an id as it is compared. OCPI ids have ASCII letters only where they compare without case.
+func idKey(module ocpi.ModuleID, id string) string {
+	if module != ocpi.ModuleCDRs {
+		return id
+	}
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, id)
+}
+
+func audienceText(p ocpi.Party) string {
+	if p == (ocpi.Party{}) {
+		return ""
+	}
+	return p.String()
+}
+
+func audienceParty(text string) ocpi.Party {
+	country, party, _ := strings.Cut(text, "/")
+	return ocpi.Party{CountryCode: country, PartyID: party}
+}
+
+func describe(key store.Key) string {
+	if key.Source == "" {
+		return fmt.Sprintf("%s %q of %s", key.Module, key.ID, key.Party)
+	}
+	return fmt.Sprintf("%s %q of %s from %s", key.Module, key.ID, key.Party, key.Source)
+}

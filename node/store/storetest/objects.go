@@ -1,0 +1,172 @@
+package storetest
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/roamwire/roamwire/node/store"
+	"github.com/roamwire/roamwire/ocpi"
+)
+
+var objectTests = []test{
+	{"an object comes back as it was written, without its renditions", func(t *testing.T, home Home) {
+		o := location("L1")
+		o.Source = "partner"
+		o.Audience = msp
+		o.LastUpdated = noon.Add(123456 * time.Microsecond)
+		o.Renditions = map[ocpi.Version][]byte{ocpi.V211: []byte(`{"old":1}`)}
+		put(t, home, o)
+		got := get(t, home, o.Key)
+		o.Renditions = nil
+		equal(t, "object", got, o)
+		if got.Created == 0 || got.Change == 0 {
+			t.Errorf("Created %d, Change %d: want numbers", got.Created, got.Change)
+		}
+	}},
+	{"an unknown object is not found", func(t *testing.T, home Home) {
+		put(t, home, location("L1"))
+		for _, key := range []store.Key{
+			{Module: ocpi.ModuleLocations, Party: abc, ID: "L2"},
+			{Module: ocpi.ModuleLocations, Party: xyz, ID: "L1"},
+			{Module: ocpi.ModuleSessions, Party: abc, ID: "L1"},
+			{Module: ocpi.ModuleLocations, Party: abc, ID: "L1", Source: "partner"},
+			{Module: ocpi.ModuleTokens, Party: abc, ID: "L1"},
+		} {
+			_, err := home.Object(t.Context(), key)
+			wantError(t, fmt.Sprintf("Object(%+v)", key), err, store.ErrNotFound)
+		}
+		_, err := home.Find(t.Context(), ownLocations, "L2")
+		wantError(t, "Find", err, store.ErrNotFound)
+	}},
+	{"the same id from two partners is two objects", func(t *testing.T, home Home) {
+		one, two, own := location("1012"), location("1012"), location("1012")
+		one.Source, one.Body = "one", []byte(`"one"`)
+		two.Source, two.Body = "two", []byte(`"two"`)
+		put(t, home, one, two, own)
+		equal(t, "from one", get(t, home, one.Key), one)
+		equal(t, "from two", get(t, home, two.Key), two)
+		equal(t, "our own", get(t, home, own.Key), own)
+		equal(t, "list of one", list(t, home, store.Selection{Module: ocpi.ModuleLocations, Source: "one"}, ocpi.Query{Limit: 9}).Objects, []store.Object{one})
+		equal(t, "list of our own", list(t, home, ownLocations, ocpi.Query{Limit: 9}).Objects, []store.Object{own})
+	}},
+	{"the same id under two parties is two objects", func(t *testing.T, home Home) {
+		a, x := object(ocpi.ModuleLocations, abc, "1"), object(ocpi.ModuleLocations, xyz, "1")
+		a.Body, x.Body = []byte(`"a"`), []byte(`"x"`)
+		put(t, home, x, a)
+		equal(t, "of ABC", get(t, home, a.Key), a)
+		equal(t, "of XYZ", get(t, home, x.Key), x)
+		found, err := home.Find(t.Context(), ownLocations, "1")
+		equal(t, "the oldest is found", found, x)
+		wantError(t, "Find", err, nil)
+		found, err = home.Find(t.Context(), store.Selection{Module: ocpi.ModuleLocations, Parties: []ocpi.Party{abc}}, "1")
+		equal(t, "the one of the selected party is found", found, a)
+		wantError(t, "Find", err, nil)
+	}},
+	{"what is meant for another party is not found", func(t *testing.T, home Home) {
+		o := object(ocpi.ModuleSessions, abc, "S1")
+		o.Audience = msp
+		put(t, home, o)
+		_, err := home.Find(t.Context(), store.Selection{Module: ocpi.ModuleSessions}, "S1")
+		wantError(t, "nobody asks", err, store.ErrNotFound)
+		_, err = home.Find(t.Context(), store.Selection{Module: ocpi.ModuleSessions, Audience: []ocpi.Party{xyz}}, "S1")
+		wantError(t, "another asks", err, store.ErrNotFound)
+		found, err := home.Find(t.Context(), store.Selection{Module: ocpi.ModuleSessions, Audience: []ocpi.Party{xyz, msp}}, "S1")
+		equal(t, "session", found, o)
+		wantError(t, "the party itself asks", err, nil)
+	}},
+	{"CDR ids compare without case (CDR-17)", func(t *testing.T, home Home) {
+		o := object(ocpi.ModuleCDRs, abc, "Cdr-Ä1")
+		put(t, home, o)
+		key := o.Key
+		key.ID = "cDR-Ä1"
+		equal(t, "CDR by another spelling", get(t, home, key), o)
+		found, err := home.Find(t.Context(), store.Selection{Module: ocpi.ModuleCDRs}, "CDR-Ä1")
+		equal(t, "found by another spelling", found, o)
+		wantError(t, "Find", err, nil)
+
+		o.ID = "CDR-Ä1"
+		err = home.Write(t.Context(), func(tx store.Tx) error {
+			created, err := tx.Put(o)
+			if created {
+				t.Error("another spelling made another CDR")
+			}
+			return err
+		})
+		wantError(t, "Write", err, nil)
+		equal(t, "list", list(t, home, store.Selection{Module: ocpi.ModuleCDRs}, ocpi.Query{Limit: 9}).Objects, []store.Object{o})
+	}},
+	{"all other ids compare with case (TF-50)", func(t *testing.T, home Home) {
+		for _, module := range []ocpi.ModuleID{ocpi.ModuleLocations, ocpi.ModuleSessions, ocpi.ModuleTariffs} {
+			put(t, home, object(module, abc, "a"), object(module, abc, "A"))
+			if got := list(t, home, store.Selection{Module: module}, ocpi.Query{Limit: 9}).Total; got != 2 {
+				t.Errorf("%s: %d objects, want 2", module, got)
+			}
+		}
+	}},
+	{"a token without a type is the RFID token, or else the oldest (TOK-03)", func(t *testing.T, home Home) {
+		other, app, rfid := token("012345", "OTHER"), token("012345", "APP_USER"), token("012345", "RFID")
+		put(t, home, other, app)
+		anyType := token("012345", "").Key
+		tokens := store.Selection{Module: ocpi.ModuleTokens}
+
+		equal(t, "without an RFID token", get(t, home, anyType), other)
+		put(t, home, rfid)
+		equal(t, "with one", get(t, home, anyType), rfid)
+		equal(t, "with a type", get(t, home, app.Key), app)
+		found, err := home.Find(t.Context(), tokens, "012345")
+		equal(t, "found", found, rfid)
+		wantError(t, "Find", err, nil)
+
+		err = home.Write(t.Context(), func(tx store.Tx) error {
+			inside, err := tx.Object(anyType)
+			equal(t, "in a transaction", inside, rfid)
+			if err != nil {
+				return err
+			}
+			return tx.Delete(anyType)
+		})
+		wantError(t, "Write", err, nil)
+		equal(t, "after deleting it", get(t, home, anyType), other)
+	}},
+	{"a token is not stored without a type", func(t *testing.T, home Home) {
+		err := home.Write(t.Context(), func(tx store.Tx) error {
+			_, err := tx.Put(token("012345", ""))
+			return err
+		})
+		if err == nil {
+			t.Error("no error")
+		}
+	}},
+	{"ids are any text", func(t *testing.T, home Home) {
+		var objects []store.Object
+		for _, id := range []string{"a/b", `it's "quoted"`, "%2F", "*", "ключ-鍵-🔑", "a b", " a", "'; DROP TABLE object; --", "é", "e\u0301"} {
+			objects = append(objects, location(id))
+		}
+		put(t, home, objects...)
+		for _, o := range objects {
+			equal(t, "object", get(t, home, o.Key), o)
+		}
+		equal(t, "list", follow(t, home, ownLocations, ocpi.Query{Limit: 3}), objects)
+	}},
+	{"a body may be empty or large", func(t *testing.T, home Home) {
+		empty, large := location("empty"), location("large")
+		empty.Body = nil
+		large.Body = make([]byte, 1<<20)
+		for i := range large.Body {
+			large.Body[i] = byte(i * 7)
+		}
+		large.Renditions = map[ocpi.Version][]byte{ocpi.V211: large.Body}
+		put(t, home, empty, large)
+		page, err := home.ListRenditions(t.Context(), ownLocations, ocpi.Query{Limit: 9}, ocpi.V211)
+		wantError(t, "ListRenditions", err, nil)
+		if !bytes.Equal(page.Objects[1].Renditions[ocpi.V211], large.Body) {
+			t.Error("the large rendition is not as it was written")
+		}
+		if !bytes.Equal(get(t, home, large.Key).Body, large.Body) {
+			t.Error("the large body is not as it was written")
+		}
+		equal(t, "the empty one", get(t, home, empty.Key), empty)
+	}},
+}

@@ -1,0 +1,70 @@
+// Package telemetry counts what the node does, under the names that logs and dashboard use too.
+package telemetry
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/roamwire/roamwire/ocpi/ocpiserver"
+)
+
+// Metrics are the counters of one node.
+type Metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	findings *prometheus.CounterVec
+}
+
+// New returns counters at zero.
+func New() *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "roamwire_requests_total",
+			Help: "Requests of partners, by partner, module, method, HTTP status and OCPI status.",
+		}, []string{"partner", "module", "method", "http", "status"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "roamwire_request_seconds",
+			Help:    "Time to answer requests of partners, in seconds.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5, 30},
+		}, []string{"module", "method"}),
+		findings: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "roamwire_findings_total",
+			Help: "Deviations from OCPI in what partners sent, by partner, module and kind.",
+		}, []string{"partner", "module", "code"}),
+	}
+	m.registry.MustRegister(m.requests, m.seconds, m.findings,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Observe counts a request. It is the Observe of an ocpiserver.Config.
+func (m *Metrics) Observe(_ context.Context, e ocpiserver.Exchange) {
+	module, method := string(e.Module), methodLabel(e.Method)
+	m.requests.WithLabelValues(e.Partner, module, method, strconv.Itoa(e.HTTP), strconv.Itoa(int(e.Status))).Inc()
+	m.seconds.WithLabelValues(module, method).Observe(e.Duration.Seconds())
+	for _, f := range e.Findings {
+		m.findings.WithLabelValues(e.Partner, module, string(f.Code)).Inc()
+	}
+}
+
+// methodLabel bounds the label's values: a client may send any word as its method.
+func methodLabel(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
+		return method
+	default:
+		return "other"
+	}
+}
+
+// Handler serves the counters in Prometheus' format.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"encoding/json"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const root = "github.com/roamwire/roamwire/"
+
+// mayImport says which of our packages each package may import, besides those below itself. It is docs/architecture.md
+// as a test.
+var mayImport = map[string][]string{
+	"ocpi":                 {},
+	"ocpi/internal/schema": {"ocpi"},
+	"ocpi/v211":            {"ocpi", "ocpi/internal/schema"},
+	"ocpi/v221":            {"ocpi", "ocpi/internal/schema"},
+	"ocpi/v230":            {"ocpi", "ocpi/internal/schema"},
+	"ocpi/convert":         {"ocpi", "ocpi/v211", "ocpi/v230"},
+	"ocpi/wire":            {"ocpi", "ocpi/v211", "ocpi/v230", "ocpi/convert"},
+	"ocpi/ocpiserver":      {"ocpi", "ocpi/v211", "ocpi/v230", "ocpi/convert", "ocpi/wire"},
+	"node/store":           {"ocpi"},
+	"node/store/sqlite":    {"ocpi", "node/store"},
+	"node/partner":         {"ocpi", "node/store"},
+	"node/object":          {"ocpi", "ocpi/v230", "ocpi/convert", "ocpi/wire", "ocpi/ocpiserver", "node/store"},
+	"node/telemetry":       {"ocpi/ocpiserver"},
+	"node/transfer":        {"ocpi", "ocpi/convert", "ocpi/wire", "node/object"},
+}
+
+func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", root+"ocpi/...", root+"node/...").Output()
+	if err != nil {
+		t.Skip("the node's module is not beside this one: ", err)
+	}
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); decoder.More(); {
+		var pkg struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := decoder.Decode(&pkg); err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimPrefix(pkg.ImportPath, root)
+		allowed, strict := mayImport[name]
+		for _, path := range pkg.Imports {
+			imported, ours := strings.CutPrefix(path, root)
+			if !ours {
+				continue
+			}
+			if strict && !slices.Contains(allowed, imported) {
+				t.Errorf("%s must not import %s", name, imported)
+			}
+			if strings.HasPrefix(name, "ocpi") && strings.HasPrefix(imported, "node") {
+				t.Errorf("the library's %s imports the node's %s", name, imported)
+			}
+		}
+	}
+}
+
+// A program that imports only the library inherits two dependencies.
+func TestTheLibraryHasTwoDependencies(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", root+"ocpi/ocpiserver").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	modules := slices.Compact(slices.Sorted(slices.Values(strings.Fields(string(out)))))
+	want := []string{"github.com/go-json-experiment/json", root + "ocpi", "github.com/shopspring/decimal"}
+	slices.Sort(want)
+	if !slices.Equal(modules, want) {
+		t.Errorf("the server needs %v, want %v", modules, want)
+	}
+}
