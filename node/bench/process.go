@@ -58,7 +58,11 @@ func (p *process) stop() error {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
-	return p.cmd.Wait()
+	var exit *exec.ExitError
+	if err := p.cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() >= 0 {
+		return err
+	}
+	return nil // ended by the signal, as the handler of bytes does
 }
 
 // resident is the memory of the process that is in RAM, now and at most so far, in MiB.

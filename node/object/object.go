@@ -24,8 +24,10 @@ type Store interface {
 	Find(ctx context.Context, sel store.Selection, id string) (store.Object, error)
 	// List reads a page with bodies.
 	List(ctx context.Context, sel store.Selection, q ocpi.Query) (store.Page, error)
-	// ListRenditions reads a page with the renditions of a version, and with bodies where one is missing.
+	// ListRenditions reads a page with the renditions of a version; objects that lack it come with their Body instead.
 	ListRenditions(ctx context.Context, sel store.Selection, q ocpi.Query, v ocpi.Version) (store.Page, error)
+	// LatestChange returns the number of the latest change to an object of this module from this source.
+	LatestChange(ctx context.Context, module ocpi.ModuleID, source string) (int64, error)
 	// Write runs fn as one transaction that is on disk when Write returns without error.
 	Write(ctx context.Context, fn func(store.Tx) error) error
 }

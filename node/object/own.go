@@ -18,6 +18,7 @@ type Own[T any] struct {
 	kind     kind[T]
 	store    Store
 	versions []wire.Codecs
+	pages    pages
 	// location looks up one of our locations, for versions whose sessions and CDRs carry a copy of it.
 	location func(ctx context.Context, owner ocpi.Party, id string) (v230.Location, error)
 }
@@ -154,13 +155,30 @@ func (o *Own[T]) decode(page store.Page) (ocpi.Page[T], error) {
 // ListRendered implements ocpiserver.RenderedSender. Where an object has no rendition yet, because the version was
 // switched on after it was written, it is translated now.
 func (o *Own[T]) ListRendered(ctx context.Context, to *ocpi.Partner, v ocpi.Version, q ocpi.Query) (ocpi.Page[jsontext.Value], error) {
-	page, err := o.store.ListRenditions(ctx, o.visible(to), q, v)
+	sel := o.visible(to)
+	latest, err := o.store.LatestChange(ctx, sel.Module, sel.Source)
+	if err != nil {
+		return ocpi.Page[jsontext.Value]{}, err
+	}
+	key := pageKey(sel, v, q)
+	if page, ok := o.pages.get(latest, key); ok {
+		return page, nil
+	}
+	page, err := o.readRendered(ctx, sel, v, q)
+	if err == nil {
+		o.pages.put(latest, key, page)
+	}
+	return page, err
+}
+
+func (o *Own[T]) readRendered(ctx context.Context, sel store.Selection, v ocpi.Version, q ocpi.Query) (ocpi.Page[jsontext.Value], error) {
+	page, err := o.store.ListRenditions(ctx, sel, q, v)
 	if err != nil {
 		return ocpi.Page[jsontext.Value]{}, err
 	}
 	items := make([]jsontext.Value, len(page.Objects))
 	for i, record := range page.Objects {
-		if items[i] = record.Renditions[v]; items[i] != nil {
+		if items[i] = record.Rendition; items[i] != nil {
 			continue
 		}
 		if items[i], err = o.translate(ctx, v, record); err != nil {

@@ -52,6 +52,8 @@ type Object struct {
 	// Renditions are the object as the JSON that partners of a version get, made when it is written so that a page
 	// needs no translation. Only our own objects, which are listed, have them. Writing an object replaces them all.
 	Renditions map[ocpi.Version][]byte
+	// Rendition is, in a page of renditions, the one asked for.
+	Rendition []byte
 }
 
 // A Selection says which objects a list is about.

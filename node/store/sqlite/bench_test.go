@@ -94,7 +94,7 @@ func fillBench(b *testing.B, db *sqlite.DB) {
 func readPage(b *testing.B, db *sqlite.DB, q ocpi.Query) store.Page {
 	q.Limit = pageLimit
 	page, err := db.ListRenditions(b.Context(), locations, q, ocpi.V211)
-	if err != nil || len(page.Objects) != pageLimit || page.Objects[0].Renditions == nil {
+	if err != nil || len(page.Objects) != pageLimit || page.Objects[0].Rendition == nil {
 		b.Errorf("%+v: %d objects, error %v", q, len(page.Objects), err)
 	}
 	return page

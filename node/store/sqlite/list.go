@@ -19,8 +19,8 @@ func (db *DB) List(ctx context.Context, selection store.Selection, q ocpi.Query)
 	return db.list(ctx, selection, q, (*conn).load, body)
 }
 
-// ListRenditions returns the page that List returns, but with the renditions of one version. Only objects that lack
-// the rendition have their Body.
+// ListRenditions returns the page that List returns, but with the renditions of one version: objects that have one
+// come with Created and Rendition alone.
 func (db *DB) ListRenditions(ctx context.Context, selection store.Selection, q ocpi.Query, version ocpi.Version) (store.Page, error) {
 	return db.list(ctx, selection, q, (*conn).loadRenditions, version)
 }
@@ -136,69 +136,111 @@ func appendTo(created *[]int64) func(*sqlite3.Stmt) {
 // load reads the objects with these numbers and their bodies.
 func (c *conn) load(selection store.Selection, parties map[int64]ocpi.Party, created []int64, _ ocpi.Version) ([]store.Object, error) {
 	objects := make([]store.Object, len(created))
-	err := c.loadForm(0, created, func(i int, s *sqlite3.Stmt, json []byte) {
-		objects[i] = metadata(selection, parties, s)
-		objects[i].Body = json
-	})
+	rows := 0
+	var copies arena
+	err := c.query(func(s *sqlite3.Stmt) {
+		rows++
+		o := &objects[s.ColumnInt(6)]
+		*o = metadata(selection, parties, s)
+		o.Body = copies.copy(s.ColumnRawBlob(8))
+	}, `SELECT o.created, o.id, o.token_type, o.audience, o.change, o.last_updated, n.key, o.collection, b.json
+		FROM json_each(?1) n
+		CROSS JOIN object o ON o.created = n.value
+		JOIN content b ON b.id = o.created`, jsonArray(created))
+	if err == nil && rows != len(created) {
+		err = errors.New("objects are missing")
+	}
 	return objects, err
 }
 
-// loadRenditions reads the objects with these numbers, and their renditions in one version or else their bodies.
+// loadRenditions reads the renditions of these objects in one version, and like load those objects that have none.
 func (c *conn) loadRenditions(selection store.Selection, parties map[int64]ocpi.Party, created []int64, version ocpi.Version) ([]store.Object, error) {
 	form, ok, err := c.number(`SELECT no FROM form WHERE version = ?1`, string(version))
 	if err != nil {
 		return nil, err
 	}
-	if !ok {
+	if !ok || len(created) == 0 {
 		return c.load(selection, parties, created, body)
 	}
 	objects := make([]store.Object, len(created))
-	var missing []int64
-	var places []int
-	err = c.loadForm(form, created, func(i int, s *sqlite3.Stmt, json []byte) {
-		objects[i] = metadata(selection, parties, s)
-		if json == nil {
-			missing, places = append(missing, created[i]), append(places, i)
-			return
-		}
-		objects[i].Renditions = map[ocpi.Version][]byte{version: json}
-	})
-	if err != nil || len(missing) == 0 {
-		return objects, err
+	for i, number := range created {
+		objects[i].Created = number
 	}
-	err = c.loadForm(0, missing, func(i int, _ *sqlite3.Stmt, json []byte) { objects[places[i]].Body = json })
-	return objects, err
+	if err := c.renditions(objects, form); err != nil {
+		return nil, err
+	}
+	return objects, c.loadMissing(selection, parties, objects)
 }
 
-// loadForm reads the rows of these objects with their JSON in one form, nil where they do not have it. The function
-// gets the index of the object in created.
-func (c *conn) loadForm(form int64, created []int64, row func(i int, s *sqlite3.Stmt, json []byte)) error {
-	rows := 0
-	err := c.query(func(s *sqlite3.Stmt) {
-		rows++
-		row(s.ColumnInt(6), s, copyBlob(s, 8))
-	}, `SELECT o.created, o.id, o.token_type, o.audience, o.change, o.last_updated, n.key, o.collection, b.json
-		FROM json_each(?1) n
-		CROSS JOIN object o ON o.created = n.value
-		LEFT JOIN content b ON b.id = ?2 + o.created`, jsonArray(created), contentID(form, 0))
-	if err == nil && rows != len(created) {
-		err = errors.New("objects are missing")
+// renditions sets the Rendition of each object that has one. Objects that were created one after the other, as from a
+// file, lie side by side and are read along; others are looked up one by one.
+func (c *conn) renditions(objects []store.Object, form int64) error {
+	first, last := objects[0].Created, objects[len(objects)-1].Created
+	var copies arena
+	next := 0
+	row := func(s *sqlite3.Stmt) {
+		number := s.ColumnInt64(0)
+		for next < len(objects) && objects[next].Created < number {
+			next++
+		}
+		if next < len(objects) && objects[next].Created == number {
+			objects[next].Rendition = copies.copy(s.ColumnRawBlob(1))
+		}
 	}
-	return err
+	if last-first < 2*int64(len(objects)) {
+		return c.query(row, `SELECT id - ?1, json FROM content WHERE id BETWEEN ?1 + ?2 AND ?1 + ?3 ORDER BY id`,
+			contentID(form, 0), first, last)
+	}
+	numbers := make([]int64, len(objects))
+	for i := range objects {
+		numbers[i] = objects[i].Created
+	}
+	return c.query(row, `SELECT b.id - ?2, b.json FROM json_each(?1) n CROSS JOIN content b ON b.id = ?2 + n.value`,
+		jsonArray(numbers), contentID(form, 0))
+}
+
+// loadMissing reads whole those objects that have no rendition.
+func (c *conn) loadMissing(selection store.Selection, parties map[int64]ocpi.Party, objects []store.Object) error {
+	var missing []int64
+	var places []int
+	for i := range objects {
+		if objects[i].Rendition == nil {
+			missing, places = append(missing, objects[i].Created), append(places, i)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	whole, err := c.load(selection, parties, missing, body)
+	if err != nil {
+		return err
+	}
+	for i, place := range places {
+		objects[place] = whole[i]
+	}
+	return nil
+}
+
+// An arena holds copies of many small texts in few pieces of memory, which is kinder to the garbage collector.
+type arena struct{ free []byte }
+
+const arenaPiece = 32 << 10
+
+// copy returns a copy that is never nil.
+func (a *arena) copy(text []byte) []byte {
+	if a.free == nil || len(text) > len(a.free) {
+		a.free = make([]byte, max(arenaPiece, len(text)))
+	}
+	piece := a.free[:len(text):len(text)]
+	a.free = a.free[len(text):]
+	copy(piece, text)
+	return piece
 }
 
 func metadata(selection store.Selection, parties map[int64]ocpi.Party, s *sqlite3.Stmt) store.Object {
 	o := store.Object{Key: store.Key{Module: selection.Module, Source: selection.Source, Party: parties[s.ColumnInt64(7)]}}
 	scan(s, &o)
 	return o
-}
-
-// copyBlob returns a copy of a column that is nil only if the column is NULL.
-func copyBlob(s *sqlite3.Stmt, column int) []byte {
-	if s.ColumnType(column) == sqlite3.NULL {
-		return nil
-	}
-	return s.ColumnBlob(column, []byte{})
 }
 
 func jsonArray(numbers []int64) string {
@@ -211,4 +253,17 @@ func jsonArray(numbers []int64) string {
 		b = strconv.AppendInt(b, n, 10)
 	}
 	return string(append(b, ']'))
+}
+
+// LatestChange returns the number of the latest change, which may be a deletion, to an object of this module from this
+// source; 0 if there never was one. It costs little: who keeps a page in memory can ask it whether the page still holds.
+func (db *DB) LatestChange(ctx context.Context, module ocpi.ModuleID, source string) (latest int64, err error) {
+	err = db.read(ctx, func(c *conn) (err error) {
+		latest, _, err = c.number(`SELECT coalesce(max(latest), 0) FROM collection WHERE module = ?1 AND source = ?2`, string(module), source)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("read latest change of %s: %w", module, err)
+	}
+	return latest, nil
 }

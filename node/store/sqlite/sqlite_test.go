@@ -100,7 +100,7 @@ func TestEverythingIsThereAfterReopening(t *testing.T) {
 		t.Errorf("list (-before +after):\n%s", diff)
 	}
 	page, err := db.ListRenditions(t.Context(), store.Selection{Module: ocpi.ModuleLocations, AnyAudience: true}, ocpi.Query{Limit: 9}, ocpi.V211)
-	if err != nil || string(page.Objects[1].Renditions[ocpi.V211]) != `"old"` {
+	if err != nil || string(page.Objects[1].Rendition) != `"old"` {
 		t.Errorf("renditions %+v, error %v", page, err)
 	}
 	got, err := db.PartnerByToken(t.Context(), p.Token)

@@ -61,13 +61,24 @@ func (t *tx) Delete(key store.Key) error {
 		return fmt.Errorf("delete %s: %w", describe(key), err)
 	}
 	if err == nil {
-		err = t.conn.run(`DELETE FROM object WHERE created = ?1`, id)
+		err = t.delete(id)
 	}
 	if err != nil {
 		t.err = errors.Join(t.err, fmt.Errorf("delete %s: %w", describe(key), explain(err)))
 		return t.err
 	}
 	return nil
+}
+
+func (t *tx) delete(id int64) error {
+	collection, _, err := t.conn.number(`SELECT collection FROM object WHERE created = ?1`, id)
+	if err != nil {
+		return err
+	}
+	if _, err := t.sequence.next(collection); err != nil {
+		return err
+	}
+	return t.conn.run(`DELETE FROM object WHERE created = ?1`, id)
 }
 
 func (t *tx) put(o store.Object) (created bool, err error) {
@@ -78,7 +89,7 @@ func (t *tx) put(o store.Object) (created bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	change, err := t.sequence.next()
+	change, err := t.sequence.next(collection)
 	if err != nil {
 		return false, err
 	}

@@ -217,23 +217,33 @@ type sequence struct {
 	conn   *conn
 	value  int64
 	loaded bool
+	// latest is the last number given for each collection.
+	latest map[int64]int64
 }
 
-func (s *sequence) next() (int64, error) {
+// next gives the number of a change in a collection.
+func (s *sequence) next(collection int64) (int64, error) {
 	if !s.loaded {
 		value, ok, err := s.conn.number(`SELECT value FROM sequence WHERE name = 'change'`)
 		if err != nil || !ok {
 			return 0, errors.Join(errors.New("read the number of the last change"), err)
 		}
-		s.value, s.loaded = value, true
+		s.value, s.loaded, s.latest = value, true, map[int64]int64{}
 	}
 	s.value++
+	s.latest[collection] = s.value
 	return s.value, nil
 }
 
 func (s *sequence) save() error {
 	if !s.loaded {
 		return nil
+	}
+	for collection, latest := range s.latest {
+		// A collection that a failed job has made is gone again, which this does not mind.
+		if err := s.conn.run(`UPDATE collection SET latest = ?2 WHERE id = ?1`, collection, latest); err != nil {
+			return err
+		}
 	}
 	return s.conn.run(`UPDATE sequence SET value = ?1 WHERE name = 'change'`, s.value)
 }

@@ -120,3 +120,12 @@ func wantError(t *testing.T, what string, err, want error) {
 		t.Errorf("%s: error %v, want %v", what, err, want)
 	}
 }
+
+// places are where objects stand in the order of creation.
+func places(objects []store.Object) []int64 {
+	var numbers []int64
+	for _, o := range objects {
+		numbers = append(numbers, o.Created)
+	}
+	return numbers
+}

@@ -188,13 +188,10 @@ var listTests = []test{
 			t.Helper()
 			page, err := home.ListRenditions(t.Context(), ownLocations, q, version)
 			wantError(t, "ListRenditions", err, nil)
-			equal(t, "page as List gives it", ids(page.Objects), ids(list(t, home, ownLocations, q).Objects))
+			equal(t, "page as List gives it", places(page.Objects), places(list(t, home, ownLocations, q).Objects))
 			return page.Objects
 		}
-		with := func(o store.Object, version ocpi.Version, json string) store.Object {
-			o.Body, o.Renditions = nil, map[ocpi.Version][]byte{version: []byte(json)}
-			return o
-		}
+		with := func(json string) store.Object { return store.Object{Rendition: []byte(json)} }
 		a, b, c := location("a"), location("b"), location("c")
 		a.Renditions = map[ocpi.Version][]byte{ocpi.V211: []byte(`"a 2.1.1"`), ocpi.V221: []byte(`"a 2.2.1"`)}
 		c.Renditions = map[ocpi.Version][]byte{ocpi.V211: []byte(`"c 2.1.1"`)}
@@ -202,16 +199,50 @@ var listTests = []test{
 		plain := func(o store.Object) store.Object { o.Renditions = nil; return o }
 
 		all := ocpi.Query{Limit: 9}
-		equal(t, "2.1.1", renditions(all, ocpi.V211), []store.Object{with(a, ocpi.V211, `"a 2.1.1"`), b, with(c, ocpi.V211, `"c 2.1.1"`)})
-		equal(t, "2.2.1", renditions(all, ocpi.V221), []store.Object{with(a, ocpi.V221, `"a 2.2.1"`), b, plain(c)})
+		equal(t, "2.1.1", renditions(all, ocpi.V211), []store.Object{with(`"a 2.1.1"`), b, with(`"c 2.1.1"`)})
+		equal(t, "2.2.1", renditions(all, ocpi.V221), []store.Object{with(`"a 2.2.1"`), b, plain(c)})
 		equal(t, "a version nobody has", renditions(all, ocpi.V230), []store.Object{plain(a), b, plain(c)})
-		equal(t, "second page", renditions(ocpi.Query{Limit: 1, Offset: 2}, ocpi.V211), []store.Object{with(c, ocpi.V211, `"c 2.1.1"`)})
+		equal(t, "second page", renditions(ocpi.Query{Limit: 1, Offset: 2}, ocpi.V211), []store.Object{with(`"c 2.1.1"`)})
 
 		a.Renditions = map[ocpi.Version][]byte{ocpi.V221: []byte(`"new a"`)}
 		a.Body = []byte(`"new"`)
 		put(t, home, a, plain(c))
 		equal(t, "2.1.1 after writing", renditions(all, ocpi.V211), []store.Object{plain(a), b, plain(c)})
-		equal(t, "2.2.1 after writing", renditions(all, ocpi.V221), []store.Object{with(a, ocpi.V221, `"new a"`), b, plain(c)})
+		equal(t, "2.2.1 after writing", renditions(all, ocpi.V221), []store.Object{with(`"new a"`), b, plain(c)})
+	}},
+	{"the latest change of a module and source grows with each of its changes and with no other", func(t *testing.T, home Home) {
+		latest := func(module ocpi.ModuleID, source string) int64 {
+			t.Helper()
+			n, err := home.LatestChange(t.Context(), module, source)
+			wantError(t, "LatestChange", err, nil)
+			return n
+		}
+		equal(t, "before anything", latest(ocpi.ModuleLocations, ""), int64(0))
+		put(t, home, location("a"))
+		one := latest(ocpi.ModuleLocations, "")
+		foreign := location("a")
+		foreign.Source = "partner"
+		put(t, home, foreign)
+		equal(t, "after a partner's change", latest(ocpi.ModuleLocations, ""), one)
+		if latest(ocpi.ModuleLocations, "partner") <= one {
+			t.Error("the partner's change has no later number")
+		}
+		put(t, home, location("a"))
+		two := latest(ocpi.ModuleLocations, "")
+		wantError(t, "Delete", home.Write(t.Context(), func(tx store.Tx) error { return tx.Delete(location("a").Key) }), nil)
+		three := latest(ocpi.ModuleLocations, "")
+		if one >= two || two >= three {
+			t.Errorf("a change and a deletion go from %d to %d to %d", one, two, three)
+		}
+		failed := home.Write(t.Context(), func(tx store.Tx) error {
+			if _, err := tx.Put(location("b")); err != nil {
+				return err
+			}
+			return errors.New("no")
+		})
+		if failed == nil {
+			t.Error("a failing Write succeeded")
+		}
 	}},
 }
 

@@ -227,7 +227,7 @@ func asRenditions(objects []store.Object, version ocpi.Version) []store.Object {
 	objects = slices.Clone(objects)
 	for i, o := range objects {
 		if rendition, ok := o.Renditions[version]; ok {
-			objects[i].Body, objects[i].Renditions = nil, map[ocpi.Version][]byte{version: rendition}
+			objects[i] = store.Object{Created: o.Created, Rendition: rendition}
 		} else {
 			objects[i].Renditions = nil
 		}

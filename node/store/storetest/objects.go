@@ -161,7 +161,7 @@ var objectTests = []test{
 		put(t, home, empty, large)
 		page, err := home.ListRenditions(t.Context(), ownLocations, ocpi.Query{Limit: 9}, ocpi.V211)
 		wantError(t, "ListRenditions", err, nil)
-		if !bytes.Equal(page.Objects[1].Renditions[ocpi.V211], large.Body) {
+		if !bytes.Equal(page.Objects[1].Rendition, large.Body) {
 			t.Error("the large rendition is not as it was written")
 		}
 		if !bytes.Equal(get(t, home, large.Key).Body, large.Body) {

@@ -21,8 +21,12 @@ type Home interface {
 	Find(ctx context.Context, selection store.Selection, id string) (store.Object, error)
 	// List returns a page with bodies.
 	List(ctx context.Context, selection store.Selection, q ocpi.Query) (store.Page, error)
-	// ListRenditions returns a page with renditions of one version, and bodies where there is none.
+	// ListRenditions returns a page with renditions of one version. An object that has one comes with Created and
+	// Rendition alone, any other as from List.
 	ListRenditions(ctx context.Context, selection store.Selection, q ocpi.Query, version ocpi.Version) (store.Page, error)
+	// LatestChange returns the number of the latest change, which may be a deletion, to an object of this module from
+	// this source; 0 if there never was one.
+	LatestChange(ctx context.Context, module ocpi.ModuleID, source string) (int64, error)
 
 	AddPartner(ctx context.Context, p store.Partner) error
 	Partners(ctx context.Context) ([]store.Partner, error)

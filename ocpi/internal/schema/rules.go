@@ -138,7 +138,7 @@ func (c *checker) url(value string) {
 // string is not reported: 2.1.1 asks for ASCII, yet everyone sends names as they are (requirement TF-67).
 func (c *checker) characters(f *Field, value []byte) {
 	for _, r := range string(value) {
-		if r >= ' ' && r < unicode.MaxASCII || f.Kind == KindString && unicode.IsPrint(r) {
+		if r >= ' ' && r < unicode.MaxASCII || f.Kind == KindString && unicode.IsGraphic(r) {
 			continue
 		}
 		if f.Kind == KindString && (r == '\n' || r == '\t' || r == '\r') && f.Max > 255 {

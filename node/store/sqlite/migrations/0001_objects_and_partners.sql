@@ -10,6 +10,8 @@ CREATE TABLE collection (
     source       TEXT NOT NULL,
     country_code TEXT NOT NULL,
     party_id     TEXT NOT NULL,
+    -- The number of the latest change to one of the objects, also of a deletion.
+    latest       INTEGER NOT NULL DEFAULT 0,
     UNIQUE (module, source, country_code, party_id)
 ) STRICT;
 
