@@ -211,26 +211,26 @@ var listTests = []test{
 		equal(t, "2.2.1 after writing", renditions(all, ocpi.V221), []store.Object{with(`"new a"`), b, plain(c)})
 	}},
 	{"the latest change of a module and source grows with each of its changes and with no other", func(t *testing.T, home Home) {
-		latest := func(module ocpi.ModuleID, source string) int64 {
+		latest := func(source string) int64 {
 			t.Helper()
-			n, err := home.LatestChange(t.Context(), module, source)
+			n, err := home.LatestChange(t.Context(), ocpi.ModuleLocations, source)
 			wantError(t, "LatestChange", err, nil)
 			return n
 		}
-		equal(t, "before anything", latest(ocpi.ModuleLocations, ""), int64(0))
+		equal(t, "before anything", latest(""), int64(0))
 		put(t, home, location("a"))
-		one := latest(ocpi.ModuleLocations, "")
+		one := latest("")
 		foreign := location("a")
 		foreign.Source = "partner"
 		put(t, home, foreign)
-		equal(t, "after a partner's change", latest(ocpi.ModuleLocations, ""), one)
-		if latest(ocpi.ModuleLocations, "partner") <= one {
+		equal(t, "after a partner's change", latest(""), one)
+		if latest("partner") <= one {
 			t.Error("the partner's change has no later number")
 		}
 		put(t, home, location("a"))
-		two := latest(ocpi.ModuleLocations, "")
+		two := latest("")
 		wantError(t, "Delete", home.Write(t.Context(), func(tx store.Tx) error { return tx.Delete(location("a").Key) }), nil)
-		three := latest(ocpi.ModuleLocations, "")
+		three := latest("")
 		if one >= two || two >= three {
 			t.Errorf("a change and a deletion go from %d to %d to %d", one, two, three)
 		}
