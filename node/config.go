@@ -23,7 +23,7 @@ type Config struct {
 	// PublicURL is where partners reach the node from outside, without the prefix. Default http:// or https:// and
 	// the address listened on.
 	PublicURL string
-	// Prefix is the path of OCPI below PublicURL. Default /ocpi.
+	// Prefix is the path of OCPI below PublicURL; "/" for none. Default /ocpi.
 	Prefix string
 	// Parties are the parties this node speaks for.
 	Parties []Party
@@ -70,7 +70,6 @@ func (c Config) file() string { return filepath.Join(c.Data, "roamwire.db") }
 
 func (c Config) withDefaults() Config {
 	setDefault(&c.Listen, "127.0.0.1:8080")
-	setDefault(&c.Prefix, "/ocpi")
 	setDefault(&c.HeaderTimeout, 10*time.Second)
 	setDefault(&c.BodyTimeout, 30*time.Second)
 	setDefault(&c.IdleTimeout, 2*time.Minute)
@@ -84,7 +83,12 @@ func (c Config) withDefaults() Config {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	c.Prefix = "/" + strings.Trim(c.Prefix, "/")
+	if c.Prefix == "" {
+		c.Prefix = "/ocpi"
+	}
+	if c.Prefix = strings.Trim(c.Prefix, "/"); c.Prefix != "" {
+		c.Prefix = "/" + c.Prefix
+	}
 	return c
 }
 
@@ -134,10 +138,14 @@ func (c Config) has(role ocpi.Role) bool {
 	return slices.ContainsFunc(c.Parties, func(p Party) bool { return slices.Contains(p.Roles, role) })
 }
 
-// makeFolder makes the data folder, readable by nobody else: it holds partners' data.
+// makeFolder makes the data folder and the file in it, readable by nobody else: they hold partners' data.
 func (c Config) makeFolder() error {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return fmt.Errorf("make data folder: %w", err)
 	}
-	return nil
+	f, err := os.OpenFile(c.file(), os.O_CREATE|os.O_RDONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("make data file: %w", err)
+	}
+	return f.Close()
 }

@@ -101,9 +101,24 @@ func (n *Node) URL() string {
 		if n.config.TLSCert != "" {
 			scheme = "https"
 		}
-		base = scheme + "://" + n.listener.Addr().String()
+		base = scheme + "://" + reachable(n.listener.Addr())
 	}
 	return strings.TrimRight(base, "/") + n.config.Prefix
+}
+
+// reachable is an address to call: one that listens on every interface is called by the name of this machine for itself.
+func reachable(listening net.Addr) string {
+	host, port, err := net.SplitHostPort(listening.String())
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		return net.JoinHostPort("localhost", port)
+	}
+	return listening.String()
+}
+
+// Close closes the listeners and the data of a node that does not run.
+func (n *Node) Close() error {
+	n.closeListeners()
+	return n.Data.Close()
 }
 
 // AdminURL is where health and metrics are; empty for none.

@@ -26,7 +26,7 @@ func (n *Node) Run(ctx context.Context) error {
 	for _, s := range servers {
 		err = errors.Join(err, stop(grace, s))
 	}
-	return errors.Join(err, n.Close())
+	return errors.Join(err, n.Data.Close())
 }
 
 func stop(grace context.Context, s *http.Server) error {

@@ -23,10 +23,20 @@ func ParseDateTime(s string) (DateTime, error) {
 	return t, err
 }
 
+// inRange refuses moments whose year in UTC has no four digits: they could be written, but not be read again.
+func inRange(t time.Time, s string) (DateTime, error) {
+	d := DateTime{t.UTC()}
+	if y := d.t.Year(); y < 0 || y > 9999 {
+		return DateTime{}, fmt.Errorf("%q is out of range", clip(s))
+	}
+	return d, nil
+}
+
 // parseDateTime also reports whether s was written the way OCPI asks for: in UTC, by Z or by leaving the zone out.
 func parseDateTime(s string) (d DateTime, canonical bool, err error) {
 	if t, err := time.Parse(time.RFC3339, s); err == nil {
-		return DateTime{t.UTC()}, strings.HasSuffix(s, "Z"), nil
+		d, err = inRange(t, s)
+		return d, strings.HasSuffix(s, "Z"), err
 	}
 	u := s
 	if len(u) > 10 && (u[10] == ' ' || u[10] == 't') {
@@ -38,7 +48,8 @@ func parseDateTime(s string) (d DateTime, canonical bool, err error) {
 	}
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05Z0700"} {
 		if t, err := time.Parse(layout, u); err == nil {
-			return DateTime{t.UTC()}, false, nil
+			d, err = inRange(t, s)
+			return d, false, err
 		}
 	}
 	return DateTime{}, false, fmt.Errorf("%q is not a timestamp such as 2026-01-31T12:00:00Z", clip(s))

@@ -36,14 +36,22 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// StatusMessage is the text for the envelope: the message, then each finding.
+// findingsInMessage bounds the text for the envelope. Nobody reads more, and a partner's mistake must not make us answer
+// with megabytes.
+const findingsInMessage = 100
+
+// StatusMessage is the text for the envelope: the message, then each finding, up to a hundred.
 func (e *Error) StatusMessage() string {
 	if len(e.Findings) == 0 {
 		return e.Message
 	}
-	parts := make([]string, len(e.Findings))
+	var parts []string
 	for i, f := range e.Findings {
-		parts[i] = f.String()
+		if i == findingsInMessage {
+			parts = append(parts, fmt.Sprintf("and %d more", len(e.Findings)-i))
+			break
+		}
+		parts = append(parts, f.String())
 	}
 	list := strings.Join(parts, "; ")
 	if e.Message == "" {

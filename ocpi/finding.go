@@ -39,6 +39,7 @@ const (
 	FindingConsistency FindingCode = "consistency" // fields that contradict each other
 	FindingMismatch    FindingCode = "mismatch"    // URL and body name different objects (unusable)
 	FindingUnreadable  FindingCode = "unreadable"  // not a JSON document (unusable)
+	FindingMore        FindingCode = "more"        // how many findings were left out after the first thousand
 )
 
 // UnusableFindings returns the findings that make an object unusable.

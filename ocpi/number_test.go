@@ -68,8 +68,15 @@ func FuzzNumber(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, in string) {
 		n, err := ocpi.ParseNumber(in)
-		if err == nil && n.Decimal().String() == "" {
-			t.Fatal("no value")
+		if err != nil {
+			return
+		}
+		out, err := json.Marshal(n)
+		if err != nil || string(out) != in {
+			t.Fatalf("%s was written as %s (%v)", in, out, err)
+		}
+		if again := ocpi.NewNumber(n.Decimal()); !again.Equal(n) {
+			t.Fatalf("%s has the value %s", in, again)
 		}
 	})
 }

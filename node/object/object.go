@@ -53,7 +53,6 @@ var (
 		id:          func(l *v230.Location) string { return string(l.ID) },
 		party:       func(l *v230.Location) (*ocpi.CiString, *ocpi.CiString) { return &l.CountryCode, &l.PartyID },
 		lastUpdated: func(l *v230.Location) ocpi.DateTime { return l.LastUpdated },
-		audience:    published,
 		codec:       func(c wire.Codecs) wire.Codec[v230.Location] { return c.Locations },
 	}
 	sessions = kind[v230.Session]{
@@ -89,15 +88,6 @@ var (
 	}
 )
 
-// published lets everyone see a location, and nobody but its owner one that is not to be published: 2.1.1, the only
-// version served so far, cannot say that it is private, so partners must not get it at all.
-func published(l *v230.Location) ocpi.Party {
-	if l.Publish {
-		return ocpi.Party{}
-	}
-	return ocpi.NewParty(string(l.CountryCode), string(l.PartyID))
-}
-
 // driverOf is the eMSP whose driver a session or CDR is about; the zero Party where it is not known.
 func driverOf(t *v230.CdrToken) ocpi.Party {
 	if t.CountryCode == "" || t.PartyID == "" {
@@ -106,6 +96,9 @@ func driverOf(t *v230.CdrToken) ocpi.Party {
 	return ocpi.NewParty(string(t.CountryCode), string(t.PartyID))
 }
 
+// maxObject bounds the size of one object in bytes. Requests are bounded too, but many of them can make one object grow.
+const maxObject = 8 << 20
+
 // record makes the stored form of an object, without renditions.
 func (k kind[T]) record(source string, key ocpi.Key, object *T) (store.Object, error) {
 	country, party := k.party(object)
@@ -113,6 +106,9 @@ func (k kind[T]) record(source string, key ocpi.Key, object *T) (store.Object, e
 	body, err := json.Marshal(object)
 	if err != nil {
 		return store.Object{}, fmt.Errorf("write %s %s: %w", k.name, key.ID, err)
+	}
+	if len(body) > maxObject {
+		return store.Object{}, ocpi.InvalidParameters("%s %s would have %d bytes, %d are allowed", k.name, key.ID, len(body), maxObject)
 	}
 	o := store.Object{Key: k.storeKey(source, key), LastUpdated: k.lastUpdated(object).Time(), Body: body}
 	if k.audience != nil {

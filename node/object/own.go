@@ -2,6 +2,7 @@ package object
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -63,7 +64,7 @@ type Item[T any] struct {
 }
 
 // Put creates or replaces objects of ours, all in one transaction, and returns how many were created. What an object
-// says about its owner is replaced by its Item's Party.
+// says about its owner is replaced by its Item's Party, in the items too.
 func (o *Own[T]) Put(ctx context.Context, items ...Item[T]) (created int, err error) {
 	records := make([]store.Object, len(items))
 	for i := range items {
@@ -102,25 +103,52 @@ func (o *Own[T]) render(ctx context.Context, item *Item[T]) (store.Object, error
 	}
 	record.Renditions = make(map[ocpi.Version][]byte, len(o.versions))
 	for _, version := range o.versions {
-		rendition, err := o.write(ctx, version, item.Party, item.Object)
+		w, err := o.Write(ctx, version, item.Party, item.Object)
 		if err != nil {
 			return record, err
 		}
-		record.Renditions[version.Version] = rendition
+		if !w.placeholder { // otherwise it is made when it is asked for, when more may be known
+			record.Renditions[rendition(version.Version)] = w.Document
+		}
+		if convert.Withheld(w.Losses) {
+			// Partners of the only version served so far must not get it. Nobody else is there to get it, so it is meant
+			// for its owner, that is for nobody.
+			record.Audience = item.Party
+		}
 	}
 	return record, nil
 }
 
-func (o *Own[T]) write(ctx context.Context, version wire.Codecs, owner ocpi.Party, object T) ([]byte, error) {
+// rendition is the name under which the store keeps what partners of a version get. When translations change, renditions
+// made before are no longer found, and are made anew.
+func rendition(v ocpi.Version) ocpi.Version { return v + "#" + convert.Revision }
+
+// A Written is an object of ours as partners of a version get it.
+type Written struct {
+	Document jsontext.Value
+	Losses   []convert.Loss
+	// placeholder tells that a location was not there and something stands in its place.
+	placeholder bool
+}
+
+// Write writes an object of ours in a version.
+func (o *Own[T]) Write(ctx context.Context, version wire.Codecs, owner ocpi.Party, object T) (Written, error) {
+	var w Written
+	var failed error
 	env := convert.Env{Owner: owner}
 	if o.location != nil {
 		env.Location = func(id string) (v230.Location, bool) {
 			l, err := o.location(ctx, owner, id)
+			w.placeholder = w.placeholder || err != nil
+			if err != nil && !errors.Is(err, ocpi.ErrNotFound) {
+				failed = err
+			}
 			return l, err == nil
 		}
 	}
-	raw, _, err := o.kind.codec(version).Write(object, env)
-	return raw, err
+	raw, losses, err := o.kind.codec(version).Write(object, env)
+	w.Document, w.Losses = raw, losses
+	return w, errors.Join(err, failed)
 }
 
 // List implements ocpiserver.Sender.
@@ -132,13 +160,18 @@ func (o *Own[T]) List(ctx context.Context, to *ocpi.Partner, q ocpi.Query) (ocpi
 	return o.decode(page)
 }
 
-// All lists objects of ours whoever may see them, for our own use.
-func (o *Own[T]) All(ctx context.Context, parties []ocpi.Party, q ocpi.Query) (ocpi.Page[T], error) {
-	page, err := o.store.List(ctx, store.Selection{Module: o.kind.module, Parties: parties, AnyAudience: true}, q)
+// All lists objects of ours with their owners, whoever may see them, for our own use.
+func (o *Own[T]) All(ctx context.Context, parties []ocpi.Party, q ocpi.Query) (ocpi.Page[Item[T]], error) {
+	records, err := o.store.List(ctx, store.Selection{Module: o.kind.module, Parties: parties, AnyAudience: true}, q)
 	if err != nil {
-		return ocpi.Page[T]{}, err
+		return ocpi.Page[Item[T]]{}, err
 	}
-	return o.decode(page)
+	objects, err := o.decode(records)
+	page := ocpi.Page[Item[T]]{Total: objects.Total, Next: objects.Next}
+	for i, object := range objects.Items {
+		page.Items = append(page.Items, Item[T]{Party: records.Objects[i].Party, Object: object})
+	}
+	return page, err
 }
 
 func (o *Own[T]) decode(page store.Page) (ocpi.Page[T], error) {
@@ -152,43 +185,51 @@ func (o *Own[T]) decode(page store.Page) (ocpi.Page[T], error) {
 	return ocpi.Page[T]{Items: objects, Total: page.Total, Next: page.Next}, nil
 }
 
-// ListRendered implements ocpiserver.RenderedSender. Where an object has no rendition yet, because the version was
-// switched on after it was written, it is translated now.
+// ListRendered implements ocpiserver.RenderedSender. An object that has no rendition, because the version or the
+// translation is new or its location was not there, is translated now.
 func (o *Own[T]) ListRendered(ctx context.Context, to *ocpi.Partner, v ocpi.Version, q ocpi.Query) (ocpi.Page[jsontext.Value], error) {
 	sel := o.visible(to)
+	if !rememberable(q) {
+		page, _, err := o.readRendered(ctx, sel, v, q)
+		return page, err
+	}
 	latest, err := o.store.LatestChange(ctx, sel.Module, sel.Source)
 	if err != nil {
 		return ocpi.Page[jsontext.Value]{}, err
 	}
-	key := pageKey(sel, v, q)
+	key := keyOf(sel, v, q)
 	if page, ok := o.pages.get(latest, key); ok {
 		return page, nil
 	}
-	page, err := o.readRendered(ctx, sel, v, q)
-	if err == nil {
+	page, lasting, err := o.readRendered(ctx, sel, v, q)
+	if err == nil && lasting {
 		o.pages.put(latest, key, page)
 	}
 	return page, err
 }
 
-func (o *Own[T]) readRendered(ctx context.Context, sel store.Selection, v ocpi.Version, q ocpi.Query) (ocpi.Page[jsontext.Value], error) {
-	page, err := o.store.ListRenditions(ctx, sel, q, v)
+// readRendered reads a page. It lasts until something in the module changes, unless part of it was translated, which may
+// depend on other modules.
+func (o *Own[T]) readRendered(ctx context.Context, sel store.Selection, v ocpi.Version, q ocpi.Query) (page ocpi.Page[jsontext.Value], lasting bool, err error) {
+	records, err := o.store.ListRenditions(ctx, sel, q, rendition(v))
 	if err != nil {
-		return ocpi.Page[jsontext.Value]{}, err
+		return page, false, err
 	}
-	items := make([]jsontext.Value, len(page.Objects))
-	for i, record := range page.Objects {
+	items := make([]jsontext.Value, len(records.Objects))
+	lasting = true
+	for i, record := range records.Objects {
 		if items[i] = record.Rendition; items[i] != nil {
 			continue
 		}
+		lasting = false
 		if items[i], err = o.translate(ctx, v, record); err != nil {
-			return ocpi.Page[jsontext.Value]{}, err
+			return page, false, err
 		}
 	}
-	return ocpi.Page[jsontext.Value]{Items: items, Total: page.Total, Next: page.Next}, nil
+	return ocpi.Page[jsontext.Value]{Items: items, Total: records.Total, Next: records.Next}, lasting, nil
 }
 
-func (o *Own[T]) translate(ctx context.Context, v ocpi.Version, record store.Object) ([]byte, error) {
+func (o *Own[T]) translate(ctx context.Context, v ocpi.Version, record store.Object) (jsontext.Value, error) {
 	version, ok := wire.For(v)
 	if !ok {
 		return nil, fmt.Errorf("version %s is not served yet", v)
@@ -197,7 +238,8 @@ func (o *Own[T]) translate(ctx context.Context, v ocpi.Version, record store.Obj
 	if err != nil {
 		return nil, err
 	}
-	return o.write(ctx, version, record.Party, object)
+	w, err := o.Write(ctx, version, record.Party, object)
+	return w.Document, err
 }
 
 // Get implements ocpiserver.Getter.

@@ -53,28 +53,67 @@ func (r *Received[T]) Put(ctx context.Context, from *ocpi.Partner, key ocpi.Key,
 	return created, err
 }
 
-// Update implements ocpiserver.Receiver.
+// Update implements ocpiserver.Receiver. The work is done beside other writes and only stored in turn with them, if the
+// object is still what it was; otherwise it is done again. Where others keep changing the object, the last attempt is
+// made while nobody else can.
 func (r *Received[T]) Update(ctx context.Context, from *ocpi.Partner, key ocpi.Key, fn func(*T) error) error {
+	for range updateAttempts {
+		done, err := r.tryUpdate(ctx, from, key, fn)
+		if done || err != nil {
+			return err
+		}
+	}
 	return r.store.Write(ctx, func(tx store.Tx) error {
 		stored, err := tx.Object(r.kind.storeKey(from.ID, key))
 		if err != nil {
 			return r.kind.notFound(err, key.ID)
 		}
-		object, err := r.kind.read(stored)
-		if err != nil {
-			return err
-		}
-		if err := fn(&object); err != nil {
-			return err
-		}
-		key.TokenType = stored.TokenType
-		record, err := r.kind.record(from.ID, key, &object)
+		record, err := r.updated(from, key, stored, fn)
 		if err != nil {
 			return err
 		}
 		_, err = tx.Put(record)
 		return err
 	})
+}
+
+const updateAttempts = 3
+
+// tryUpdate makes one attempt; it is not done if the object has been changed meanwhile.
+func (r *Received[T]) tryUpdate(ctx context.Context, from *ocpi.Partner, key ocpi.Key, fn func(*T) error) (done bool, err error) {
+	stored, err := r.store.Object(ctx, r.kind.storeKey(from.ID, key))
+	if err != nil {
+		return false, r.kind.notFound(err, key.ID)
+	}
+	record, err := r.updated(from, key, stored, fn)
+	if err != nil {
+		return false, err
+	}
+	err = r.store.Write(ctx, func(tx store.Tx) error {
+		change, err := tx.Change(record.Key)
+		if err != nil {
+			return r.kind.notFound(err, key.ID)
+		}
+		if done = change == stored.Change; !done {
+			return nil
+		}
+		_, err = tx.Put(record)
+		return err
+	})
+	return done, err
+}
+
+// updated is the stored form of an object after fn.
+func (r *Received[T]) updated(from *ocpi.Partner, key ocpi.Key, stored store.Object, fn func(*T) error) (store.Object, error) {
+	object, err := r.kind.read(stored)
+	if err != nil {
+		return store.Object{}, err
+	}
+	if err := fn(&object); err != nil {
+		return store.Object{}, err
+	}
+	key.TokenType = stored.TokenType
+	return r.kind.record(from.ID, key, &object)
 }
 
 // Delete implements ocpiserver.Deleter.

@@ -85,6 +85,9 @@ type Page struct {
 type Tx interface {
 	// Object reads an object as this transaction sees it, or ErrNotFound.
 	Object(Key) (Object, error)
+	// Change returns the number of an object's latest change as this transaction sees it, or ErrNotFound. It costs less
+	// than reading the object.
+	Change(Key) (int64, error)
 	// Put creates the object or replaces the one with its key, which keeps its Created. It ignores Created and
 	// Change of its argument.
 	Put(Object) (created bool, err error)

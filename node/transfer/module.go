@@ -25,8 +25,8 @@ type moduleStore interface {
 	drop()
 	// flush writes what has been read in one transaction.
 	flush(ctx context.Context) (created, replaced int, err error)
-	// each writes every stored object as a document.
-	each(ctx context.Context, parties []ocpi.Party, yield func(raw []byte) error) error
+	// each writes every stored object as a document, with what the version cannot say.
+	each(ctx context.Context, parties []ocpi.Party, yield func(id string, w object.Written) error) error
 }
 
 // moduleOf returns the store of a module in a version.
@@ -37,25 +37,26 @@ func moduleOf(objects *object.Objects, module ocpi.ModuleID, version ocpi.Versio
 	}
 	switch ocpi.ModuleID(strings.ToLower(string(module))) {
 	case ocpi.ModuleLocations:
-		return &typed[wire.Location]{own: objects.Locations, codec: codecs.Locations, id: func(o *wire.Location) string { return string(o.ID) }}, nil
+		return &typed[wire.Location]{own: objects.Locations, codecs: codecs, codec: codecs.Locations, id: func(o *wire.Location) string { return string(o.ID) }}, nil
 	case ocpi.ModuleTariffs:
-		return &typed[wire.Tariff]{own: objects.Tariffs, codec: codecs.Tariffs, id: func(o *wire.Tariff) string { return string(o.ID) }}, nil
+		return &typed[wire.Tariff]{own: objects.Tariffs, codecs: codecs, codec: codecs.Tariffs, id: func(o *wire.Tariff) string { return string(o.ID) }}, nil
 	case ocpi.ModuleSessions:
-		return &typed[wire.Session]{own: objects.Sessions, codec: codecs.Sessions, id: func(o *wire.Session) string { return string(o.ID) }}, nil
+		return &typed[wire.Session]{own: objects.Sessions, codecs: codecs, codec: codecs.Sessions, id: func(o *wire.Session) string { return string(o.ID) }}, nil
 	case ocpi.ModuleCDRs:
-		return &typed[wire.CDR]{own: objects.CDRs, codec: codecs.CDRs, id: func(o *wire.CDR) string { return string(o.ID) }}, nil
+		return &typed[wire.CDR]{own: objects.CDRs, codecs: codecs, codec: codecs.CDRs, id: func(o *wire.CDR) string { return string(o.ID) }}, nil
 	case ocpi.ModuleTokens:
-		return &typed[wire.Token]{own: objects.Tokens, codec: codecs.Tokens, id: func(o *wire.Token) string { return string(o.UID) }}, nil
+		return &typed[wire.Token]{own: objects.Tokens, codecs: codecs, codec: codecs.Tokens, id: func(o *wire.Token) string { return string(o.UID) }}, nil
 	default:
 		return nil, fmt.Errorf("%q is no module with objects: use one of %v", module, Modules())
 	}
 }
 
 type typed[T any] struct {
-	own   *object.Own[T]
-	codec wire.Codec[T]
-	id    func(*T) string
-	batch []object.Item[T]
+	own    *object.Own[T]
+	codecs wire.Codecs
+	codec  wire.Codec[T]
+	id     func(*T) string
+	batch  []object.Item[T]
 }
 
 func (t *typed[T]) read(raw []byte, env convert.Env) (string, wire.Report, error) {
@@ -74,25 +75,27 @@ func (t *typed[T]) flush(ctx context.Context) (created, replaced int, err error)
 		return 0, 0, nil
 	}
 	created, err = t.own.Put(ctx, t.batch...)
-	replaced = len(t.batch) - created
+	if err == nil {
+		replaced = len(t.batch) - created
+	}
 	t.batch = slices.Delete(t.batch, 0, len(t.batch))
 	return created, replaced, err
 }
 
 const exportPage = 500
 
-func (t *typed[T]) each(ctx context.Context, parties []ocpi.Party, yield func([]byte) error) error {
+func (t *typed[T]) each(ctx context.Context, parties []ocpi.Party, yield func(string, object.Written) error) error {
 	for q := (ocpi.Query{Limit: exportPage}); ; {
 		page, err := t.own.All(ctx, parties, q)
 		if err != nil {
 			return err
 		}
-		for _, o := range page.Items {
-			raw, _, err := t.codec.Write(o, convert.Env{})
+		for _, item := range page.Items {
+			w, err := t.own.Write(ctx, t.codecs, item.Party, item.Object)
 			if err != nil {
 				return err
 			}
-			if err := yield(raw); err != nil {
+			if err := yield(t.id(&item.Object), w); err != nil {
 				return err
 			}
 		}

@@ -43,8 +43,7 @@ func (f *File) Documents() iter.Seq[Document] {
 		case err != nil:
 			yield(Document{Err: err})
 		case first == '[':
-			f.List = true
-			array(jsontext.NewDecoder(f.in), yield)
+			f.arrays(yield)
 		default:
 			f.linesOrEnvelope(yield)
 		}
@@ -71,18 +70,47 @@ func (f *File) firstByte() (byte, error) {
 	}
 }
 
-// array yields the elements of an array as they come. After a syntax error there is no way to find the next element.
-func array(dec *jsontext.Decoder, yield func(Document) bool) {
-	if _, err := dec.ReadToken(); err != nil {
-		yield(Document{Err: err})
-		return
-	}
-	for i := 0; dec.PeekKind() != ']'; i++ {
-		raw, err := dec.ReadValue()
-		if !yield(Document{Index: i, Raw: raw, Err: err}) || err != nil {
+// arrays yields the elements of an array, or of several one after the other, as they come.
+func (f *File) arrays(yield func(Document) bool) {
+	f.List = true
+	dec := newDecoder(f.in)
+	next := 0
+	for {
+		switch kind := dec.PeekKind(); kind {
+		case '[':
+			var ok bool
+			if next, ok = array(dec, next, yield); !ok {
+				return
+			}
+		default:
+			if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+				yield(Document{Index: next, Err: fmt.Errorf("something follows the array at byte %d", dec.InputOffset())})
+			}
 			return
 		}
 	}
+}
+
+// newDecoder reads duplicate names and broken UTF-8 too: they are the fault of one object, which is refused by itself.
+func newDecoder(r io.Reader) *jsontext.Decoder {
+	return jsontext.NewDecoder(r, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+}
+
+// array yields the elements of one array, numbered from next on. After a syntax error there is no way to find the next
+// element.
+func array(dec *jsontext.Decoder, next int, yield func(Document) bool) (int, bool) {
+	if _, err := dec.ReadToken(); err != nil {
+		yield(Document{Index: next, Err: err})
+		return next, false
+	}
+	for ; dec.PeekKind() != ']'; next++ {
+		raw, err := dec.ReadValue()
+		if !yield(Document{Index: next, Raw: raw, Err: err}) || err != nil {
+			return next, false
+		}
+	}
+	_, err := dec.ReadToken()
+	return next, err == nil
 }
 
 // linesOrEnvelope tells JSON lines, whose first line is an object by itself, from a document over several lines.
@@ -92,7 +120,7 @@ func (f *File) linesOrEnvelope(yield func(Document) bool) {
 		yield(Document{Err: err})
 		return
 	}
-	if jsontext.Value(line).IsValid() && envelopeData(line) == nil {
+	if isJSON(line) && envelopeData(line) == nil {
 		f.lines(line, yield)
 		return
 	}
@@ -110,13 +138,19 @@ func (f *File) linesOrEnvelope(yield func(Document) bool) {
 	f.values(whole, yield)
 }
 
+// isJSON reports whether raw is one JSON value, if one whose names may be duplicates.
+func isJSON(raw jsontext.Value) bool {
+	return raw.IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+}
+
 // envelopeData returns the data of an OCPI envelope, or nil where raw is none.
 func envelopeData(raw []byte) jsontext.Value {
 	var envelope struct {
 		Data       jsontext.Value `json:"data"`
 		StatusCode *int           `json:"status_code"`
 	}
-	if json.Unmarshal(raw, &envelope) != nil || envelope.StatusCode == nil {
+	options := json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	if json.Unmarshal(raw, &envelope, options) != nil || envelope.StatusCode == nil {
 		return nil
 	}
 	return envelope.Data
@@ -124,7 +158,7 @@ func envelopeData(raw []byte) jsontext.Value {
 
 func (f *File) enveloped(data jsontext.Value, yield func(Document) bool) {
 	if f.List {
-		array(jsontext.NewDecoder(bytes.NewReader(data)), yield)
+		array(newDecoder(bytes.NewReader(data)), 0, yield)
 		return
 	}
 	yield(Document{Raw: data})
@@ -138,7 +172,7 @@ func (f *File) lines(line []byte, yield func(Document) bool) {
 			if i > 0 {
 				f.List = true
 			}
-			if !d.Raw.IsValid() {
+			if !isJSON(d.Raw) {
 				d.Raw, d.Err = nil, fmt.Errorf("the line is not JSON")
 			}
 			if !yield(d) {
@@ -159,7 +193,7 @@ func (f *File) lines(line []byte, yield func(Document) bool) {
 
 // values yields documents that follow one another in any layout.
 func (f *File) values(whole []byte, yield func(Document) bool) {
-	dec := jsontext.NewDecoder(bytes.NewReader(whole))
+	dec := newDecoder(bytes.NewReader(whole))
 	for i := 0; ; i++ {
 		raw, err := dec.ReadValue()
 		if errors.Is(err, io.EOF) {

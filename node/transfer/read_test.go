@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/roamwire/roamwire/node/transfer"
@@ -30,6 +31,11 @@ func TestFilesOfAllFormsAreRead(t *testing.T) {
 		{"a mark before UTF-8", "\xef\xbb\xbf[{\"a\":1}]", []string{`{"a":1}`}, true},
 		{"an array that breaks off", `[{"a":1},{"a"`, []string{`{"a":1}`, "!"}, true},
 		{"an object that breaks off", `{"a"`, []string{"!"}, false},
+		{"two arrays", "[{\"a\":1}]\n[{\"a\":2}]", []string{`{"a":1}`, `{"a":2}`}, true},
+		{"something after an array", `[{"a":1}] rubbish`, []string{`{"a":1}`, "!"}, true},
+		{"duplicate names are the fault of one object", `[{"a":1,"a":2},{"a":3}]`, []string{`{"a":1,"a":2}`, `{"a":3}`}, true},
+		{"so is broken UTF-8", "[{\"a\":\"\xff\"},{\"a\":3}]", []string{"{\"a\":\"\xff\"}", `{"a":3}`}, true},
+		{"and in lines", "{\"a\":1,\"a\":2}\n{\"a\":3}\n", []string{`{"a":1,"a":2}`, `{"a":3}`}, true},
 		{"nothing", " \n", []string{"!"}, false},
 		{"no JSON", "hello", []string{"!"}, false},
 	}
@@ -64,7 +70,7 @@ func FuzzRead(f *testing.F) {
 			if n++; n > len(raw)+1 {
 				t.Fatal("more documents than bytes")
 			}
-			if d.Err == nil && !d.Raw.IsValid() {
+			if d.Err == nil && !d.Raw.IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
 				t.Fatalf("%q is no JSON", d.Raw)
 			}
 		}

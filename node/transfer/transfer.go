@@ -48,7 +48,7 @@ type Summary struct {
 const batchSize = 200
 
 // Run imports a file. An object that cannot be used is reported and does not stop the rest. The error is not nil
-// where the file or the store failed; what the summary counts is stored even then.
+// where the file holds no objects at all, or the file or the store failed; what the summary counts is stored even then.
 func (i Import) Run(ctx context.Context, file io.Reader) (Summary, error) {
 	var sum Summary
 	module, err := moduleOf(i.Objects, i.Module, i.Version)
@@ -64,6 +64,9 @@ func (i Import) Run(ctx context.Context, file io.Reader) (Summary, error) {
 		return err
 	}
 	for d := range Read(file).Documents() {
+		if d.Err != nil && d.Raw == nil && d.Index == 0 {
+			return sum, d.Err // there is nothing to be read here at all
+		}
 		if i.take(module, d, &sum) {
 			pending++
 		}
@@ -117,6 +120,8 @@ type Export struct {
 	Parties []ocpi.Party
 	// Lines writes JSON lines instead of an array.
 	Lines bool
+	// Report is told what the version cannot say about each object.
+	Report func(id string, losses []convert.Loss)
 }
 
 // Run writes all objects of the module, oldest first by creation, and returns how many there were.
@@ -131,12 +136,15 @@ func (e Export) Run(ctx context.Context, out io.Writer) (count int, err error) {
 		open, between, end = "", "\n", "\n"
 	}
 	_, _ = w.WriteString(open) // Flush reports what went wrong
-	err = module.each(ctx, e.Parties, func(raw []byte) error {
+	err = module.each(ctx, e.Parties, func(id string, written object.Written) error {
+		if e.Report != nil && len(written.Losses) > 0 {
+			e.Report(id, written.Losses)
+		}
 		if count > 0 {
 			_, _ = w.WriteString(between)
 		}
 		count++
-		_, err := w.Write(raw)
+		_, err := w.Write(written.Document)
 		return err
 	})
 	if err != nil {

@@ -35,8 +35,12 @@ func (d *down) cdr(in *v230.CDR, out *v211.CDR) {
 
 // lostOfCDR reports what 2.1.1 has no place for in a CDR.
 func (d *down) lostOfCDR(in *v230.CDR) {
-	if in.Credit != nil {
-		d.lose("credit", creditReason(*in.Credit))
+	switch {
+	case in.Credit == nil:
+	case *in.Credit: // a partner on 2.1.1 would take it for a charge (requirement CDR-07)
+		d.withhold("credit", "2.1.1 has no credit CDRs: do not send it")
+	default:
+		d.lose("credit", "2.1.1 has no credit CDRs, so the field goes without saying")
 	}
 	lostField(d, "credit_reference_id", in.CreditReferenceID)
 	lostField(d, "session_id", in.SessionID)
@@ -49,12 +53,4 @@ func (d *down) lostOfCDR(in *v230.CDR) {
 	lostField(d, "total_reservation_cost", in.TotalReservationCost)
 	lostField(d, "invoice_reference_id", in.InvoiceReferenceID)
 	lostField(d, "home_charging_compensation", in.HomeChargingCompensation)
-}
-
-// creditReason warns of a credit CDR: a partner on 2.1.1 would take it for a charge (requirement CDR-07).
-func creditReason(credit bool) string {
-	if credit {
-		return "2.1.1 has no credit CDRs: do not send it"
-	}
-	return "2.1.1 has no credit CDRs, so the field goes without saying"
 }

@@ -40,7 +40,7 @@ func (d *down) location(in *v230.Location, out *v211.Location) {
 	out.TimeZone = lowerTimeZone(in.TimeZone, left)
 	d.lostParty(in.CountryCode, in.PartyID, d.env.Owner)
 	if !in.Publish {
-		d.lose("publish", "2.1.1 cannot keep a location private: do not send it")
+		d.withhold("publish", "2.1.1 cannot keep a location private: do not send it")
 	}
 	lostList(d, "publish_allowed_to", in.PublishAllowedTo)
 	lostField(d, "state", in.State)
@@ -163,7 +163,7 @@ func (u *up) connector(in *v211.Connector, out *v230.Connector) {
 // value for others.
 func (d *down) connector(in *v230.Connector, out *v211.Connector) {
 	if !d.lowerConnector(in, out) {
-		d.lose("standard", "2.1.1 does not list "+string(in.Standard)+": do not send the connector")
+		d.withhold("standard", "2.1.1 does not list "+string(in.Standard)+": do not send the connector")
 	}
 }
 

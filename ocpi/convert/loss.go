@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -11,6 +12,13 @@ type Loss struct {
 	Pointer string `json:"pointer"`
 	// Reason says what became of it and why.
 	Reason string `json:"reason"`
+	// Withhold tells that what is left of the object must not be sent: it would say something else than the object.
+	Withhold bool `json:"withhold,omitzero"`
+}
+
+// Withheld reports whether an object with these losses must not be sent.
+func Withheld(losses []Loss) bool {
+	return slices.ContainsFunc(losses, func(l Loss) bool { return l.Withhold })
 }
 
 // String returns "pointer: reason".
@@ -37,6 +45,13 @@ func (t *trail) leave()            { t.steps = t.steps[:len(t.steps)-1] }
 // lose records the loss of a member of the present object.
 func (t *trail) lose(name, reason string) {
 	t.losses = append(t.losses, Loss{Pointer: t.pointer() + "/" + pointerEscapes.Replace(name), Reason: reason})
+}
+
+// withhold records the loss of a member without which the object must not be sent. Inside another object that is for
+// the other object to decide.
+func (t *trail) withhold(name, reason string) {
+	t.lose(name, reason)
+	t.losses[len(t.losses)-1].Withhold = len(t.steps) == 0
 }
 
 // loseHere records the loss of the present object.

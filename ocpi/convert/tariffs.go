@@ -29,7 +29,7 @@ func (d *down) tariff(in *v230.Tariff, out *v211.Tariff) {
 	d.tax = d.taxOf(in.TaxIncluded)
 	out.Elements = those(d, "elements", in.Elements, (*down).usableElement)
 	if len(out.Elements) == 0 && len(in.Elements) > 0 {
-		d.lose("elements", "2.1.1 can say none of the elements: do not send the tariff")
+		d.withhold("elements", "2.1.1 can say none of the elements: do not send the tariff")
 	}
 	d.lostParty(in.CountryCode, in.PartyID, d.env.Owner)
 	lostField(d, "type", in.Type)

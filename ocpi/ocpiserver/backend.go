@@ -41,7 +41,8 @@ type Receiver[T any] interface {
 	// Put creates the object or replaces it whole.
 	Put(ctx context.Context, from *ocpi.Partner, key ocpi.Key, object T) (created bool, err error)
 	// Update applies fn to the stored object as one atomic step, or returns ocpi.ErrNotFound. It stores nothing and
-	// returns fn's error where fn fails. PATCH arrives here, and so does PUT of an EVSE or Connector.
+	// returns fn's error where fn fails. It may call fn more than once, each time with the object as it then is; only the
+	// last call counts. PATCH arrives here, and so does PUT of an EVSE or Connector.
 	Update(ctx context.Context, from *ocpi.Partner, key ocpi.Key, fn func(*T) error) error
 }
 

@@ -1,6 +1,7 @@
 package ocpiserver
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -18,14 +19,12 @@ func (c *call) body() ([]byte, error) {
 		c.w.Header().Set("Connection", "close")
 		return nil, tooLarge(limit)
 	}
-	control := http.NewResponseController(c.w)
-	// Writers that have no connection, as in tests, cannot set deadlines; they do not need them either.
-	_ = control.SetReadDeadline(time.Now().Add(c.server.config.BodyTimeout))
 	raw, err := readAll(http.MaxBytesReader(c.w, c.r.Body, limit), c.r.ContentLength)
 	var tooLong *http.MaxBytesError
 	switch {
 	case err == nil:
-		_ = control.SetReadDeadline(time.Time{})
+		c.bodyRead = true
+		_ = http.NewResponseController(c.w).SetReadDeadline(time.Time{}) // limitTime has set it
 		return raw, nil
 	case errors.As(err, &tooLong):
 		return nil, tooLarge(limit)
@@ -41,14 +40,13 @@ func (c *call) body() ([]byte, error) {
 	}
 }
 
-// readAll is io.ReadAll for bodies that mostly say how long they are.
+// readAll is io.ReadAll for bodies that mostly say how long they are. It takes memory for what has come and not for what
+// was announced.
 func readAll(r io.Reader, length int64) ([]byte, error) {
-	if length < 0 {
-		return io.ReadAll(r)
-	}
-	raw := make([]byte, length)
-	_, err := io.ReadFull(r, raw)
-	return raw, err
+	const most = 64 << 10
+	b := bytes.NewBuffer(make([]byte, 0, min(max(length, 0), most)+bytes.MinRead))
+	_, err := b.ReadFrom(r)
+	return b.Bytes(), err
 }
 
 func tooLarge(limit int64) *ocpi.Error {

@@ -41,6 +41,8 @@ type Config struct {
 	MaxBody int64
 	// BodyTimeout is how long a client may take to send a body. Default 30 seconds.
 	BodyTimeout time.Duration
+	// ResponseTimeout is how long a client may take to receive an answer. Default 1 minute.
+	ResponseTimeout time.Duration
 	// TrailingSlash ends the endpoint URLs of version details with "/". Both forms are served either way.
 	TrailingSlash bool
 	// OpenData lets anyone without a token read the CPO's locations and tariffs, and nothing else.
@@ -99,6 +101,7 @@ const (
 	defaultPageLimit   = 100
 	defaultMaxBody     = 1 << 20
 	defaultBodyTimeout = 30 * time.Second
+	defaultResponse    = time.Minute
 )
 
 func (c Config) withDefaults() Config {
@@ -113,6 +116,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.BodyTimeout <= 0 {
 		c.BodyTimeout = defaultBodyTimeout
+	}
+	if c.ResponseTimeout <= 0 {
+		c.ResponseTimeout = defaultResponse
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()

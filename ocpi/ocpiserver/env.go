@@ -1,6 +1,8 @@
 package ocpiserver
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/roamwire/roamwire/ocpi"
@@ -40,6 +42,9 @@ func (s *speaker) locationsOf(c *call, owner ocpi.Party) func(id string) (wire.L
 		f, known := asked[id]
 		if !known {
 			l, err := get(id)
+			if err != nil && !errors.Is(err, ocpi.ErrNotFound) {
+				c.lookup = fmt.Errorf("look up location %s: %w", id, err)
+			}
 			f = found{l, err == nil}
 			asked[id] = f
 		}

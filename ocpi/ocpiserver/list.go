@@ -17,7 +17,7 @@ func list[T any](s *speaker, sender Sender[T], codec wire.Codec[T], needsDateFro
 		if err != nil {
 			return answer{}, err
 		}
-		if needsDateFrom && q.DateFrom.IsZero() {
+		if needsDateFrom && c.r.URL.Query().Get("date_from") == "" {
 			return answer{}, ocpi.InvalidParameters("date_from is required here")
 		}
 		page, err := readPage(c, s, sender, rendered, codec, q)

@@ -159,10 +159,9 @@ func (e evses) patchEVSE(c *call) (answer, error) {
 		if err != nil {
 			return err
 		}
-		if err := patch.Apply(evse); err != nil {
+		if err := patch.Apply(evse, c.now()); err != nil {
 			return err
 		}
-		stamp(c, patch.LastUpdated, &evse.LastUpdated)
 		advance(&l.LastUpdated, evse.LastUpdated)
 		return nil
 	})
@@ -218,10 +217,9 @@ func (e evses) patchConnector(c *call) (answer, error) {
 		if err != nil {
 			return err
 		}
-		if err := patch.Apply(connector); err != nil {
+		if err := patch.Apply(connector, c.now()); err != nil {
 			return err
 		}
-		stamp(c, patch.LastUpdated, &connector.LastUpdated)
 		advance(&evse.LastUpdated, connector.LastUpdated)
 		advance(&l.LastUpdated, connector.LastUpdated)
 		return nil

@@ -2,6 +2,7 @@ package ocpiserver
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/wire"
@@ -18,7 +19,6 @@ type owned[T any] struct {
 	// idPath is the name of the object's id in the pattern, idField its name in the object.
 	idPath, idField string
 	id              func(*T) string
-	lastUpdated     func(*T) *ocpi.DateTime
 	// tokenType is set for tokens, whose type is part of their identity.
 	tokenType func(*T) string
 	// deleter is set for the module that partners may delete from (requirement TF-42).
@@ -50,7 +50,7 @@ func (o owned[T]) key(c *call) (ocpi.Key, error) {
 	}
 	key := ocpi.Key{Party: party, ID: c.path(o.idPath)}
 	if o.tokenType != nil {
-		key.TokenType = tokenType(c.r)
+		key.TokenType = strings.ToUpper(tokenType(c.r))
 	}
 	return key, nil
 }
@@ -103,24 +103,18 @@ func (o owned[T]) patch(c *call) (answer, error) {
 	}
 	return answer{}, o.receiver.Update(c.ctx(), c.partner, key, func(object *T) error {
 		before := *object
-		if err := patch.Apply(object); err != nil {
+		if err := patch.Apply(object, c.now()); err != nil {
 			return err
 		}
-		stamp(c, patch.LastUpdated, o.lastUpdated(object))
-		if o.checkPatch == nil {
-			return nil
+		if c.lookup != nil || o.checkPatch == nil {
+			return c.lookup
 		}
 		return o.checkPatch(&before, object)
 	})
 }
 
-// stamp gives an object our time where the PATCH brought none: later pulls by date_from would miss the change
-// (requirement TF-40). A time that is ahead of ours already stays.
-func stamp(c *call, given ocpi.Field[ocpi.DateTime], lastUpdated *ocpi.DateTime) {
-	if !given.Present {
-		advance(lastUpdated, ocpi.NewDateTime(c.server.config.Now()).Truncate())
-	}
-}
+// now is the time that changes without a time of their own get.
+func (c *call) now() ocpi.DateTime { return ocpi.NewDateTime(c.server.config.Now()).Truncate() }
 
 // advance moves a last_updated forward, never back.
 func advance(lastUpdated *ocpi.DateTime, to ocpi.DateTime) {
@@ -172,5 +166,5 @@ func quote(s string) string {
 	if len(s) > 40 {
 		s = s[:40] + "…"
 	}
-	return `"` + s + `"`
+	return `"` + strings.ToValidUTF8(s, "\ufffd") + `"`
 }

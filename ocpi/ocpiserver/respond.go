@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -31,7 +32,6 @@ func created(isNew bool) answer {
 // respond writes an answer in its envelope (requirements TF-51 to TF-55).
 func (c *call) respond(a answer) {
 	body := buffers.Get().(*[]byte)
-	defer buffers.Put(body)
 	b := (*body)[:0]
 	b = append(b, '{')
 	switch {
@@ -48,6 +48,7 @@ func (c *call) respond(a answer) {
 		b = append(append(append(b, `"data":`...), a.data...), ',')
 	}
 	*body = c.write(b, a.http, ocpi.StatusSuccess, "Success")
+	giveBack(body)
 }
 
 // fail writes an error in the envelope. The cause of an error goes to the log, never to the partner.
@@ -56,16 +57,22 @@ func (c *call) fail(err error) {
 	if !errors.As(err, &e) {
 		e = ocpi.ServerError(err)
 	}
-	if e.Code.ServerError() {
+	if c.r.Context().Err() != nil {
+		c.server.config.Logger.DebugContext(c.ctx(), "client is gone", "partner", c.partnerID(), "request_id", c.requestID, "error", err)
+	} else if e.Code.ServerError() {
 		c.server.config.Logger.ErrorContext(c.ctx(), "request failed", "partner", c.partnerID(), "request_id", c.requestID,
 			"method", c.r.Method, "path", c.r.URL.Path, "error", err)
 	}
 	if len(e.Findings) > 0 && len(c.findings) == 0 {
 		c.findings = e.Findings
 	}
+	if !c.bodyRead && c.r.ContentLength != 0 {
+		// What is left of the body is not waited for.
+		c.w.Header().Set("Connection", "close")
+	}
 	body := buffers.Get().(*[]byte)
-	defer buffers.Put(body)
 	*body = c.write(append((*body)[:0], '{'), e.HTTP, e.Code, e.StatusMessage())
+	giveBack(body)
 }
 
 // write completes the envelope begun in b and sends it.
@@ -77,11 +84,7 @@ func (c *call) write(b []byte, httpStatus int, code ocpi.StatusCode, message str
 	b = strconv.AppendInt(append(b, `"status_code":`...), int64(code), 10)
 	if message != "" {
 		b = append(b, `,"status_message":`...)
-		quoted, err := jsontext.AppendQuote(b, message)
-		if err != nil { // invalid UTF-8, which AppendQuote has replaced
-			quoted, _ = jsontext.AppendQuote(b, "see the log")
-		}
-		b = quoted
+		b, _ = jsontext.AppendQuote(b, strings.ToValidUTF8(message, "\ufffd")) // fails for invalid UTF-8 only
 	}
 	b = append(b, `,"timestamp":"`...)
 	b = append(b, ocpi.NewDateTime(c.server.config.Now()).Truncate().String()...)
@@ -97,3 +100,10 @@ func (c *call) write(b []byte, httpStatus int, code ocpi.StatusCode, message str
 
 // buffers hold envelopes while they are put together.
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4096); return &b }}
+
+// giveBack keeps a buffer for the next envelope, unless this one has made it uncommonly large.
+func giveBack(body *[]byte) {
+	if cap(*body) <= 1<<20 {
+		buffers.Put(body)
+	}
+}

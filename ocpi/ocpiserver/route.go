@@ -56,7 +56,11 @@ func (c *call) run(res resource) (answer, error) {
 			Message: c.r.Method + " is not offered here; offered: " + allow,
 		}
 	}
-	return handle(c)
+	a, err := handle(c)
+	if err == nil {
+		err = c.lookup
+	}
+	return a, err
 }
 
 // admit checks the token, and that the partner has the role this interface is for.

@@ -38,7 +38,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.requestIDs()
 	defer c.done()
 	defer c.recoverPanic()
+	c.limitTime()
 	if s.cors(w, r) {
+		c.http = http.StatusNoContent
 		return
 	}
 	path, ok := s.route(r)
@@ -68,12 +70,27 @@ type call struct {
 	route                    string
 	module                   ocpi.ModuleID
 	findings                 []ocpi.Finding
+	// lookup is a failure to look up what an answer needs, where the code in between can only say that it is not there.
+	lookup error
+	// bodyRead tells that the whole body has been read.
+	bodyRead bool
 
 	http   int
 	status ocpi.StatusCode
 }
 
 func (c *call) ctx() context.Context { return c.r.Context() }
+
+// limitTime bounds how long the client may take to send its body and to take the answer, whatever becomes of the
+// request. Writers that have no connection, as in tests, cannot set deadlines; they do not need them either.
+func (c *call) limitTime() {
+	control := http.NewResponseController(c.w)
+	now := time.Now() // deadlines are the network's time, not the clock's that was passed in
+	if c.r.ContentLength != 0 {
+		_ = control.SetReadDeadline(now.Add(c.server.config.BodyTimeout))
+	}
+	_ = control.SetWriteDeadline(now.Add(c.server.config.BodyTimeout + c.server.config.ResponseTimeout))
+}
 
 // requestIDs takes over the ids of the request, or makes them. They are answered under 2.1.1 too, where they help as
 // much as later (requirements DT-15, DT-17).

@@ -32,13 +32,11 @@ type Codec[T any] struct {
 // A Patch is the body of a PATCH, ready to be applied to the model's object.
 type Patch[T any] struct {
 	// Apply changes the object. It either succeeds or leaves the object as it was. The error is an *ocpi.Error where
-	// the patched object cannot be used.
-	Apply func(*T) error
+	// the patched object cannot be used. What the PATCH changes without saying when counts as changed now: a timestamp
+	// is required since 2.2 and absent from many a 2.1.1 PATCH (requirement TF-40).
+	Apply func(object *T, now ocpi.DateTime) error
 	// ID is the identifier in the body, absent where the PATCH does not repeat it.
 	ID ocpi.Field[string]
-	// LastUpdated is the timestamp in the body. It is required since 2.2 and absent from many a 2.1.1 PATCH
-	// (requirement TF-40).
-	LastUpdated ocpi.Field[ocpi.DateTime]
 }
 
 // Codecs are the codecs of one version.

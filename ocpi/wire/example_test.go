@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/convert"
@@ -31,7 +32,7 @@ func ExampleFor() {
 		fmt.Println(err)
 		return
 	}
-	if err := patch.Apply(&token); err != nil {
+	if err := patch.Apply(&token, ocpi.NewDateTime(time.Date(2026, 3, 5, 8, 30, 0, 0, time.UTC))); err != nil {
 		fmt.Println(err)
 		return
 	}
@@ -39,5 +40,5 @@ func ExampleFor() {
 	fmt.Println(string(raw), err)
 	// Output:
 	// DE TUB DE-TUB-C00000001 [/whitelist: "SOMETIMES" is no value of WhitelistType]
-	// {"uid":"04A70000000001","type":"RFID","auth_id":"DE-TUB-C00000001","issuer":"Laadpas Tubantia","valid":false,"whitelist":"NEVER","last_updated":"2026-03-04T12:00:00Z"} <nil>
+	// {"uid":"04A70000000001","type":"RFID","auth_id":"DE-TUB-C00000001","issuer":"Laadpas Tubantia","valid":false,"whitelist":"NEVER","last_updated":"2026-03-05T08:30:00Z"} <nil>
 }

@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -98,7 +99,7 @@ func FuzzPatch(f *testing.F) {
 		}
 		location := sample.Location(1)
 		before := write(t, codecs.Locations, location, env)
-		if patch.Apply(&location) != nil {
+		if patch.Apply(&location, ocpi.NewDateTime(time.Now())) != nil {
 			if after := write(t, codecs.Locations, location, env); string(before) != string(after) {
 				t.Fatalf("a PATCH that failed changed the location:\n%s\n%s", before, after)
 			}

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/go-json-experiment/json"
 
@@ -33,19 +32,19 @@ func codecs211() Codecs {
 	}
 	c.Locations.ReadPatch = patched(v211.DecodeLocationPatch, convert.LocationFrom211, convert.LocationTo211, locationPatch211)
 	c.EVSEs.ReadPatch = patched(v211.DecodeEVSEPatch, convert.EVSEFrom211, convert.EVSETo211, func(p v211.EVSEPatch) change[v211.EVSE] {
-		return change[v211.EVSE]{id: p.UID, lastUpdated: p.LastUpdated, apply: always(p.Apply)}
+		return simple(p.UID, p.LastUpdated, p.Apply, func(o *v211.EVSE) *ocpi.DateTime { return &o.LastUpdated })
 	})
 	c.Connectors.ReadPatch = patched(v211.DecodeConnectorPatch, convert.ConnectorFrom211, convert.ConnectorTo211, func(p v211.ConnectorPatch) change[v211.Connector] {
-		return change[v211.Connector]{id: p.ID, lastUpdated: p.LastUpdated, apply: always(p.Apply)}
+		return simple(p.ID, p.LastUpdated, p.Apply, func(o *v211.Connector) *ocpi.DateTime { return &o.LastUpdated })
 	})
 	c.Sessions.ReadPatch = patched(v211.DecodeSessionPatch, convert.SessionFrom211, convert.SessionTo211, func(p v211.SessionPatch) change[v211.Session] {
-		return change[v211.Session]{id: p.ID, lastUpdated: p.LastUpdated, apply: always(p.Apply)}
+		return simple(p.ID, p.LastUpdated, p.Apply, func(o *v211.Session) *ocpi.DateTime { return &o.LastUpdated })
 	})
 	c.Tariffs.ReadPatch = patched(v211.DecodeTariffPatch, convert.TariffFrom211, convert.TariffTo211, func(p v211.TariffPatch) change[v211.Tariff] {
-		return change[v211.Tariff]{id: p.ID, lastUpdated: p.LastUpdated, apply: always(p.Apply)}
+		return simple(p.ID, p.LastUpdated, p.Apply, func(o *v211.Tariff) *ocpi.DateTime { return &o.LastUpdated })
 	})
 	c.Tokens.ReadPatch = patched(v211.DecodeTokenPatch, convert.TokenFrom211, convert.TokenTo211, func(p v211.TokenPatch) change[v211.Token] {
-		return change[v211.Token]{id: p.UID, lastUpdated: p.LastUpdated, apply: always(p.Apply)}
+		return simple(p.UID, p.LastUpdated, p.Apply, func(o *v211.Token) *ocpi.DateTime { return &o.LastUpdated })
 	})
 	return c
 }
@@ -81,13 +80,31 @@ func translated[Old, T any](
 
 // A change is a decoded PATCH of an older version's object.
 type change[Old any] struct {
-	id          ocpi.Field[string]
-	lastUpdated ocpi.Field[ocpi.DateTime]
-	apply       func(*Old) error
+	id    ocpi.Field[string]
+	apply func(object *Old, now ocpi.DateTime) error
 }
 
-func always[Old any](apply func(*Old)) func(*Old) error {
-	return func(o *Old) error { apply(o); return nil }
+// simple is the change of an object without parts that are patched by themselves.
+func simple[Old any](id ocpi.Field[string], given ocpi.Field[ocpi.DateTime], apply func(*Old), lastUpdated func(*Old) *ocpi.DateTime) change[Old] {
+	return change[Old]{id: id, apply: func(o *Old, now ocpi.DateTime) error {
+		apply(o)
+		stamp(lastUpdated(o), given, now)
+		return nil
+	}}
+}
+
+// stamp gives an object our time where the PATCH brought none: later pulls by date_from would miss the change
+// (requirement TF-40). A time that is ahead of ours already stays.
+func stamp(lastUpdated *ocpi.DateTime, given ocpi.Field[ocpi.DateTime], now ocpi.DateTime) {
+	if !given.Present {
+		advance(lastUpdated, now)
+	}
+}
+
+func advance(lastUpdated *ocpi.DateTime, to ocpi.DateTime) {
+	if to.Compare(*lastUpdated) > 0 {
+		*lastUpdated = to
+	}
 }
 
 // patched makes ReadPatch: the object is translated down, patched in the version the PATCH is written in, and
@@ -104,9 +121,9 @@ func patched[P, Old, T any](
 			return Patch[T]{}, Report{Findings: findings}, err
 		}
 		c := of(body)
-		apply := func(model *T) error {
+		apply := func(model *T, now ocpi.DateTime) error {
 			after, losses := down(*model, env)
-			if err := c.apply(&after); err != nil {
+			if err := c.apply(&after, now); err != nil {
 				return err
 			}
 			patched, _ := up(after, env)
@@ -119,30 +136,73 @@ func patched[P, Old, T any](
 			seen, _ := up(before, env)
 			return rebase(model, seen, patched)
 		}
-		return Patch[T]{Apply: apply, ID: c.id, LastUpdated: c.lastUpdated}, Report{Findings: findings}, nil
+		return Patch[T]{Apply: apply, ID: c.id}, Report{Findings: findings}, nil
 	}
 }
 
 // locationPatch211 patches a location. EVSEs named in the PATCH are changed or added, the others stay: replacing the
 // list would delete EVSEs, which OCPI does not allow (requirements TF-38, L-16). An EVSE that is new must be complete.
+// The location is never older than its EVSEs (requirement L-02).
 func locationPatch211(p v211.LocationPatch) change[v211.Location] {
-	apply := func(l *v211.Location) error {
-		var incomplete []ocpi.Finding
-		for i := range p.EVSEs.Value {
-			evse := &p.EVSEs.Value[i]
-			if slices.ContainsFunc(l.EVSEs, func(e v211.EVSE) bool { return e.UID == evse.UID.Value }) {
-				continue
-			}
-			incomplete = append(incomplete, missingFields(evse, fmt.Sprintf("/evses/%d", i))...)
+	apply := func(l *v211.Location, now ocpi.DateTime) error {
+		if findings := unusableEVSEs(l, &p); len(findings) > 0 {
+			return ocpi.Unusable("Location", findings)
 		}
-		if len(incomplete) > 0 {
-			return ocpi.Unusable("Location", incomplete)
+		at := now
+		if given, ok := p.LastUpdated.Get(); ok {
+			at = given
 		}
+		before := l.LastUpdated
 		p.Apply(l)
+		patched := make(map[string]*v211.EVSEPatch, len(p.EVSEs.Value))
+		for i := range p.EVSEs.Value {
+			patched[p.EVSEs.Value[i].UID.Value] = &p.EVSEs.Value[i]
+		}
+		for i := range l.EVSEs {
+			evse := &l.EVSEs[i]
+			if patch, ok := patched[evse.UID]; ok {
+				stamp(&evse.LastUpdated, patch.LastUpdated, at)
+				advance(&l.LastUpdated, evse.LastUpdated)
+			}
+		}
+		stamp(&l.LastUpdated, p.LastUpdated, now)
+		if len(patched) > 0 {
+			advance(&l.LastUpdated, before)
+		}
 		return nil
 	}
-	return change[v211.Location]{id: p.ID, lastUpdated: p.LastUpdated, apply: apply}
+	return change[v211.Location]{id: p.ID, apply: apply}
 }
+
+// unusableEVSEs says what keeps the EVSEs of a PATCH from being merged.
+func unusableEVSEs(l *v211.Location, p *v211.LocationPatch) []ocpi.Finding {
+	if p.EVSEs.Null {
+		return []ocpi.Finding{{Pointer: "/evses", Code: ocpi.FindingNull, Unusable: true, Message: "EVSEs cannot be deleted; set their status to REMOVED"}}
+	}
+	known := make(map[string]bool, len(l.EVSEs))
+	for i := range l.EVSEs {
+		known[l.EVSEs[i].UID] = true
+	}
+	var findings []ocpi.Finding
+	named := make(map[string]bool, len(p.EVSEs.Value))
+	for i := range p.EVSEs.Value {
+		evse := &p.EVSEs.Value[i]
+		at := fmt.Sprintf("/evses/%d", i)
+		if named[evse.UID.Value] {
+			findings = append(findings, ocpi.Finding{Pointer: at + "/uid", Code: ocpi.FindingConsistency, Unusable: true, Message: "the uid is named twice"})
+		}
+		named[evse.UID.Value] = true
+		if !known[evse.UID.Value] {
+			findings = append(findings, missingFields(evse, at)...)
+		}
+		if len(findings) > maxFindings {
+			break
+		}
+	}
+	return findings
+}
+
+const maxFindings = 100
 
 // missingFields says what an EVSE that is added by a PATCH lacks to be an EVSE.
 func missingFields(evse *v211.EVSEPatch, at string) []ocpi.Finding {

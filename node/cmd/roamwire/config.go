@@ -83,7 +83,7 @@ func (s *settings) Validate(app *kong.Application) error {
 	known := map[string]bool{}
 	_ = kong.Visit(app, func(node kong.Visitable, next kong.Next) error {
 		if flag, ok := node.(*kong.Flag); ok {
-			known[flag.Name] = true
+			known[settingName(flag)] = true
 		}
 		return next(nil)
 	})
@@ -96,6 +96,14 @@ func (s *settings) Validate(app *kong.Application) error {
 	return errors.Join(errs...)
 }
 
+// settingName is the flag's name in a file, which a tag may say.
+func settingName(flag *kong.Flag) string {
+	if flag.Tag.Has("setting") {
+		return flag.Tag.Get("setting")
+	}
+	return flag.Name
+}
+
 // fromEnvironment reports whether a variable sets the flag, which wins over the file.
 func fromEnvironment(flag *kong.Flag) bool {
 	return slices.ContainsFunc(flag.Envs, func(name string) bool {
@@ -106,7 +114,7 @@ func fromEnvironment(flag *kong.Flag) bool {
 
 // Resolve implements kong.Resolver.
 func (s *settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-	node, ok := s.values[flag.Name]
+	node, ok := s.values[settingName(flag)]
 	if !ok || fromEnvironment(flag) {
 		return nil, nil // kong's way to say that there is no value
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/roamwire/roamwire/node/transfer"
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/convert"
 )
 
 type exportCmd struct {
@@ -28,6 +29,11 @@ func (e *exportCmd) Run(ctx context.Context, s streams) (err error) {
 	}
 	defer func() { err = errors.Join(err, data.Close()) }()
 	export := transfer.Export{Objects: data.Objects, Module: ocpi.ModuleID(e.Module), Version: ocpi.Version(e.Version), Lines: e.Lines}
+	export.Report = func(id string, losses []convert.Loss) {
+		for _, loss := range losses {
+			fmt.Fprintf(s.err, "%s %s: lost %s\n", e.Module, id, loss)
+		}
+	}
 	for _, p := range e.Party {
 		export.Parties = append(export.Parties, p.party)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
@@ -39,6 +40,9 @@ func (i *importCmd) Run(ctx context.Context, io streams) error {
 	data, err := i.open(ctx)
 	if err != nil {
 		return err
+	}
+	if module := strings.ToLower(i.Module); i.EMSP.party == (ocpi.Party{}) && i.Version == string(ocpi.V211) && (module == "sessions" || module == "cdrs") {
+		fmt.Fprintf(io.err, "note: 2.1.1 does not say which eMSP %s are for, so every eMSP partner will see them; use --emsp to say it\n", module)
 	}
 	err = i.files(ctx, io, transfer.Import{
 		Objects: data.Objects, Module: ocpi.ModuleID(i.Module), Version: ocpi.Version(i.Version),

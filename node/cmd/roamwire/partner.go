@@ -20,11 +20,12 @@ type partnerCmd struct {
 
 type partnerAddCmd struct {
 	dataFlag
-	Name   string      `arg:"" help:"Our name for the partner."`
-	Party  []partyFlag `help:"The partner's party, such as NL/ABC. Can be repeated." required:"" placeholder:"PARTY"`
-	Role   []roleFlag  `help:"The partner's roles: CPO, EMSP or both." required:"" placeholder:"ROLE"`
-	Token  string      `help:"The token the partner calls with: 1 to 64 printable characters. Default: a random one." placeholder:"TOKEN"`
-	Serves []partyFlag `help:"A party of ours that deals with this partner. Can be repeated. Default: all of them." placeholder:"PARTY"`
+	Name string `arg:"" help:"Our name for the partner."`
+	// party and role are ours everywhere else, so the partner's have other names in settings and variables.
+	Party  []partyFlag `help:"The partner's party, such as NL/ABC. Can be repeated." required:"" placeholder:"PARTY" env:"ROAMWIRE_PARTNER_PARTY" setting:"partner-party"`
+	Role   []roleFlag  `help:"The partner's roles: CPO, EMSP or both." required:"" placeholder:"ROLE" env:"ROAMWIRE_PARTNER_ROLE" setting:"partner-role"`
+	Token  string      `help:"The token the partner calls with: 1 to 64 printable characters. Default: a random one." placeholder:"TOKEN" env:"ROAMWIRE_PARTNER_TOKEN" setting:"partner-token"`
+	Serves []partyFlag `help:"A party of ours that deals with this partner. Can be repeated. Default: all of them." placeholder:"PARTY" env:"ROAMWIRE_PARTNER_SERVES" setting:"partner-serves"`
 }
 
 // Run adds the partner.

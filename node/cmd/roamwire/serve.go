@@ -13,9 +13,9 @@ type serveCmd struct {
 	dataFlag
 	logFlags
 	Listen      string      `help:"Address to serve OCPI on." default:"127.0.0.1:8080" placeholder:"ADDR"`
-	PublicURL   string      `help:"Where partners reach this node from outside, without the prefix, such as https://ocpi.example.com. Every URL handed out starts with it. Default: the address listened on." placeholder:"URL"`
-	Prefix      string      `help:"Path of OCPI below the public URL." default:"/ocpi" placeholder:"PATH"`
-	AdminListen string      `help:"Address of /healthz, /readyz and /metrics; keep it away from partners. Default: none." placeholder:"ADDR"`
+	PublicURL   string      `help:"Where partners reach this node from outside, without the prefix, such as https://ocpi.example.com. Every URL handed out starts with it. Default: the address listened on, which partners elsewhere cannot reach." placeholder:"URL"`
+	Prefix      string      `help:"Path of OCPI below the public URL; / for none." default:"/ocpi" placeholder:"PATH"`
+	AdminListen string      `help:"Address of /healthz, /readyz, /metrics and /debug/pprof; keep it away from partners. Default: none." placeholder:"ADDR"`
 	Party       []partyFlag `help:"A party this node speaks for, such as DE/ROA or \"DE/ROA=Name of the business\". Can be repeated." required:"" placeholder:"PARTY"`
 	Role        []roleFlag  `help:"Roles of those parties: CPO, EMSP or both." default:"CPO,EMSP" placeholder:"ROLE"`
 	Website     string      `help:"Website of the business, told to partners." placeholder:"URL"`

@@ -38,6 +38,22 @@ func (t *tx) Object(key store.Key) (store.Object, error) {
 	return o, nil
 }
 
+// Change implements store.Tx.
+func (t *tx) Change(key store.Key) (int64, error) {
+	if t.over {
+		return 0, errOver
+	}
+	id, err := t.conn.find(key)
+	if err != nil {
+		return 0, fmt.Errorf("read change of %s: %w", describe(key), explain(err))
+	}
+	change, _, err := t.conn.number(`SELECT change FROM object WHERE created = ?1`, id)
+	if err != nil {
+		return 0, fmt.Errorf("read change of %s: %w", describe(key), explain(err))
+	}
+	return change, nil
+}
+
 // Put implements store.Tx.
 func (t *tx) Put(o store.Object) (created bool, err error) {
 	if t.over {

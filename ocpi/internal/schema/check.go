@@ -18,11 +18,17 @@ import (
 
 // Check finds everything that is wrong with a JSON document that should be an o. The error is not nil only where raw
 // is not a JSON document at all; it says where it broke.
-func Check(raw []byte, o *Object) ([]ocpi.Finding, error) { return check(raw, o, full) }
+func Check(raw []byte, o *Object) ([]ocpi.Finding, error) {
+	findings, _, err := check(raw, o, full)
+	return findings, err
+}
 
 // CheckPatch is Check for the body of a PATCH: nothing is required, null clears an optional field and is wrong for a
 // required one.
-func CheckPatch(raw []byte, o *Object) ([]ocpi.Finding, error) { return check(raw, o, patch) }
+func CheckPatch(raw []byte, o *Object) ([]ocpi.Finding, error) {
+	findings, _, err := check(raw, o, patch)
+	return findings, err
+}
 
 type mode uint8
 
@@ -32,24 +38,32 @@ const (
 	element      // an element of a list that a PATCH merges: a patch that must name what it is about
 )
 
-func check(raw []byte, o *Object, m mode) ([]ocpi.Finding, error) {
+// check also reports whether the document is odd, as a checker's odd says.
+func check(raw []byte, o *Object, m mode) (findings []ocpi.Finding, odd bool, err error) {
 	c := checkers.Get().(*checker)
 	defer checkers.Put(c)
-	c.raw, c.findings = raw, nil
+	c.raw, c.findings, c.counts, c.odd = raw, nil, [2]int{}, false
 	c.buf = *bytes.NewBuffer(raw)
 	c.dec.Reset(&c.buf)
 	if len(bytes.TrimSpace(raw)) == 0 {
-		return nil, notJSON("the document is empty", nil)
+		return nil, false, notJSON("the document is empty", nil)
 	}
 	if err := c.value(o, m); err != nil {
-		return nil, c.syntaxError(err)
+		return nil, false, c.syntaxError(err)
+	}
+	for kind, name := range []string{"findings", "findings that make it unusable"} {
+		if more := c.counts[kind] - maxFindings; more > 0 {
+			c.findings = append(c.findings, ocpi.Finding{
+				Code: ocpi.FindingMore, Message: fmt.Sprintf("%d more %s", more, name), Unusable: kind == 1,
+			})
+		}
 	}
 	if _, err := c.dec.ReadToken(); err == nil {
-		return nil, notJSON(fmt.Sprintf("something follows the document %s", position(raw, c.dec.InputOffset())), nil)
+		return nil, false, notJSON(fmt.Sprintf("something follows the document %s", position(raw, c.dec.InputOffset())), nil)
 	} else if !errors.Is(err, io.EOF) {
-		return nil, c.syntaxError(err)
+		return nil, false, c.syntaxError(err)
 	}
-	return c.findings, nil
+	return c.findings, c.odd, nil
 }
 
 // A checker walks one document. Checkers are reused: they hold the decoder's buffers.
@@ -58,6 +72,10 @@ type checker struct {
 	buf      bytes.Buffer
 	dec      jsontext.Decoder
 	findings []ocpi.Finding
+	// counts are how many findings there were, usable and unusable, with those that are not kept.
+	counts [2]int
+	// odd tells that a whole number is not written as one, which needs a special way to decode.
+	odd bool
 }
 
 var checkers = sync.Pool{New: func() any { return new(checker) }}
@@ -93,9 +111,21 @@ func position(raw []byte, offset int64) string {
 	return fmt.Sprintf("at line %d, column %d (byte %d)", line, column, offset)
 }
 
-func (c *checker) add(pointer string, code ocpi.FindingCode, unusable bool, format string, args ...any) {
+// maxFindings bounds the findings of one document, those that make it unusable and the others each. A document with
+// more is broken all over, and need not take all memory to say so.
+const maxFindings = 1000
+
+// add records a finding at the value just read, or below it.
+func (c *checker) add(below string, code ocpi.FindingCode, unusable bool, format string, args ...any) {
+	kind := 0
+	if unusable {
+		kind = 1
+	}
+	if c.counts[kind]++; c.counts[kind] > maxFindings {
+		return
+	}
 	c.findings = append(c.findings, ocpi.Finding{
-		Pointer: pointer, Code: code, Message: fmt.Sprintf(format, args...), Unusable: unusable,
+		Pointer: c.here() + below, Code: code, Message: fmt.Sprintf(format, args...), Unusable: unusable,
 	})
 }
 
@@ -153,7 +183,7 @@ func (c *checker) missing(o *Object, m mode, seen uint64) {
 		if !f.Card.required() || seen&(1<<i) != 0 || m == element && !f.ID {
 			continue
 		}
-		c.add(c.here()+"/"+f.Name, ocpi.FindingMissing, true, "required field is missing")
+		c.add("/"+f.Name, ocpi.FindingMissing, true, "required field is missing")
 	}
 }
 
@@ -189,7 +219,7 @@ func (c *checker) field(f *Field, m mode) (present bool, err error) {
 		if err := c.dec.SkipValue(); err != nil {
 			return true, err
 		}
-		c.add(c.here(), ocpi.FindingType, true, "must be a list, not %s", kindName(kind))
+		c.add("", ocpi.FindingType, true, "must be a list, not %s", kindName(kind))
 		return true, nil
 	}
 	return true, c.list(f, m)
@@ -200,7 +230,7 @@ func (c *checker) null(f *Field, m mode) (present bool, err error) {
 		return false, err
 	}
 	if f.Card.required() {
-		c.add(c.here(), ocpi.FindingNull, true, "required field is null")
+		c.add("", ocpi.FindingNull, true, "required field is null")
 		return true, nil
 	}
 	return m != full, nil
@@ -224,7 +254,7 @@ func (c *checker) list(f *Field, m mode) error {
 		return err
 	}
 	if n == 0 && f.Card == Some {
-		c.add(c.here(), ocpi.FindingEmpty, false, "must have at least one element")
+		c.add("", ocpi.FindingEmpty, false, "must have at least one element")
 	}
 	return nil
 }
@@ -270,19 +300,40 @@ func (c *checker) readable(f *Field, text string) bool {
 	if f.Kind == KindNumber {
 		_, err := ocpi.ParseNumber(text)
 		if err != nil {
-			c.add(c.here(), ocpi.FindingRange, true, "%v", err)
+			c.add("", ocpi.FindingRange, true, "%v", err)
 		}
 		return err == nil
 	}
-	n, err := strconv.ParseInt(text, 10, strconv.IntSize)
+	n, err := wholeNumber(text)
 	if err != nil {
-		c.add(c.here(), ocpi.FindingType, true, "must be a whole number, not %s", clip(text))
+		c.add("", ocpi.FindingType, true, "must be a whole number, not %s", clip(text))
 		return false
 	}
+	if strings.ContainsAny(text, ".eE") {
+		c.add("", ocpi.FindingFormat, false, "%s is written with a fraction or an exponent", clip(text))
+		c.odd = true
+	}
 	if digits := len(strings.TrimPrefix(strconv.FormatInt(n, 10), "-")); f.Max > 0 && digits > f.Max {
-		c.add(c.here(), ocpi.FindingLength, false, "%d digits, %d are allowed", digits, f.Max)
+		c.add("", ocpi.FindingLength, false, "%d digits, %d are allowed", digits, f.Max)
 	}
 	return true
+}
+
+// wholeNumber reads a whole number in any of the forms JSON has for it: 230, 230.0, 2.3e2.
+func wholeNumber(text string) (int64, error) {
+	n, err := strconv.ParseInt(text, 10, strconv.IntSize)
+	if err == nil {
+		return n, nil
+	}
+	number, err := ocpi.ParseNumber(text)
+	if err != nil {
+		return 0, err
+	}
+	d := number.Decimal()
+	if !d.IsInteger() || !d.BigInt().IsInt64() {
+		return 0, fmt.Errorf("%s is no whole number", text)
+	}
+	return strconv.ParseInt(d.BigInt().String(), 10, strconv.IntSize)
 }
 
 func (c *checker) text(f *Field) error {
@@ -297,7 +348,7 @@ func (c *checker) text(f *Field) error {
 	switch f.Kind {
 	case KindEnum:
 		if !f.Enum.has(value) && !f.Enum.Open {
-			c.add(c.here(), ocpi.FindingEnum, false, "%q is no value of %s", clip(string(value)), f.Enum.Name)
+			c.add("", ocpi.FindingEnum, false, "%q is no value of %s", clip(string(value)), f.Enum.Name)
 		}
 		return nil
 	case KindDateTime:
@@ -310,10 +361,10 @@ func (c *checker) text(f *Field) error {
 	default:
 	}
 	if n := utf8.RuneCount(value); f.Max > 0 && n > f.Max {
-		c.add(c.here(), ocpi.FindingLength, false, "%d characters, %d are allowed", n, f.Max)
+		c.add("", ocpi.FindingLength, false, "%d characters, %d are allowed", n, f.Max)
 	}
 	if len(value) == 0 && f.Card == One {
-		c.add(c.here(), ocpi.FindingEmpty, false, "required field is empty")
+		c.add("", ocpi.FindingEmpty, f.ID, "required field is empty") // nothing can be told apart by an empty id
 		return nil
 	}
 	if len(f.Rules) > 0 && len(value) > 0 {
@@ -325,7 +376,7 @@ func (c *checker) text(f *Field) error {
 func (c *checker) rules(f *Field, value string) {
 	for _, r := range f.Rules {
 		if finding := r(value); finding != nil {
-			c.add(c.here(), finding.Code, finding.Unusable, "%s", finding.Message)
+			c.add("", finding.Code, finding.Unusable, "%s", finding.Message)
 		}
 	}
 }
@@ -334,9 +385,9 @@ func (c *checker) dateTime(value string) {
 	readable, canonical := ocpi.IsCanonicalDateTime(value)
 	switch {
 	case !readable:
-		c.add(c.here(), ocpi.FindingTimestamp, true, "%q is not a timestamp such as 2026-01-31T12:00:00Z", clip(value))
+		c.add("", ocpi.FindingTimestamp, true, "%q is not a timestamp such as 2026-01-31T12:00:00Z", clip(value))
 	case !canonical:
-		c.add(c.here(), ocpi.FindingTimestamp, false, "%q is not written in UTC with Z", clip(value))
+		c.add("", ocpi.FindingTimestamp, false, "%q is not written in UTC with Z", clip(value))
 	}
 }
 
@@ -346,7 +397,7 @@ func (c *checker) wrongType(want Kind) error {
 	if err := c.dec.SkipValue(); err != nil {
 		return err
 	}
-	c.add(c.here(), ocpi.FindingType, true, "must be %s, not %s", want.jsonType(), kindName(kind))
+	c.add("", ocpi.FindingType, true, "must be %s, not %s", want.jsonType(), kindName(kind))
 	return nil
 }
 

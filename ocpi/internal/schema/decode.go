@@ -10,29 +10,43 @@ import (
 // Decode reads a T, whose table is o. The findings are everything the document deviates in. The error is an
 // *ocpi.Error: HTTP 400 where raw is not JSON, status 2001 with the findings where the object cannot be used.
 func Decode[T any](raw []byte, o *Object) (object T, findings []ocpi.Finding, err error) {
-	findings, err = Check(raw, o)
-	return decode[T](raw, o.Name, findings, err)
+	return decode[T](raw, o, full)
 }
 
 // DecodePatch is Decode for the body of a PATCH.
 func DecodePatch[T any](raw []byte, o *Object) (object T, findings []ocpi.Finding, err error) {
-	findings, err = CheckPatch(raw, o)
-	return decode[T](raw, o.Name, findings, err)
+	return decode[T](raw, o, patch)
 }
 
-func decode[T any](raw []byte, name string, findings []ocpi.Finding, err error) (T, []ocpi.Finding, error) {
+func decode[T any](raw []byte, o *Object, m mode) (T, []ocpi.Finding, error) {
 	var object T
+	findings, odd, err := check(raw, o, m)
 	if err != nil {
 		return object, nil, err
 	}
 	if unusable := ocpi.UnusableFindings(findings); len(unusable) > 0 {
-		return object, findings, ocpi.Unusable(name, unusable)
+		return object, findings, ocpi.Unusable(o.Name, unusable)
 	}
 	// The check has walked the document, duplicate names included.
-	if err := json.Unmarshal(raw, &object, jsontext.AllowDuplicateNames(true)); err != nil {
-		return object, findings, ocpi.InvalidParameters("%s cannot be used: %v", name, err)
+	options := []json.Options{jsontext.AllowDuplicateNames(true)}
+	if odd {
+		options = append(options, json.WithUnmarshalers(json.UnmarshalFromFunc(readWhole)))
+	}
+	if err := json.Unmarshal(raw, &object, options...); err != nil {
+		return object, findings, ocpi.InvalidParameters("%s cannot be used: %v", o.Name, err)
 	}
 	return object, findings, nil
+}
+
+// readWhole reads a whole number that is written with a fraction or an exponent.
+func readWhole(dec *jsontext.Decoder, target *int) error {
+	value, err := dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	n, err := wholeNumber(string(value))
+	*target = int(n)
+	return err
 }
 
 // Validate checks an object made in Go by the JSON it becomes.
