@@ -33,6 +33,9 @@ func (c *credentials) Credentials(_ context.Context, to *ocpi.Partner, role ocpi
 			Role: role, CountryCode: ocpi.CiString(p.Party.CountryCode), PartyID: ocpi.CiString(p.Party.PartyID), BusinessDetails: p.businessDetails(),
 		})
 	}
+	if len(own.Roles) == 0 {
+		return own, ocpi.NotFound("none of our parties deals with you as %s", role)
+	}
 	return own, nil
 }
 

@@ -256,6 +256,12 @@ func TestSlowHeadersGet408(t *testing.T) {
 	if got := read(whole); !strings.HasPrefix(got, "HTTP/1.1 401 ") || strings.Contains(got, "408") {
 		t.Errorf("an idle connection got %q", got)
 	}
+	if got := read("GET"); strings.Count(got, "HTTP/1.1 ") != 1 || !strings.HasPrefix(got, "HTTP/1.1 408 ") {
+		t.Errorf("the first word of a request got %q", got)
+	}
+	if got := read("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n" + whole); strings.Contains(got, "408") {
+		t.Errorf("a request that net/http answers itself got %q", got)
+	}
 	if got := read(""); got != "" {
 		t.Errorf("a silent connection got %q", got)
 	}

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log"
@@ -39,6 +38,8 @@ type timedConn struct {
 	// begun tells that the first bytes of a request are here; inside, that a handler has the request, whose timeouts
 	// are its own, or that the client has been told.
 	begun, inside atomic.Bool
+	// told tells that the 408 has been sent.
+	told atomic.Bool
 	// between counts the deadlines since the last request was answered; -1 before that.
 	between atomic.Int32
 }
@@ -59,8 +60,17 @@ func (c *timedConn) Read(b []byte) (int, error) {
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) && c.begun.Load() && c.inside.CompareAndSwap(false, true) {
 		_, _ = c.Write(requestTimeout(time.Now())) // best effort, the connection closes either way
+		c.told.Store(true)
 	}
 	return n, err
+}
+
+// Write implements net.Conn. After the 408 there is nothing more to say.
+func (c *timedConn) Write(b []byte) (int, error) {
+	if c.told.Load() {
+		return 0, net.ErrClosed
+	}
+	return c.Conn.Write(b)
 }
 
 // SetReadDeadline implements net.Conn. Between requests, net/http sets one deadline to wait for the next request and
@@ -72,22 +82,14 @@ func (c *timedConn) SetReadDeadline(t time.Time) error {
 	return c.Conn.SetReadDeadline(t)
 }
 
-type connKey struct{}
-
 // watchHeaders makes a server tell its timedConns where in a request they are.
 func watchHeaders(s *http.Server) {
-	next := s.Handler
-	s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
-		return context.WithValue(ctx, connKey{}, c)
-	}
-	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if c, ok := r.Context().Value(connKey{}).(*timedConn); ok {
-			c.inside.Store(true)
-		}
-		next.ServeHTTP(w, r)
-	})
 	s.ConnState = func(c net.Conn, state http.ConnState) {
-		if timed, ok := c.(*timedConn); ok && state == http.StateIdle {
+		timed, ok := c.(*timedConn)
+		if ok && state == http.StateActive { // the headers are read; net/http answers some requests without the handler
+			timed.inside.Store(true)
+		}
+		if ok && state == http.StateIdle {
 			timed.begun.Store(false)
 			timed.inside.Store(false)
 			timed.between.Store(0)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/convert"
 	"github.com/roamwire/roamwire/ocpi/ocpiserver"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
@@ -23,9 +24,9 @@ func NewDrivers(tokens *Own[v230.Token], s Store) *Drivers {
 	return &Drivers{Own: tokens, received: ReceivedLocations(s)}
 }
 
-// Authorize implements ocpiserver.Authorizer. A valid token is allowed and any other is blocked. Of the EVSEs asked
-// about, those that the partner has told us of and not removed are allowed; places we know nothing of are not held
-// against the driver (requirement TOK-09).
+// Authorize implements ocpiserver.Authorizer. A valid token is allowed and any other is blocked. Of the EVSEs and
+// connectors asked about, those that the partner has told us of and not removed are allowed; a location we know nothing
+// of is not held against the driver (requirement TOK-09).
 func (d *Drivers) Authorize(ctx context.Context, from *ocpi.Partner, request ocpiserver.AuthorizeRequest) (v230.AuthorizationInfo, error) {
 	token, err := d.token(ctx, from, request)
 	if err != nil {
@@ -60,22 +61,42 @@ func (d *Drivers) token(ctx context.Context, from *ocpi.Partner, request ocpiser
 // allowedAt reduces the places asked about to those where the driver may charge; nil for none.
 func (d *Drivers) allowedAt(ctx context.Context, from *ocpi.Partner, at v230.LocationReferences) (*v230.LocationReferences, error) {
 	location, err := d.location(ctx, from, string(at.LocationID))
-	if err != nil {
-		return nil, err
+	if err != nil || location == nil {
+		return &at, err
 	}
-	if location == nil || len(at.EVSEUIDs) == 0 {
-		return &at, nil
-	}
-	allowed := at
-	allowed.EVSEUIDs = slices.DeleteFunc(slices.Clone(at.EVSEUIDs), func(uid ocpi.CiString) bool {
-		return !slices.ContainsFunc(location.EVSEs, func(e v230.EVSE) bool {
-			return e.UID == uid && e.Status != v230.StatusRemoved
-		})
-	})
-	if len(allowed.EVSEUIDs) == 0 {
+	usable := usableEVSEs(location, at.EVSEUIDs)
+	if len(usable) == 0 {
 		return nil, nil
 	}
-	return &allowed, nil
+	connectors := convert.ConnectorIDs(at)
+	if len(at.EVSEUIDs) > 0 {
+		at.EVSEUIDs = nil
+		for _, evse := range usable {
+			at.EVSEUIDs = append(at.EVSEUIDs, evse.UID)
+		}
+	}
+	if len(connectors) == 0 {
+		return &at, nil
+	}
+	connectors = slices.DeleteFunc(connectors, func(id string) bool { return !hasConnector(usable, id) })
+	if len(connectors) == 0 {
+		return nil, nil
+	}
+	at = convert.WithConnectorIDs(at, connectors)
+	return &at, nil
+}
+
+// usableEVSEs are the EVSEs of a location that are not removed; only those named if any are.
+func usableEVSEs(l *v230.Location, named []ocpi.CiString) []v230.EVSE {
+	return slices.DeleteFunc(slices.Clone(l.EVSEs), func(e v230.EVSE) bool {
+		return e.Status == v230.StatusRemoved || len(named) > 0 && !slices.Contains(named, e.UID)
+	})
+}
+
+func hasConnector(evses []v230.EVSE, id string) bool {
+	return slices.ContainsFunc(evses, func(e v230.EVSE) bool {
+		return slices.ContainsFunc(e.Connectors, func(c v230.Connector) bool { return string(c.ID) == id })
+	})
 }
 
 // location is the partner's location as it told us; nil where it did not.

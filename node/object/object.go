@@ -52,7 +52,7 @@ var (
 		module: ocpi.ModuleLocations, name: "location",
 		id:          func(l *v230.Location) string { return string(l.ID) },
 		party:       func(l *v230.Location) (*ocpi.CiString, *ocpi.CiString) { return &l.CountryCode, &l.PartyID },
-		lastUpdated: func(l *v230.Location) ocpi.DateTime { return l.LastUpdated },
+		lastUpdated: newest,
 		codec:       func(c wire.Codecs) wire.Codec[v230.Location] { return c.Locations },
 	}
 	sessions = kind[v230.Session]{
@@ -87,6 +87,26 @@ var (
 		codec:       func(c wire.Codecs) wire.Codec[v230.Token] { return c.Tokens },
 	}
 )
+
+// newest is when a location or anything in it was last updated: partners that ask for what is new must get a location
+// also where only the time of an EVSE says so (requirement L-02).
+func newest(l *v230.Location) ocpi.DateTime {
+	latest := l.LastUpdated
+	for i := range l.EVSEs {
+		latest = later(latest, l.EVSEs[i].LastUpdated)
+		for j := range l.EVSEs[i].Connectors {
+			latest = later(latest, l.EVSEs[i].Connectors[j].LastUpdated)
+		}
+	}
+	return latest
+}
+
+func later(a, b ocpi.DateTime) ocpi.DateTime {
+	if b.Compare(a) > 0 {
+		return b
+	}
+	return a
+}
 
 // driverOf is the eMSP whose driver a session or CDR is about; the zero Party where it is not known.
 func driverOf(t *v230.CdrToken) ocpi.Party {

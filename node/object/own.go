@@ -111,13 +111,15 @@ func (o *Own[T]) render(ctx context.Context, item *Item[T]) (store.Object, error
 			record.Renditions[rendition(version.Version)] = w.Document
 		}
 		if convert.Withheld(w.Losses) {
-			// Partners of the only version served so far must not get it. Nobody else is there to get it, so it is meant
-			// for its owner, that is for nobody.
-			record.Audience = item.Party
+			// Partners of the only version served so far must not get it, and nobody else is there to get it.
+			record.Audience = nobody
 		}
 	}
 	return record, nil
 }
+
+// nobody is the audience of what no partner may list. It is no party: country codes are letters.
+var nobody = ocpi.Party{CountryCode: "-", PartyID: "-"}
 
 // rendition is the name under which the store keeps what partners of a version get. When translations change, renditions
 // made before are no longer found, and are made anew.

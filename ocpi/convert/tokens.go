@@ -97,3 +97,18 @@ func (d *down) locationReferences(in *v230.LocationReferences, out *v211.Locatio
 		out.ConnectorIDs, _ = recall(left, "connector_ids", func([]string) bool { return true })
 	}
 }
+
+// ConnectorIDs returns the connectors that a 2.1.1 partner asked about. The model refers to EVSEs alone and keeps them as
+// a leftover.
+func ConnectorIDs(refs v230.LocationReferences) []string {
+	old, _ := LocationReferencesTo211(refs, Env{})
+	return old.ConnectorIDs
+}
+
+// WithConnectorIDs returns the references with these connectors instead, for the answer to a 2.1.1 partner.
+func WithConnectorIDs(refs v230.LocationReferences, ids []string) v230.LocationReferences {
+	old, _ := LocationReferencesTo211(refs, Env{})
+	old.ConnectorIDs = ids
+	with, _ := LocationReferencesFrom211(old, Env{})
+	return with
+}

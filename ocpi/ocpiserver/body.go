@@ -9,6 +9,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/roamwire/roamwire/ocpi"
 )
 
@@ -47,6 +49,15 @@ func readAll(r io.Reader, length int64) ([]byte, error) {
 	b := bytes.NewBuffer(make([]byte, 0, min(max(length, 0), most)+bytes.MinRead))
 	_, err := b.ReadFrom(r)
 	return b.Bytes(), err
+}
+
+// anyJSON reads a body of which only has to be known that it is JSON.
+func (c *call) anyJSON() error {
+	raw, err := c.body()
+	if err != nil || jsontext.Value(raw).IsValid() {
+		return err
+	}
+	return &ocpi.Error{HTTP: http.StatusBadRequest, Code: ocpi.StatusInvalidParameters, Message: "the body is not a JSON document"}
 }
 
 func tooLarge(limit int64) *ocpi.Error {

@@ -1,12 +1,9 @@
 package ocpiserver
 
 import (
-	"bytes"
 	"errors"
 	"net/http"
 	"net/url"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/wire"
@@ -61,18 +58,15 @@ func (d cdrs) location(c *call, party ocpi.Party, id string) string {
 // billable CDR (requirement CDR-08).
 func (d cdrs) same(c *call, party ocpi.Party, a, b wire.CDR) (bool, error) {
 	env := d.env(c, party)
-	var written [2]jsontext.Value
+	var written [2][]byte
 	for i, cdr := range []wire.CDR{a, b} {
 		raw, _, err := d.codecs.CDRs.Write(cdr, env)
 		if err != nil {
 			return false, err
 		}
 		written[i] = raw
-		if err := written[i].Canonicalize(); err != nil {
-			return false, err
-		}
 	}
-	return bytes.Equal(written[0], written[1]), nil
+	return sameJSON(written[0], written[1])
 }
 
 func (d cdrs) party(c *call) (ocpi.Party, error) {

@@ -22,6 +22,9 @@ func (s *speaker) command(commands Commands) handler {
 		if handle, ok := serve[v230.CommandType(strings.ToUpper(c.path("command")))]; ok {
 			return handle(c)
 		}
+		if err := c.anyJSON(); err != nil {
+			return answer{}, err
+		}
 		return written(c, s, s.codecs.CommandResponses, v230.CommandResponse{Result: v230.CommandResponseTypeNotSupported}, ocpi.Party{})
 	}
 }

@@ -86,7 +86,11 @@ func (o owned[T]) put(c *call) (answer, error) {
 		return answer{}, err
 	}
 	if o.tokenType != nil {
-		key.TokenType = o.tokenType(&object)
+		inBody := o.tokenType(&object)
+		if key.TokenType != "" && key.TokenType != strings.ToUpper(inBody) {
+			return answer{}, sameID(o.codec.Object, "type", inBody, key.TokenType)
+		}
+		key.TokenType = inBody
 	}
 	isNew, err := o.receiver.Put(c.ctx(), c.partner, key, object)
 	return created(isNew), err

@@ -12,13 +12,13 @@ import (
 // for paths outside the prefix.
 func (s *Server) route(r *http.Request) (*url.URL, bool) {
 	var segments []string
-	for segment := range strings.SplitSeq(r.URL.EscapedPath(), "/") {
-		switch segment {
-		case "":
-		case ".", "..": // an id like any other; the mux would take it for a relative path
-			segments = append(segments, strings.ReplaceAll(segment, ".", "%2E"))
-		default:
-			segments = append(segments, segment)
+	written := r.URL.RawPath // empty where it says no more than Path
+	if written == "" {
+		written = r.URL.EscapedPath()
+	}
+	for segment := range strings.SplitSeq(written, "/") {
+		if segment != "" {
+			segments = append(segments, escaped(segment))
 		}
 	}
 	rest, ok := strings.CutPrefix("/"+strings.Join(segments, "/"), s.prefix)
@@ -35,4 +35,16 @@ func (s *Server) route(r *http.Request) (*url.URL, bool) {
 	u := *r.URL
 	u.Path, u.RawPath = path, rest
 	return &u, true
+}
+
+// escaped writes a segment with nothing in it that has to be escaped: not every client escapes all it should.
+func escaped(segment string) string {
+	text, err := url.PathUnescape(segment)
+	if err != nil {
+		return segment // net/http has refused such a URL already
+	}
+	if text == "." || text == ".." { // ids like any others; the mux would take them for a relative path
+		return strings.ReplaceAll(text, ".", "%2E")
+	}
+	return url.PathEscape(text)
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -66,10 +67,6 @@ func (c *call) fail(err error) {
 	if len(e.Findings) > 0 && len(c.findings) == 0 {
 		c.findings = e.Findings
 	}
-	if !c.bodyRead && c.r.ContentLength != 0 {
-		// What is left of the body is not waited for.
-		c.w.Header().Set("Connection", "close")
-	}
 	body := buffers.Get().(*[]byte)
 	*body = c.write(append((*body)[:0], '{'), e.HTTP, e.Code, e.StatusMessage())
 	giveBack(body)
@@ -90,12 +87,25 @@ func (c *call) write(b []byte, httpStatus int, code ocpi.StatusCode, message str
 	b = append(b, ocpi.NewDateTime(c.server.config.Now()).Truncate().String()...)
 	b = append(b, `"}`...)
 
+	c.forgetBody()
 	h := c.w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(b)))
 	c.w.WriteHeader(httpStatus)
 	_, _ = c.w.Write(b) // the client is gone; net/http has noticed
 	return b
+}
+
+// bodyGrace is how long a body that nobody reads is still taken, so that the client can read its answer.
+const bodyGrace = time.Second
+
+// forgetBody keeps net/http from waiting for a body that nobody has read: it would wait before it answers.
+func (c *call) forgetBody() {
+	if c.bodyRead || c.r.ContentLength == 0 {
+		return
+	}
+	c.w.Header().Set("Connection", "close")
+	_ = http.NewResponseController(c.w).SetReadDeadline(time.Now().Add(bodyGrace)) // as in limitTime
 }
 
 // buffers hold envelopes while they are put together.

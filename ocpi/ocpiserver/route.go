@@ -45,7 +45,7 @@ func (c *call) run(res resource) (answer, error) {
 		return answer{}, err
 	}
 	if len(res.methods) == 0 {
-		return answer{}, ocpi.NotFound("there is nothing at %s", c.r.URL.Path)
+		return answer{}, ocpi.NotFound("there is nothing at %s", c.server.prefix+c.r.URL.Path)
 	}
 	handle, ok := res.methods[c.r.Method]
 	if !ok {

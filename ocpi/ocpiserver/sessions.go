@@ -26,6 +26,7 @@ func unchangedWhenCompleted(before, after *v230.Session) error {
 		return err
 	}
 	if bytes.Equal(was, is) {
+		*after = *before
 		return nil
 	}
 	return ocpi.InvalidParameters("session %s is COMPLETED and cannot be changed by PATCH; PUT the whole session to correct it", before.ID)

@@ -355,7 +355,7 @@ var (
 	tableToken = schema.Object{Name: "Token",
 		Fields: []schema.Field{
 			{Name: "uid", Kind: schema.KindString, Card: schema.One, Max: 36, ID: true},
-			{Name: "type", Kind: schema.KindEnum, Enum: &enumTokenType, Card: schema.One},
+			{Name: "type", Kind: schema.KindEnum, Enum: &enumTokenType, Card: schema.One, ID: true},
 			{Name: "auth_id", Kind: schema.KindString, Card: schema.One, Max: 36},
 			{Name: "visual_number", Kind: schema.KindString, Card: schema.Optional, Max: 64},
 			{Name: "issuer", Kind: schema.KindString, Card: schema.One, Max: 64},

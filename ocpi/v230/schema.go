@@ -638,7 +638,7 @@ var (
 			{Name: "country_code", Kind: schema.KindCiString, Card: schema.One, Max: 2, Rules: []schema.Rule{schema.Letters(2)}},
 			{Name: "party_id", Kind: schema.KindCiString, Card: schema.One, Max: 3},
 			{Name: "uid", Kind: schema.KindCiString, Card: schema.One, Max: 36, ID: true},
-			{Name: "type", Kind: schema.KindEnum, Enum: &enumTokenType, Card: schema.One},
+			{Name: "type", Kind: schema.KindEnum, Enum: &enumTokenType, Card: schema.One, ID: true},
 			{Name: "contract_id", Kind: schema.KindCiString, Card: schema.One, Max: 36},
 			{Name: "visual_number", Kind: schema.KindString, Card: schema.Optional, Max: 64},
 			{Name: "issuer", Kind: schema.KindString, Card: schema.One, Max: 64},

@@ -347,6 +347,10 @@ func (c *checker) text(f *Field) error {
 	value := unquoted(quoted)
 	switch f.Kind {
 	case KindEnum:
+		if f.ID && len(value) == 0 {
+			c.add("", ocpi.FindingEmpty, true, "required field is empty")
+			return nil
+		}
 		if !f.Enum.has(value) && !f.Enum.Open {
 			c.add("", ocpi.FindingEnum, false, "%q is no value of %s", clip(string(value)), f.Enum.Name)
 		}

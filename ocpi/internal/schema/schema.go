@@ -23,7 +23,7 @@ type Field struct {
 	Card Card
 	// Max is the largest number of characters, or digits of an int; 0 means no limit.
 	Max int
-	// ID marks the field that identifies the object.
+	// ID marks a field that is part of the object's identity.
 	ID bool
 	// Object is set for KindObject, Enum for KindEnum.
 	Object *Object

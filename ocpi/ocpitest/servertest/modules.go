@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/roamwire/roamwire/ocpi"
@@ -181,6 +182,11 @@ func testSessions(t *testing.T, target Target) {
 	c.do("PATCH", path, `{"status":"COMPLETED"}`).ok()
 	c.do("PATCH", path, `{"status":"COMPLETED"}`).ok()
 	c.do("PATCH", path, `{"total_cost":0.60}`).ok()
+	before := stored().LastUpdated
+	c.do("PATCH", path, `{}`).ok()
+	if after := stored().LastUpdated; !after.Equal(before) {
+		t.Errorf("SES-10: last_updated went from %s to %s", before, after)
+	}
 	c.do("PATCH", path, `{"total_cost":99}`).refused().says("COMPLETED")
 	if m := members(c.do("GET", path, nil).ok()); string(m["total_cost"]) != "0.60" {
 		t.Errorf("SES-10: total_cost is %s", m["total_cost"])
@@ -222,6 +228,7 @@ func testCDRs(t *testing.T, target Target) {
 		t.Errorf("CDR-08: the stored CDR was changed to %s", got.TotalCost)
 	}
 	c.do("POST", "/emsp/2.1.1/cdrs", with(t, c.cdr("C-2"), "total_cost", "")).refused().says("/total_cost")
+	c.do("POST", "/emsp/2.1.1/cdrs", c.cdr("")).refused().says("/id")
 	c.do("GET", "/emsp/2.1.1/cdrs/C-2", nil).notFound()
 
 	// Some partners name the party in the URL.
@@ -284,6 +291,9 @@ func testTokens(t *testing.T, target Target) {
 	if got := data[v211.Token](c.do("GET", path+"?type=OTHER", nil).ok()); got.Type != v211.TokenTypeOther || !got.Valid {
 		t.Errorf("TOK-03: got %+v", got)
 	}
+	if got := data[v211.Token](c.do("GET", path+"?type=other", nil).ok()); got.Type != v211.TokenTypeOther {
+		t.Errorf("TOK-03: the type in another case gives %+v", got)
+	}
 	c.do("PATCH", path, `{"type":"OTHER"}`).refused().says("type")
 	if listed := c.all("/emsp/2.1.1/tokens"); len(listed) != len(target.Sample.Tokens()) {
 		t.Errorf("TOK-05: %d tokens are listed", len(listed))
@@ -320,6 +330,7 @@ func testAuthorize(t *testing.T, target Target) {
 	c.do("POST", path, `{"evse_uids":["1"]}`).refused().says("/location_id")
 	c.do("POST", path, `{`).want(http.StatusBadRequest, ocpi.StatusInvalidParameters)
 	c.do("POST", path+"?type=OTHER", nil).notFound()
+	c.do("POST", path+"?type=rfid", nil).ok()
 	c.do("POST", "/emsp/2.1.1/tokens/unknown/authorize", nil).notFound()
 }
 
@@ -342,6 +353,7 @@ func testCommands(t *testing.T, target Target) {
 		}
 		c.do("POST", path+command, with(t, body, "response_url", "")).refused().says("/response_url")
 		c.do("POST", path+command, "").want(http.StatusBadRequest, ocpi.StatusInvalidParameters)
+		c.do("POST", path+"MAKE_COFFEE", "nonsense").want(http.StatusBadRequest, ocpi.StatusInvalidParameters)
 	}
 	if got := data[v211.CommandResponse](c.do("POST", path+"MAKE_COFFEE", "{}").ok()); got.Result != v211.CommandResponseTypeNotSupported {
 		t.Errorf("ZM-01: got %s", got.Result)
@@ -393,4 +405,56 @@ func testIsolation(t *testing.T, target Target) {
 		b.do("POST", "/emsp/2.1.1/cdrs", b.cdr("SAME")).created()
 		b.do("GET", "/emsp/2.1.1/cdrs/"+a.Party.String()+"/SAME", nil).notFound()
 	})
+}
+
+// testMerging checks what a PATCH of a location does with the EVSEs in it (requirements TF-38, TF-40, L-02, L-16).
+func testMerging(t *testing.T, target Target) {
+	c := target.partner(t, 0)
+	path := c.owned("emsp", "locations", "MERGE-1")
+	location := c.location("MERGE-1")
+	c.do("PUT", path, location).created()
+	uid := location.EVSEs[0].UID
+	stored := func() v211.Location { return data[v211.Location](c.do("GET", path, nil).ok()) }
+
+	before := time.Now().Add(-time.Minute)
+	c.do("PATCH", path, fmt.Sprintf(`{"evses":[{"uid":%q,"status":"BLOCKED"}]}`, uid)).ok()
+	got := stored()
+	if got.EVSEs[0].LastUpdated.Time().Before(before) || got.LastUpdated.Compare(got.EVSEs[0].LastUpdated) < 0 {
+		t.Errorf("L-02: EVSE %s, location %s", got.EVSEs[0].LastUpdated, got.LastUpdated)
+	}
+	c.do("PATCH", path, fmt.Sprintf(`{"last_updated":"2020-01-01T00:00:00Z","evses":[{"uid":%q,"status":"CHARGING"}]}`, uid)).ok()
+	if got = stored(); got.LastUpdated.Compare(got.EVSEs[0].LastUpdated) < 0 {
+		t.Errorf("L-02: the location (%s) is older than its EVSE (%s)", got.LastUpdated, got.EVSEs[0].LastUpdated)
+	}
+	c.do("PATCH", path, `{"evses":null}`).refused().says("/evses")
+	c.do("PATCH", path, fmt.Sprintf(`{"evses":[{"uid":%q},{"uid":%q}]}`, uid, uid)).refused().says("/evses/1/uid")
+	if got := stored(); len(got.EVSEs) != len(location.EVSEs) {
+		t.Errorf("L-16: %d EVSEs are left", len(got.EVSEs))
+	}
+}
+
+// testExact checks that values which differ anywhere are not taken for the same, and that none is changed on its way.
+func testExact(t *testing.T, target Target) {
+	c := target.partner(t, 0)
+	cdr := func(cost, invoice string) []byte {
+		return with(t, jsontext.Value(with(t, c.cdr("EXACT"), "total_cost", cost)), "invoice", invoice)
+	}
+	c.do("POST", "/emsp/2.1.1/cdrs", cdr("1234567890123.4567", "9007199254740993")).created()
+	c.do("POST", "/emsp/2.1.1/cdrs", cdr("1234567890123.45670", "9007199254740993")).ok() // the same value
+	c.do("POST", "/emsp/2.1.1/cdrs", cdr("1234567890123.4568", "9007199254740993")).refused()
+	c.do("POST", "/emsp/2.1.1/cdrs", cdr("1234567890123.4567", "9007199254740992")).refused()
+	m := members(c.do("GET", "/emsp/2.1.1/cdrs/EXACT", nil).ok())
+	if string(m["total_cost"]) != "1234567890123.4567" || string(m["invoice"]) != "9007199254740993" {
+		t.Errorf("total_cost %s, invoice %s", m["total_cost"], m["invoice"])
+	}
+	// A timestamp that has five digits for its year in UTC could be stored and never be read again.
+	path := c.owned("emsp", "locations", "TIME-1")
+	for _, far := range []string{"9999-12-31T23:59:59-05:00", "0000-01-01T00:00:00+01:00"} {
+		c.do("PUT", path, with(t, c.location("TIME-1"), "last_updated", `"`+far+`"`)).refused().says("/last_updated")
+	}
+	c.do("PUT", path, with(t, c.location("TIME-1"), "last_updated", `"9999-12-31T23:59:59Z"`)).created()
+	c.do("GET", path, nil).ok()
+	c.do("PATCH", path, `{"name":"x"}`).ok()
+	c.do("PUT", c.owned("cpo", "tokens", "TYPELESS"), with(t, c.token("TYPELESS"), "type", `""`)).refused().says("/type")
+	c.do("PUT", c.owned("cpo", "tokens", "TYPED")+"?type=OTHER", c.token("TYPED")).refused().says("/type")
 }

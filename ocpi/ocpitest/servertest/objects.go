@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/convert"
@@ -61,7 +62,7 @@ func with(t *testing.T, object any, member, value string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var m map[string]any
+	var m map[string]jsontext.Value
 	if err := json.Unmarshal(raw, &m); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,125 @@
+package ocpiserver_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/ocpiserver"
+	"github.com/roamwire/roamwire/ocpi/ocpitest"
+)
+
+// raw sends bytes and returns all that comes back until the server closes the connection.
+func raw(t *testing.T, server *ocpitest.Server, send string) string {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(server.URL, "http://"), "/ocpi"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, send)
+	if err := conn.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatalf("the connection stays open: %v", err)
+	}
+	return string(got)
+}
+
+// A body that does not come is not waited for where it does not matter: without a token, at an unknown path, with a
+// method that is not offered.
+func TestABodyNobodyNeedsIsNotWaitedFor(t *testing.T) {
+	_, server := newTarget(t, ocpiserver.Config{Logger: quiet()})
+	for name, tt := range map[string]struct {
+		request string
+		want    string
+	}{
+		"no token":     {"PUT /ocpi/emsp/2.1.1/tariffs/BE/TST/T HTTP/1.1\r\nHost: x\r\n", "401"},
+		"unknown path": {"POST /ocpi/nothing HTTP/1.1\r\nHost: x\r\nAuthorization: Token " + server.Token + "\r\n", "404"},
+		"method":       {"POST /ocpi/versions HTTP/1.1\r\nHost: x\r\nAuthorization: Token " + server.Token + "\r\n", "405"},
+		"other party":  {"PUT /ocpi/emsp/2.1.1/tariffs/XX/YYY/T HTTP/1.1\r\nHost: x\r\nAuthorization: Token " + server.Token + "\r\n", "404"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			started := time.Now()
+			got := raw(t, server, tt.request+"Content-Length: 1000\r\n\r\n{")
+			if !strings.HasPrefix(got, "HTTP/1.1 "+tt.want) || !strings.Contains(got, `"status_code":2000`) {
+				t.Errorf("got %q", got)
+			}
+			if took := time.Since(started); took > 10*time.Second {
+				t.Errorf("the answer took %s", took)
+			}
+		})
+	}
+}
+
+// A client that asks for pages and reads none of them is let go.
+func TestAClientThatDoesNotReadIsLetGo(t *testing.T) {
+	target, server := newTarget(t, ocpiserver.Config{Logger: quiet(), BodyTimeout: 50 * time.Millisecond, ResponseTimeout: 50 * time.Millisecond})
+	for i := range 2000 { // far more than the network's buffers hold
+		l := target.Sample.Location(1)
+		l.ID = ocpi.CiString(fmt.Sprint("big", i))
+		l.Name = new(strings.Repeat("x", 10_000))
+		server.CPO.Locations.Put(l)
+	}
+	conn, err := net.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(server.URL, "http://"), "/ocpi"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for range 2000 {
+		fmt.Fprintf(conn, "GET /ocpi/cpo/2.1.1/locations?offset=100 HTTP/1.1\r\nHost: x\r\nAuthorization: Token %s\r\n\r\n", server.Token)
+	}
+	// The server gives up while nothing is read; then the connection ends although answers are missing.
+	time.Sleep(time.Second)
+	if err := conn.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	n, err := io.Copy(io.Discard, conn)
+	if e, ok := err.(net.Error); ok && e.Timeout() {
+		t.Errorf("after %d bytes the connection is still open", n)
+	}
+}
+
+// A body that is wrong all over gets an answer of a sensible size.
+func TestManyFindingsMakeNoLargeAnswer(t *testing.T) {
+	_, server := newTarget(t, ocpiserver.Config{Logger: quiet()})
+	body := `{"id":"X","evses":[` + strings.Repeat("1,", 400_000) + `1]}`
+	response, envelope := call(t, server, "PUT", "/emsp/2.1.1/locations/BE/TST/X", body)
+	if response.StatusCode != http.StatusOK || envelope.StatusCode != ocpi.StatusInvalidParameters {
+		t.Fatalf("got HTTP %d, status %d", response.StatusCode, envelope.StatusCode)
+	}
+	if n := len(envelope.StatusMessage); n > 20_000 || !strings.Contains(envelope.StatusMessage, "more") {
+		t.Errorf("the message has %d characters: …%s", n, envelope.StatusMessage[max(0, n-80):])
+	}
+}
+
+// A slash inside an id stays inside where a client has not escaped everything it should.
+func TestWhatAClientFailsToEscapeDoesNotSplitAnID(t *testing.T) {
+	_, server := newTarget(t, ocpiserver.Config{Logger: quiet()})
+	for _, id := range []string{"a%2Fb|c", "a%2Fb\"c", "a%2Fb^{}"} {
+		got := raw(t, server, "GET /ocpi/emsp/2.1.1/sessions/BE/TST/"+id+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Token "+server.Token+"\r\n\r\n")
+		if !strings.Contains(got, "HTTP/1.1 404") || !strings.Contains(got, "a/b") {
+			t.Errorf("%s: got %s", id, got)
+		}
+	}
+}
+
+// Text that is no UTF-8 in a URL reaches a message without spoiling it.
+func TestBrokenUTF8InAURLIsRepeatedSafely(t *testing.T) {
+	_, server := newTarget(t, ocpiserver.Config{Logger: quiet()})
+	_, envelope := call(t, server, "GET", "/emsp/2.1.1/locations/BE/TST/%ff%fe", "")
+	if !strings.Contains(envelope.StatusMessage, "there is no") {
+		t.Errorf("got %q", envelope.StatusMessage)
+	}
+	_, envelope = call(t, server, "PUT", "/emsp/2.1.1/tokens/BE/TST/x", `{}`)
+	if envelope.StatusMessage == "" {
+		t.Error("no message")
+	}
+}
