@@ -59,6 +59,12 @@ func (f Field[T]) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return json.MarshalEncode(enc, &f.Value)
 }
 
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (f Field[T]) MarshalJSON() ([]byte, error) { return json.Marshal(f) }
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (f *Field[T]) UnmarshalJSON(raw []byte) error { return json.Unmarshal(raw, f) }
+
 // UnmarshalJSONFrom reads a value or null.
 func (f *Field[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	*f = Field[T]{Present: true}

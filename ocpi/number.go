@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/shopspring/decimal"
 )
@@ -99,6 +100,12 @@ func (n Number) String() string {
 func (n Number) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return enc.WriteValue(append(enc.AvailableBuffer(), n.String()...))
 }
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (n Number) MarshalJSON() ([]byte, error) { return []byte(n.String()), nil }
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (n *Number) UnmarshalJSON(raw []byte) error { return json.Unmarshal(raw, n) }
 
 // UnmarshalJSONFrom reads a JSON number.
 func (n *Number) UnmarshalJSONFrom(dec *jsontext.Decoder) error {

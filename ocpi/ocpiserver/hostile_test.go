@@ -1,6 +1,7 @@
 package ocpiserver_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -82,7 +83,8 @@ func TestAClientThatDoesNotReadIsLetGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	n, err := io.Copy(io.Discard, conn)
-	if e, ok := err.(net.Error); ok && e.Timeout() {
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
 		t.Errorf("after %d bytes the connection is still open", n)
 	}
 }

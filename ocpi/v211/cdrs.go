@@ -3,6 +3,9 @@
 package v211
 
 import (
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/internal/schema"
 )
@@ -55,6 +58,30 @@ func DecodeCDR(raw []byte) (CDR, []ocpi.Finding, error) { return schema.Decode[C
 // Validate returns everything that deviates from 2.1.1.
 func (o *CDR) Validate() []ocpi.Finding { return schema.Validate(o, &tableCDR) }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *CDR) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain CDR
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *CDR) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain CDR
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o CDR) MarshalJSON() ([]byte, error) {
+	type plain CDR
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *CDR) UnmarshalJSON(raw []byte) error {
+	type plain CDR
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // A CdrDimension is one measured quantity of a charging period.
 //
 // OCPI 2.1.1, mod_cdrs 4.2.
@@ -75,6 +102,30 @@ func DecodeCdrDimension(raw []byte) (CdrDimension, []ocpi.Finding, error) {
 
 // Validate returns everything that deviates from 2.1.1.
 func (o *CdrDimension) Validate() []ocpi.Finding { return schema.Validate(o, &tableCdrDimension) }
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *CdrDimension) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain CdrDimension
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *CdrDimension) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain CdrDimension
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o CdrDimension) MarshalJSON() ([]byte, error) {
+	type plain CdrDimension
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *CdrDimension) UnmarshalJSON(raw []byte) error {
+	type plain CdrDimension
+	return json.Unmarshal(raw, (*plain)(o))
+}
 
 // A ChargingPeriod is a stretch of a session in which the same prices apply. It lasts until the next one starts,
 // the last one until the session ends.
@@ -97,6 +148,30 @@ func DecodeChargingPeriod(raw []byte) (ChargingPeriod, []ocpi.Finding, error) {
 
 // Validate returns everything that deviates from 2.1.1.
 func (o *ChargingPeriod) Validate() []ocpi.Finding { return schema.Validate(o, &tableChargingPeriod) }
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *ChargingPeriod) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain ChargingPeriod
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *ChargingPeriod) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain ChargingPeriod
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o ChargingPeriod) MarshalJSON() ([]byte, error) {
+	type plain ChargingPeriod
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *ChargingPeriod) UnmarshalJSON(raw []byte) error {
+	type plain ChargingPeriod
+	return json.Unmarshal(raw, (*plain)(o))
+}
 
 // The ways a session can have been authorized.
 //

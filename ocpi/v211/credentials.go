@@ -3,6 +3,9 @@
 package v211
 
 import (
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/internal/schema"
 )
@@ -35,3 +38,27 @@ func DecodeCredentials(raw []byte) (Credentials, []ocpi.Finding, error) {
 
 // Validate returns everything that deviates from 2.1.1.
 func (o *Credentials) Validate() []ocpi.Finding { return schema.Validate(o, &tableCredentials) }
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *Credentials) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain Credentials
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *Credentials) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain Credentials
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o Credentials) MarshalJSON() ([]byte, error) {
+	type plain Credentials
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *Credentials) UnmarshalJSON(raw []byte) error {
+	type plain Credentials
+	return json.Unmarshal(raw, (*plain)(o))
+}

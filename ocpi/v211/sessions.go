@@ -3,6 +3,9 @@
 package v211
 
 import (
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/internal/schema"
 )
@@ -51,6 +54,30 @@ func DecodeSession(raw []byte) (Session, []ocpi.Finding, error) {
 // Validate returns everything that deviates from 2.1.1.
 func (o *Session) Validate() []ocpi.Finding { return schema.Validate(o, &tableSession) }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *Session) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain Session
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *Session) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain Session
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o Session) MarshalJSON() ([]byte, error) {
+	type plain Session
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *Session) UnmarshalJSON(raw []byte) error {
+	type plain Session
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // A SessionPatch is the body of a PATCH of a Session: only what changes, with null and absent told apart.
 type SessionPatch struct {
 	ID              ocpi.Field[string]           `json:"id,omitzero"`
@@ -91,6 +118,30 @@ func (p *SessionPatch) Apply(o *Session) {
 	p.Status.ApplyTo(&o.Status)
 	p.LastUpdated.ApplyTo(&o.LastUpdated)
 	o.Extra.Merge(p.Extra)
+}
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *SessionPatch) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain SessionPatch
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *SessionPatch) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain SessionPatch
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o SessionPatch) MarshalJSON() ([]byte, error) {
+	type plain SessionPatch
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *SessionPatch) UnmarshalJSON(raw []byte) error {
+	type plain SessionPatch
+	return json.Unmarshal(raw, (*plain)(o))
 }
 
 // The state of a session.

@@ -3,6 +3,9 @@
 package v211
 
 import (
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/internal/schema"
 )
@@ -39,6 +42,30 @@ func DecodeTariff(raw []byte) (Tariff, []ocpi.Finding, error) {
 // Validate returns everything that deviates from 2.1.1.
 func (o *Tariff) Validate() []ocpi.Finding { return schema.Validate(o, &tableTariff) }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *Tariff) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain Tariff
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *Tariff) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain Tariff
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o Tariff) MarshalJSON() ([]byte, error) {
+	type plain Tariff
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *Tariff) UnmarshalJSON(raw []byte) error {
+	type plain Tariff
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // A TariffPatch is the body of a PATCH of a Tariff: only what changes, with null and absent told apart.
 type TariffPatch struct {
 	ID            ocpi.Field[string]          `json:"id,omitzero"`
@@ -69,6 +96,30 @@ func (p *TariffPatch) Apply(o *Tariff) {
 	o.Extra.Merge(p.Extra)
 }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *TariffPatch) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain TariffPatch
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *TariffPatch) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain TariffPatch
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o TariffPatch) MarshalJSON() ([]byte, error) {
+	type plain TariffPatch
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *TariffPatch) UnmarshalJSON(raw []byte) error {
+	type plain TariffPatch
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // A PriceComponent is the price of one dimension.
 //
 // OCPI 2.1.1, mod_tariffs 4.2.
@@ -92,6 +143,30 @@ func DecodePriceComponent(raw []byte) (PriceComponent, []ocpi.Finding, error) {
 // Validate returns everything that deviates from 2.1.1.
 func (o *PriceComponent) Validate() []ocpi.Finding { return schema.Validate(o, &tablePriceComponent) }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *PriceComponent) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain PriceComponent
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *PriceComponent) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain PriceComponent
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o PriceComponent) MarshalJSON() ([]byte, error) {
+	type plain PriceComponent
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *PriceComponent) UnmarshalJSON(raw []byte) error {
+	type plain PriceComponent
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // A TariffElement is a group of prices that apply under the same conditions.
 //
 // OCPI 2.1.1, mod_tariffs 4.3.
@@ -112,6 +187,30 @@ func DecodeTariffElement(raw []byte) (TariffElement, []ocpi.Finding, error) {
 
 // Validate returns everything that deviates from 2.1.1.
 func (o *TariffElement) Validate() []ocpi.Finding { return schema.Validate(o, &tableTariffElement) }
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *TariffElement) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain TariffElement
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *TariffElement) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain TariffElement
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o TariffElement) MarshalJSON() ([]byte, error) {
+	type plain TariffElement
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *TariffElement) UnmarshalJSON(raw []byte) error {
+	type plain TariffElement
+	return json.Unmarshal(raw, (*plain)(o))
+}
 
 // The TariffRestrictions are the conditions attached to a tariff element. All that are given must hold.
 //
@@ -152,6 +251,30 @@ func DecodeTariffRestrictions(raw []byte) (TariffRestrictions, []ocpi.Finding, e
 // Validate returns everything that deviates from 2.1.1.
 func (o *TariffRestrictions) Validate() []ocpi.Finding {
 	return schema.Validate(o, &tableTariffRestrictions)
+}
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *TariffRestrictions) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain TariffRestrictions
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *TariffRestrictions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain TariffRestrictions
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o TariffRestrictions) MarshalJSON() ([]byte, error) {
+	type plain TariffRestrictions
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *TariffRestrictions) UnmarshalJSON(raw []byte) error {
+	type plain TariffRestrictions
+	return json.Unmarshal(raw, (*plain)(o))
 }
 
 // The days of the week.

@@ -3,6 +3,9 @@
 package v211
 
 import (
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/internal/schema"
 )
@@ -27,3 +30,27 @@ func DecodeDisplayText(raw []byte) (DisplayText, []ocpi.Finding, error) {
 
 // Validate returns everything that deviates from 2.1.1.
 func (o *DisplayText) Validate() []ocpi.Finding { return schema.Validate(o, &tableDisplayText) }
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *DisplayText) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain DisplayText
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *DisplayText) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain DisplayText
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o DisplayText) MarshalJSON() ([]byte, error) {
+	type plain DisplayText
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *DisplayText) UnmarshalJSON(raw []byte) error {
+	type plain DisplayText
+	return json.Unmarshal(raw, (*plain)(o))
+}

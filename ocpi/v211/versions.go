@@ -3,6 +3,9 @@
 package v211
 
 import (
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/internal/schema"
 )
@@ -29,6 +32,30 @@ func DecodeVersion(raw []byte) (Version, []ocpi.Finding, error) {
 // Validate returns everything that deviates from 2.1.1.
 func (o *Version) Validate() []ocpi.Finding { return schema.Validate(o, &tableVersion) }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *Version) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain Version
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *Version) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain Version
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o Version) MarshalJSON() ([]byte, error) {
+	type plain Version
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *Version) UnmarshalJSON(raw []byte) error {
+	type plain Version
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // The VersionDetails list the endpoints a platform offers in one protocol version.
 //
 // OCPI 2.1.1, version_information_endpoint, Version details endpoint.
@@ -50,6 +77,30 @@ func DecodeVersionDetails(raw []byte) (VersionDetails, []ocpi.Finding, error) {
 // Validate returns everything that deviates from 2.1.1.
 func (o *VersionDetails) Validate() []ocpi.Finding { return schema.Validate(o, &tableVersionDetails) }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *VersionDetails) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain VersionDetails
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *VersionDetails) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain VersionDetails
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o VersionDetails) MarshalJSON() ([]byte, error) {
+	type plain VersionDetails
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *VersionDetails) UnmarshalJSON(raw []byte) error {
+	type plain VersionDetails
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // An Endpoint says where one module is served.
 //
 // OCPI 2.1.1, version_information_endpoint, Endpoint.
@@ -70,3 +121,27 @@ func DecodeEndpoint(raw []byte) (Endpoint, []ocpi.Finding, error) {
 
 // Validate returns everything that deviates from 2.1.1.
 func (o *Endpoint) Validate() []ocpi.Finding { return schema.Validate(o, &tableEndpoint) }
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *Endpoint) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain Endpoint
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *Endpoint) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain Endpoint
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o Endpoint) MarshalJSON() ([]byte, error) {
+	type plain Endpoint
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *Endpoint) UnmarshalJSON(raw []byte) error {
+	type plain Endpoint
+	return json.Unmarshal(raw, (*plain)(o))
+}

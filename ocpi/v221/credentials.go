@@ -3,6 +3,9 @@
 package v221
 
 import (
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/internal/schema"
 )
@@ -32,6 +35,30 @@ func DecodeCredentials(raw []byte) (Credentials, []ocpi.Finding, error) {
 // Validate returns everything that deviates from 2.2.1.
 func (o *Credentials) Validate() []ocpi.Finding { return schema.Validate(o, &tableCredentials) }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *Credentials) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain Credentials
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *Credentials) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain Credentials
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o Credentials) MarshalJSON() ([]byte, error) {
+	type plain Credentials
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *Credentials) UnmarshalJSON(raw []byte) error {
+	type plain Credentials
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // A CredentialsRole is one party in one role on a platform.
 //
 // OCPI 2.2.1, credentials 4.1.
@@ -57,3 +84,27 @@ func DecodeCredentialsRole(raw []byte) (CredentialsRole, []ocpi.Finding, error) 
 
 // Validate returns everything that deviates from 2.2.1.
 func (o *CredentialsRole) Validate() []ocpi.Finding { return schema.Validate(o, &tableCredentialsRole) }
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *CredentialsRole) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain CredentialsRole
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *CredentialsRole) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain CredentialsRole
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o CredentialsRole) MarshalJSON() ([]byte, error) {
+	type plain CredentialsRole
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *CredentialsRole) UnmarshalJSON(raw []byte) error {
+	type plain CredentialsRole
+	return json.Unmarshal(raw, (*plain)(o))
+}

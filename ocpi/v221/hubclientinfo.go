@@ -3,6 +3,9 @@
 package v221
 
 import (
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/internal/schema"
 )
@@ -33,6 +36,30 @@ func DecodeClientInfo(raw []byte) (ClientInfo, []ocpi.Finding, error) {
 
 // Validate returns everything that deviates from 2.2.1.
 func (o *ClientInfo) Validate() []ocpi.Finding { return schema.Validate(o, &tableClientInfo) }
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *ClientInfo) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain ClientInfo
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *ClientInfo) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain ClientInfo
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o ClientInfo) MarshalJSON() ([]byte, error) {
+	type plain ClientInfo
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *ClientInfo) UnmarshalJSON(raw []byte) error {
+	type plain ClientInfo
+	return json.Unmarshal(raw, (*plain)(o))
+}
 
 // The state of a party's connection to the hub.
 //

@@ -3,6 +3,9 @@
 package v221
 
 import (
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/internal/schema"
 )
@@ -62,6 +65,30 @@ func DecodeSession(raw []byte) (Session, []ocpi.Finding, error) {
 // Validate returns everything that deviates from 2.2.1.
 func (o *Session) Validate() []ocpi.Finding { return schema.Validate(o, &tableSession) }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *Session) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain Session
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *Session) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain Session
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o Session) MarshalJSON() ([]byte, error) {
+	type plain Session
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *Session) UnmarshalJSON(raw []byte) error {
+	type plain Session
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // A SessionPatch is the body of a PATCH of a Session: only what changes, with null and absent told apart.
 type SessionPatch struct {
 	CountryCode            ocpi.Field[ocpi.CiString]    `json:"country_code,omitzero"`
@@ -114,6 +141,30 @@ func (p *SessionPatch) Apply(o *Session) {
 	o.Extra.Merge(p.Extra)
 }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *SessionPatch) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain SessionPatch
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *SessionPatch) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain SessionPatch
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o SessionPatch) MarshalJSON() ([]byte, error) {
+	type plain SessionPatch
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *SessionPatch) UnmarshalJSON(raw []byte) error {
+	type plain SessionPatch
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // The ChargingPreferences are what a driver asks of smart charging during a session.
 //
 // OCPI 2.2.1, mod_sessions 3.2.
@@ -139,6 +190,30 @@ func DecodeChargingPreferences(raw []byte) (ChargingPreferences, []ocpi.Finding,
 // Validate returns everything that deviates from 2.2.1.
 func (o *ChargingPreferences) Validate() []ocpi.Finding {
 	return schema.Validate(o, &tableChargingPreferences)
+}
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *ChargingPreferences) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain ChargingPreferences
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *ChargingPreferences) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain ChargingPreferences
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o ChargingPreferences) MarshalJSON() ([]byte, error) {
+	type plain ChargingPreferences
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *ChargingPreferences) UnmarshalJSON(raw []byte) error {
+	type plain ChargingPreferences
+	return json.Unmarshal(raw, (*plain)(o))
 }
 
 // The CPO's answer to charging preferences.

@@ -3,6 +3,9 @@
 package v221
 
 import (
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/internal/schema"
 )
@@ -53,6 +56,30 @@ func DecodeTariff(raw []byte) (Tariff, []ocpi.Finding, error) {
 // Validate returns everything that deviates from 2.2.1.
 func (o *Tariff) Validate() []ocpi.Finding { return schema.Validate(o, &tableTariff) }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *Tariff) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain Tariff
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *Tariff) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain Tariff
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o Tariff) MarshalJSON() ([]byte, error) {
+	type plain Tariff
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *Tariff) UnmarshalJSON(raw []byte) error {
+	type plain Tariff
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // A PriceComponent is the price of one dimension.
 //
 // OCPI 2.2.1, mod_tariffs 4.2.
@@ -78,6 +105,30 @@ func DecodePriceComponent(raw []byte) (PriceComponent, []ocpi.Finding, error) {
 // Validate returns everything that deviates from 2.2.1.
 func (o *PriceComponent) Validate() []ocpi.Finding { return schema.Validate(o, &tablePriceComponent) }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *PriceComponent) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain PriceComponent
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *PriceComponent) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain PriceComponent
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o PriceComponent) MarshalJSON() ([]byte, error) {
+	type plain PriceComponent
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *PriceComponent) UnmarshalJSON(raw []byte) error {
+	type plain PriceComponent
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // A TariffElement is a group of prices that apply under the same conditions.
 //
 // OCPI 2.2.1, mod_tariffs 4.4.
@@ -98,6 +149,30 @@ func DecodeTariffElement(raw []byte) (TariffElement, []ocpi.Finding, error) {
 
 // Validate returns everything that deviates from 2.2.1.
 func (o *TariffElement) Validate() []ocpi.Finding { return schema.Validate(o, &tableTariffElement) }
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *TariffElement) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain TariffElement
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *TariffElement) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain TariffElement
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o TariffElement) MarshalJSON() ([]byte, error) {
+	type plain TariffElement
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *TariffElement) UnmarshalJSON(raw []byte) error {
+	type plain TariffElement
+	return json.Unmarshal(raw, (*plain)(o))
+}
 
 // The TariffRestrictions are the conditions attached to a tariff element. All that are given must hold, and they
 // are judged anew while the session goes on. Times and dates are local to the location.
@@ -146,6 +221,30 @@ func DecodeTariffRestrictions(raw []byte) (TariffRestrictions, []ocpi.Finding, e
 // Validate returns everything that deviates from 2.2.1.
 func (o *TariffRestrictions) Validate() []ocpi.Finding {
 	return schema.Validate(o, &tableTariffRestrictions)
+}
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *TariffRestrictions) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain TariffRestrictions
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *TariffRestrictions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain TariffRestrictions
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o TariffRestrictions) MarshalJSON() ([]byte, error) {
+	type plain TariffRestrictions
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *TariffRestrictions) UnmarshalJSON(raw []byte) error {
+	type plain TariffRestrictions
+	return json.Unmarshal(raw, (*plain)(o))
 }
 
 // The days of the week.

@@ -3,6 +3,9 @@
 package v221
 
 import (
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/internal/schema"
 )
@@ -34,6 +37,30 @@ func DecodeAuthorizationInfo(raw []byte) (AuthorizationInfo, []ocpi.Finding, err
 // Validate returns everything that deviates from 2.2.1.
 func (o *AuthorizationInfo) Validate() []ocpi.Finding {
 	return schema.Validate(o, &tableAuthorizationInfo)
+}
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *AuthorizationInfo) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain AuthorizationInfo
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *AuthorizationInfo) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain AuthorizationInfo
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o AuthorizationInfo) MarshalJSON() ([]byte, error) {
+	type plain AuthorizationInfo
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *AuthorizationInfo) UnmarshalJSON(raw []byte) error {
+	type plain AuthorizationInfo
+	return json.Unmarshal(raw, (*plain)(o))
 }
 
 // A Token is what a driver identifies with, such as an RFID card. It belongs to an eMSP; uid and type together are
@@ -82,6 +109,30 @@ func DecodeToken(raw []byte) (Token, []ocpi.Finding, error) {
 // Validate returns everything that deviates from 2.2.1.
 func (o *Token) Validate() []ocpi.Finding { return schema.Validate(o, &tableToken) }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *Token) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain Token
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *Token) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain Token
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o Token) MarshalJSON() ([]byte, error) {
+	type plain Token
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *Token) UnmarshalJSON(raw []byte) error {
+	type plain Token
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // A TokenPatch is the body of a PATCH of a Token: only what changes, with null and absent told apart.
 type TokenPatch struct {
 	CountryCode        ocpi.Field[ocpi.CiString]  `json:"country_code,omitzero"`
@@ -126,6 +177,30 @@ func (p *TokenPatch) Apply(o *Token) {
 	o.Extra.Merge(p.Extra)
 }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *TokenPatch) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain TokenPatch
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *TokenPatch) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain TokenPatch
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o TokenPatch) MarshalJSON() ([]byte, error) {
+	type plain TokenPatch
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *TokenPatch) UnmarshalJSON(raw []byte) error {
+	type plain TokenPatch
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // An EnergyContract is a driver's own contract with an energy supplier.
 //
 // OCPI 2.2.1, mod_tokens 4.2.
@@ -146,6 +221,30 @@ func DecodeEnergyContract(raw []byte) (EnergyContract, []ocpi.Finding, error) {
 
 // Validate returns everything that deviates from 2.2.1.
 func (o *EnergyContract) Validate() []ocpi.Finding { return schema.Validate(o, &tableEnergyContract) }
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *EnergyContract) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain EnergyContract
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *EnergyContract) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain EnergyContract
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o EnergyContract) MarshalJSON() ([]byte, error) {
+	type plain EnergyContract
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *EnergyContract) UnmarshalJSON(raw []byte) error {
+	type plain EnergyContract
+	return json.Unmarshal(raw, (*plain)(o))
+}
 
 // The LocationReferences narrow an authorization down to a location and, if wanted, to some of its EVSEs.
 //
@@ -168,6 +267,30 @@ func DecodeLocationReferences(raw []byte) (LocationReferences, []ocpi.Finding, e
 // Validate returns everything that deviates from 2.2.1.
 func (o *LocationReferences) Validate() []ocpi.Finding {
 	return schema.Validate(o, &tableLocationReferences)
+}
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *LocationReferences) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain LocationReferences
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *LocationReferences) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain LocationReferences
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o LocationReferences) MarshalJSON() ([]byte, error) {
+	type plain LocationReferences
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *LocationReferences) UnmarshalJSON(raw []byte) error {
+	type plain LocationReferences
+	return json.Unmarshal(raw, (*plain)(o))
 }
 
 // The outcome of an authorization.

@@ -3,6 +3,9 @@
 package v230
 
 import (
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/internal/schema"
 )
@@ -85,6 +88,30 @@ func DecodeCDR(raw []byte) (CDR, []ocpi.Finding, error) { return schema.Decode[C
 // Validate returns everything that deviates from 2.3.0.
 func (o *CDR) Validate() []ocpi.Finding { return schema.Validate(o, &tableCDR) }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *CDR) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain CDR
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *CDR) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain CDR
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o CDR) MarshalJSON() ([]byte, error) {
+	type plain CDR
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *CDR) UnmarshalJSON(raw []byte) error {
+	type plain CDR
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // A CdrDimension is one measured quantity of a charging period.
 //
 // OCPI 2.3.0, mod_cdrs 4.2.
@@ -105,6 +132,30 @@ func DecodeCdrDimension(raw []byte) (CdrDimension, []ocpi.Finding, error) {
 
 // Validate returns everything that deviates from 2.3.0.
 func (o *CdrDimension) Validate() []ocpi.Finding { return schema.Validate(o, &tableCdrDimension) }
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *CdrDimension) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain CdrDimension
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *CdrDimension) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain CdrDimension
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o CdrDimension) MarshalJSON() ([]byte, error) {
+	type plain CdrDimension
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *CdrDimension) UnmarshalJSON(raw []byte) error {
+	type plain CdrDimension
+	return json.Unmarshal(raw, (*plain)(o))
+}
 
 // A CdrLocation is the place of a session as it was at its start, reduced to one EVSE and one connector.
 //
@@ -152,6 +203,30 @@ func DecodeCdrLocation(raw []byte) (CdrLocation, []ocpi.Finding, error) {
 // Validate returns everything that deviates from 2.3.0.
 func (o *CdrLocation) Validate() []ocpi.Finding { return schema.Validate(o, &tableCdrLocation) }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *CdrLocation) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain CdrLocation
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *CdrLocation) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain CdrLocation
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o CdrLocation) MarshalJSON() ([]byte, error) {
+	type plain CdrLocation
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *CdrLocation) UnmarshalJSON(raw []byte) error {
+	type plain CdrLocation
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // A CdrToken is the part of a token that identifies driver and contract in sessions and CDRs.
 //
 // OCPI 2.3.0, mod_cdrs 4.5.
@@ -179,6 +254,30 @@ func DecodeCdrToken(raw []byte) (CdrToken, []ocpi.Finding, error) {
 // Validate returns everything that deviates from 2.3.0.
 func (o *CdrToken) Validate() []ocpi.Finding { return schema.Validate(o, &tableCdrToken) }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *CdrToken) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain CdrToken
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *CdrToken) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain CdrToken
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o CdrToken) MarshalJSON() ([]byte, error) {
+	type plain CdrToken
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *CdrToken) UnmarshalJSON(raw []byte) error {
+	type plain CdrToken
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // A ChargingPeriod is a stretch of a session in which the same prices apply. It lasts until the next one starts,
 // the last one until the session ends.
 //
@@ -202,6 +301,30 @@ func DecodeChargingPeriod(raw []byte) (ChargingPeriod, []ocpi.Finding, error) {
 
 // Validate returns everything that deviates from 2.3.0.
 func (o *ChargingPeriod) Validate() []ocpi.Finding { return schema.Validate(o, &tableChargingPeriod) }
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *ChargingPeriod) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain ChargingPeriod
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *ChargingPeriod) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain ChargingPeriod
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o ChargingPeriod) MarshalJSON() ([]byte, error) {
+	type plain ChargingPeriod
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *ChargingPeriod) UnmarshalJSON(raw []byte) error {
+	type plain ChargingPeriod
+	return json.Unmarshal(raw, (*plain)(o))
+}
 
 // The SignedData hold signed meter readings of a session, so that the driver can verify the bill.
 //
@@ -230,6 +353,30 @@ func DecodeSignedData(raw []byte) (SignedData, []ocpi.Finding, error) {
 // Validate returns everything that deviates from 2.3.0.
 func (o *SignedData) Validate() []ocpi.Finding { return schema.Validate(o, &tableSignedData) }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *SignedData) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain SignedData
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *SignedData) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain SignedData
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o SignedData) MarshalJSON() ([]byte, error) {
+	type plain SignedData
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *SignedData) UnmarshalJSON(raw []byte) error {
+	type plain SignedData
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // A SignedValue is one signed meter reading.
 //
 // OCPI 2.3.0, mod_cdrs 4.8.
@@ -252,6 +399,30 @@ func DecodeSignedValue(raw []byte) (SignedValue, []ocpi.Finding, error) {
 
 // Validate returns everything that deviates from 2.3.0.
 func (o *SignedValue) Validate() []ocpi.Finding { return schema.Validate(o, &tableSignedValue) }
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *SignedValue) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain SignedValue
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *SignedValue) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain SignedValue
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o SignedValue) MarshalJSON() ([]byte, error) {
+	type plain SignedValue
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *SignedValue) UnmarshalJSON(raw []byte) error {
+	type plain SignedValue
+	return json.Unmarshal(raw, (*plain)(o))
+}
 
 // The ways a session can have been authorized.
 //

@@ -3,6 +3,9 @@
 package v230
 
 import (
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/internal/schema"
 )
@@ -30,6 +33,30 @@ func (o *ChargingProfileResponse) Validate() []ocpi.Finding {
 	return schema.Validate(o, &tableChargingProfileResponse)
 }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *ChargingProfileResponse) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain ChargingProfileResponse
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *ChargingProfileResponse) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain ChargingProfileResponse
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o ChargingProfileResponse) MarshalJSON() ([]byte, error) {
+	type plain ChargingProfileResponse
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *ChargingProfileResponse) UnmarshalJSON(raw []byte) error {
+	type plain ChargingProfileResponse
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // An ActiveChargingProfileResult is the late answer to a request for the profile in force.
 //
 // OCPI 2.3.0, mod_charging_profiles 5.2.
@@ -53,6 +80,30 @@ func (o *ActiveChargingProfileResult) Validate() []ocpi.Finding {
 	return schema.Validate(o, &tableActiveChargingProfileResult)
 }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *ActiveChargingProfileResult) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain ActiveChargingProfileResult
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *ActiveChargingProfileResult) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain ActiveChargingProfileResult
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o ActiveChargingProfileResult) MarshalJSON() ([]byte, error) {
+	type plain ActiveChargingProfileResult
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *ActiveChargingProfileResult) UnmarshalJSON(raw []byte) error {
+	type plain ActiveChargingProfileResult
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // A ChargingProfileResult is the late answer to setting a charging profile.
 //
 // OCPI 2.3.0, mod_charging_profiles 5.3.
@@ -74,6 +125,30 @@ func (o *ChargingProfileResult) Validate() []ocpi.Finding {
 	return schema.Validate(o, &tableChargingProfileResult)
 }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *ChargingProfileResult) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain ChargingProfileResult
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *ChargingProfileResult) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain ChargingProfileResult
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o ChargingProfileResult) MarshalJSON() ([]byte, error) {
+	type plain ChargingProfileResult
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *ChargingProfileResult) UnmarshalJSON(raw []byte) error {
+	type plain ChargingProfileResult
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // A ClearProfileResult is the late answer to removing a charging profile.
 //
 // OCPI 2.3.0, mod_charging_profiles 5.4.
@@ -93,6 +168,30 @@ func DecodeClearProfileResult(raw []byte) (ClearProfileResult, []ocpi.Finding, e
 // Validate returns everything that deviates from 2.3.0.
 func (o *ClearProfileResult) Validate() []ocpi.Finding {
 	return schema.Validate(o, &tableClearProfileResult)
+}
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *ClearProfileResult) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain ClearProfileResult
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *ClearProfileResult) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain ClearProfileResult
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o ClearProfileResult) MarshalJSON() ([]byte, error) {
+	type plain ClearProfileResult
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *ClearProfileResult) UnmarshalJSON(raw []byte) error {
+	type plain ClearProfileResult
+	return json.Unmarshal(raw, (*plain)(o))
 }
 
 // A SetChargingProfile asks the CPO to limit a running session by a charging profile.
@@ -118,6 +217,30 @@ func (o *SetChargingProfile) Validate() []ocpi.Finding {
 	return schema.Validate(o, &tableSetChargingProfile)
 }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *SetChargingProfile) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain SetChargingProfile
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *SetChargingProfile) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain SetChargingProfile
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o SetChargingProfile) MarshalJSON() ([]byte, error) {
+	type plain SetChargingProfile
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *SetChargingProfile) UnmarshalJSON(raw []byte) error {
+	type plain SetChargingProfile
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // An ActiveChargingProfile is what an EVSE actually applies, with all limits taken together.
 //
 // OCPI 2.3.0, mod_charging_profiles 6.1.
@@ -139,6 +262,30 @@ func DecodeActiveChargingProfile(raw []byte) (ActiveChargingProfile, []ocpi.Find
 // Validate returns everything that deviates from 2.3.0.
 func (o *ActiveChargingProfile) Validate() []ocpi.Finding {
 	return schema.Validate(o, &tableActiveChargingProfile)
+}
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *ActiveChargingProfile) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain ActiveChargingProfile
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *ActiveChargingProfile) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain ActiveChargingProfile
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o ActiveChargingProfile) MarshalJSON() ([]byte, error) {
+	type plain ActiveChargingProfile
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *ActiveChargingProfile) UnmarshalJSON(raw []byte) error {
+	type plain ActiveChargingProfile
+	return json.Unmarshal(raw, (*plain)(o))
 }
 
 // A ChargingProfile limits power or current over time.
@@ -168,6 +315,30 @@ func DecodeChargingProfile(raw []byte) (ChargingProfile, []ocpi.Finding, error) 
 // Validate returns everything that deviates from 2.3.0.
 func (o *ChargingProfile) Validate() []ocpi.Finding { return schema.Validate(o, &tableChargingProfile) }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *ChargingProfile) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain ChargingProfile
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *ChargingProfile) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain ChargingProfile
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o ChargingProfile) MarshalJSON() ([]byte, error) {
+	type plain ChargingProfile
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *ChargingProfile) UnmarshalJSON(raw []byte) error {
+	type plain ChargingProfile
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // A ChargingProfilePeriod is one limit, in force until the next one starts.
 //
 // OCPI 2.3.0, mod_charging_profiles 6.4.
@@ -189,6 +360,30 @@ func DecodeChargingProfilePeriod(raw []byte) (ChargingProfilePeriod, []ocpi.Find
 // Validate returns everything that deviates from 2.3.0.
 func (o *ChargingProfilePeriod) Validate() []ocpi.Finding {
 	return schema.Validate(o, &tableChargingProfilePeriod)
+}
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *ChargingProfilePeriod) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain ChargingProfilePeriod
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *ChargingProfilePeriod) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain ChargingProfilePeriod
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o ChargingProfilePeriod) MarshalJSON() ([]byte, error) {
+	type plain ChargingProfilePeriod
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *ChargingProfilePeriod) UnmarshalJSON(raw []byte) error {
+	type plain ChargingProfilePeriod
+	return json.Unmarshal(raw, (*plain)(o))
 }
 
 // The units of charging limits.

@@ -3,6 +3,9 @@
 package v230
 
 import (
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/internal/schema"
 )
@@ -30,6 +33,30 @@ func (o *CancelReservation) Validate() []ocpi.Finding {
 	return schema.Validate(o, &tableCancelReservation)
 }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *CancelReservation) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain CancelReservation
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *CancelReservation) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain CancelReservation
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o CancelReservation) MarshalJSON() ([]byte, error) {
+	type plain CancelReservation
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *CancelReservation) UnmarshalJSON(raw []byte) error {
+	type plain CancelReservation
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // A CommandResponse is the CPO's immediate answer to a command. The station's own result follows later as a
 // CommandResult.
 //
@@ -54,6 +81,30 @@ func DecodeCommandResponse(raw []byte) (CommandResponse, []ocpi.Finding, error) 
 // Validate returns everything that deviates from 2.3.0.
 func (o *CommandResponse) Validate() []ocpi.Finding { return schema.Validate(o, &tableCommandResponse) }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *CommandResponse) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain CommandResponse
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *CommandResponse) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain CommandResponse
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o CommandResponse) MarshalJSON() ([]byte, error) {
+	type plain CommandResponse
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *CommandResponse) UnmarshalJSON(raw []byte) error {
+	type plain CommandResponse
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // A CommandResult is the outcome of a command at the charging station, sent to the response_url of the command.
 //
 // OCPI 2.3.0, mod_commands 3.3.
@@ -74,6 +125,30 @@ func DecodeCommandResult(raw []byte) (CommandResult, []ocpi.Finding, error) {
 
 // Validate returns everything that deviates from 2.3.0.
 func (o *CommandResult) Validate() []ocpi.Finding { return schema.Validate(o, &tableCommandResult) }
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *CommandResult) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain CommandResult
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *CommandResult) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain CommandResult
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o CommandResult) MarshalJSON() ([]byte, error) {
+	type plain CommandResult
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *CommandResult) UnmarshalJSON(raw []byte) error {
+	type plain CommandResult
+	return json.Unmarshal(raw, (*plain)(o))
+}
 
 // A ReserveNow asks the CPO to keep an EVSE free for a token from now on.
 //
@@ -107,6 +182,30 @@ func DecodeReserveNow(raw []byte) (ReserveNow, []ocpi.Finding, error) {
 // Validate returns everything that deviates from 2.3.0.
 func (o *ReserveNow) Validate() []ocpi.Finding { return schema.Validate(o, &tableReserveNow) }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *ReserveNow) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain ReserveNow
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *ReserveNow) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain ReserveNow
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o ReserveNow) MarshalJSON() ([]byte, error) {
+	type plain ReserveNow
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *ReserveNow) UnmarshalJSON(raw []byte) error {
+	type plain ReserveNow
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // A StartSession asks the CPO to start a session. Acceptance does not mean that a session follows: the driver may
 // never plug in.
 //
@@ -137,6 +236,30 @@ func DecodeStartSession(raw []byte) (StartSession, []ocpi.Finding, error) {
 // Validate returns everything that deviates from 2.3.0.
 func (o *StartSession) Validate() []ocpi.Finding { return schema.Validate(o, &tableStartSession) }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *StartSession) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain StartSession
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *StartSession) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain StartSession
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o StartSession) MarshalJSON() ([]byte, error) {
+	type plain StartSession
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *StartSession) UnmarshalJSON(raw []byte) error {
+	type plain StartSession
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // A StopSession asks the CPO to stop a session.
 //
 // OCPI 2.3.0, mod_commands 3.6.
@@ -157,6 +280,30 @@ func DecodeStopSession(raw []byte) (StopSession, []ocpi.Finding, error) {
 
 // Validate returns everything that deviates from 2.3.0.
 func (o *StopSession) Validate() []ocpi.Finding { return schema.Validate(o, &tableStopSession) }
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *StopSession) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain StopSession
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *StopSession) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain StopSession
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o StopSession) MarshalJSON() ([]byte, error) {
+	type plain StopSession
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *StopSession) UnmarshalJSON(raw []byte) error {
+	type plain StopSession
+	return json.Unmarshal(raw, (*plain)(o))
+}
 
 // An UnlockConnector asks the CPO to release a stuck plug. It is for support staff, never for drivers directly.
 //
@@ -182,6 +329,30 @@ func DecodeUnlockConnector(raw []byte) (UnlockConnector, []ocpi.Finding, error) 
 
 // Validate returns everything that deviates from 2.3.0.
 func (o *UnlockConnector) Validate() []ocpi.Finding { return schema.Validate(o, &tableUnlockConnector) }
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *UnlockConnector) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain UnlockConnector
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *UnlockConnector) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain UnlockConnector
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o UnlockConnector) MarshalJSON() ([]byte, error) {
+	type plain UnlockConnector
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *UnlockConnector) UnmarshalJSON(raw []byte) error {
+	type plain UnlockConnector
+	return json.Unmarshal(raw, (*plain)(o))
+}
 
 // The CPO's immediate answers to a command.
 //

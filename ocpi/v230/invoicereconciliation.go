@@ -3,6 +3,9 @@
 package v230
 
 import (
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/internal/schema"
 )
@@ -39,4 +42,28 @@ func DecodeInvoiceReconciliationRecord(raw []byte) (InvoiceReconciliationRecord,
 // Validate returns everything that deviates from 2.3.0.
 func (o *InvoiceReconciliationRecord) Validate() []ocpi.Finding {
 	return schema.Validate(o, &tableInvoiceReconciliationRecord)
+}
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *InvoiceReconciliationRecord) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain InvoiceReconciliationRecord
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *InvoiceReconciliationRecord) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain InvoiceReconciliationRecord
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o InvoiceReconciliationRecord) MarshalJSON() ([]byte, error) {
+	type plain InvoiceReconciliationRecord
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *InvoiceReconciliationRecord) UnmarshalJSON(raw []byte) error {
+	type plain InvoiceReconciliationRecord
+	return json.Unmarshal(raw, (*plain)(o))
 }

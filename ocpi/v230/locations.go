@@ -5,6 +5,9 @@ package v230
 import (
 	"slices"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/internal/schema"
 )
@@ -82,6 +85,30 @@ func DecodeLocation(raw []byte) (Location, []ocpi.Finding, error) {
 
 // Validate returns everything that deviates from 2.3.0.
 func (o *Location) Validate() []ocpi.Finding { return schema.Validate(o, &tableLocation) }
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *Location) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain Location
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *Location) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain Location
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o Location) MarshalJSON() ([]byte, error) {
+	type plain Location
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *Location) UnmarshalJSON(raw []byte) error {
+	type plain Location
+	return json.Unmarshal(raw, (*plain)(o))
+}
 
 // A LocationPatch is the body of a PATCH of a Location: only what changes, with null and absent told apart.
 type LocationPatch struct {
@@ -164,6 +191,30 @@ func (p *LocationPatch) Apply(o *Location) {
 	o.Extra.Merge(p.Extra)
 }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *LocationPatch) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain LocationPatch
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *LocationPatch) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain LocationPatch
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o LocationPatch) MarshalJSON() ([]byte, error) {
+	type plain LocationPatch
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *LocationPatch) UnmarshalJSON(raw []byte) error {
+	type plain LocationPatch
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // An EVSE is the part of a charging station that serves one vehicle at a time. It can have several connectors, of
 // which one is in use at any moment.
 //
@@ -212,6 +263,30 @@ func DecodeEVSE(raw []byte) (EVSE, []ocpi.Finding, error) {
 // Validate returns everything that deviates from 2.3.0.
 func (o *EVSE) Validate() []ocpi.Finding { return schema.Validate(o, &tableEVSE) }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *EVSE) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain EVSE
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *EVSE) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain EVSE
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o EVSE) MarshalJSON() ([]byte, error) {
+	type plain EVSE
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *EVSE) UnmarshalJSON(raw []byte) error {
+	type plain EVSE
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // A EVSEPatch is the body of a PATCH of an EVSE: only what changes, with null and absent told apart.
 type EVSEPatch struct {
 	UID                      ocpi.Field[ocpi.CiString]        `json:"uid,omitzero"`
@@ -258,6 +333,30 @@ func (p *EVSEPatch) Apply(o *EVSE) {
 	o.Extra.Merge(p.Extra)
 }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *EVSEPatch) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain EVSEPatch
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *EVSEPatch) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain EVSEPatch
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o EVSEPatch) MarshalJSON() ([]byte, error) {
+	type plain EVSEPatch
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *EVSEPatch) UnmarshalJSON(raw []byte) error {
+	type plain EVSEPatch
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // A Connector is a socket or an attached cable of an EVSE. It has no status of its own.
 //
 // OCPI 2.3.0, mod_locations 3.3.
@@ -297,6 +396,30 @@ func DecodeConnector(raw []byte) (Connector, []ocpi.Finding, error) {
 // Validate returns everything that deviates from 2.3.0.
 func (o *Connector) Validate() []ocpi.Finding { return schema.Validate(o, &tableConnector) }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *Connector) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain Connector
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *Connector) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain Connector
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o Connector) MarshalJSON() ([]byte, error) {
+	type plain Connector
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *Connector) UnmarshalJSON(raw []byte) error {
+	type plain Connector
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // A ConnectorPatch is the body of a PATCH of a Connector: only what changes, with null and absent told apart.
 type ConnectorPatch struct {
 	ID                 ocpi.Field[ocpi.CiString]         `json:"id,omitzero"`
@@ -333,6 +456,30 @@ func (p *ConnectorPatch) Apply(o *Connector) {
 	ocpi.ApplyToList(p.Capabilities, &o.Capabilities)
 	p.LastUpdated.ApplyTo(&o.LastUpdated)
 	o.Extra.Merge(p.Extra)
+}
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *ConnectorPatch) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain ConnectorPatch
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *ConnectorPatch) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain ConnectorPatch
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o ConnectorPatch) MarshalJSON() ([]byte, error) {
+	type plain ConnectorPatch
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *ConnectorPatch) UnmarshalJSON(raw []byte) error {
+	type plain ConnectorPatch
+	return json.Unmarshal(raw, (*plain)(o))
 }
 
 // A Parking describes a parking place from which vehicles can charge. EVSEs of the same location point to it by its
@@ -395,6 +542,30 @@ func DecodeParking(raw []byte) (Parking, []ocpi.Finding, error) {
 // Validate returns everything that deviates from 2.3.0.
 func (o *Parking) Validate() []ocpi.Finding { return schema.Validate(o, &tableParking) }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *Parking) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain Parking
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *Parking) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain Parking
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o Parking) MarshalJSON() ([]byte, error) {
+	type plain Parking
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *Parking) UnmarshalJSON(raw []byte) error {
+	type plain Parking
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // An AdditionalGeoLocation is a point near a location that helps drivers, for example a gate.
 //
 // OCPI 2.3.0, mod_locations 4.1.
@@ -422,6 +593,30 @@ func (o *AdditionalGeoLocation) Validate() []ocpi.Finding {
 	return schema.Validate(o, &tableAdditionalGeoLocation)
 }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *AdditionalGeoLocation) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain AdditionalGeoLocation
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *AdditionalGeoLocation) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain AdditionalGeoLocation
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o AdditionalGeoLocation) MarshalJSON() ([]byte, error) {
+	type plain AdditionalGeoLocation
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *AdditionalGeoLocation) UnmarshalJSON(raw []byte) error {
+	type plain AdditionalGeoLocation
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // The BusinessDetails present a company to drivers and peers.
 //
 // OCPI 2.3.0, mod_locations 4.2.
@@ -444,6 +639,30 @@ func DecodeBusinessDetails(raw []byte) (BusinessDetails, []ocpi.Finding, error) 
 
 // Validate returns everything that deviates from 2.3.0.
 func (o *BusinessDetails) Validate() []ocpi.Finding { return schema.Validate(o, &tableBusinessDetails) }
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *BusinessDetails) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain BusinessDetails
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *BusinessDetails) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain BusinessDetails
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o BusinessDetails) MarshalJSON() ([]byte, error) {
+	type plain BusinessDetails
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *BusinessDetails) UnmarshalJSON(raw []byte) error {
+	type plain BusinessDetails
+	return json.Unmarshal(raw, (*plain)(o))
+}
 
 // An EnergyMix tells where electricity comes from and what its generation does to the environment.
 //
@@ -472,6 +691,30 @@ func DecodeEnergyMix(raw []byte) (EnergyMix, []ocpi.Finding, error) {
 // Validate returns everything that deviates from 2.3.0.
 func (o *EnergyMix) Validate() []ocpi.Finding { return schema.Validate(o, &tableEnergyMix) }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *EnergyMix) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain EnergyMix
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *EnergyMix) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain EnergyMix
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o EnergyMix) MarshalJSON() ([]byte, error) {
+	type plain EnergyMix
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *EnergyMix) UnmarshalJSON(raw []byte) error {
+	type plain EnergyMix
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // An EnergySource is the share of one source in an energy mix.
 //
 // OCPI 2.3.0, mod_locations 4.8.
@@ -492,6 +735,30 @@ func DecodeEnergySource(raw []byte) (EnergySource, []ocpi.Finding, error) {
 
 // Validate returns everything that deviates from 2.3.0.
 func (o *EnergySource) Validate() []ocpi.Finding { return schema.Validate(o, &tableEnergySource) }
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *EnergySource) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain EnergySource
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *EnergySource) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain EnergySource
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o EnergySource) MarshalJSON() ([]byte, error) {
+	type plain EnergySource
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *EnergySource) UnmarshalJSON(raw []byte) error {
+	type plain EnergySource
+	return json.Unmarshal(raw, (*plain)(o))
+}
 
 // An EnvironmentalImpact is one kind of waste or emission caused by generating electricity.
 //
@@ -516,6 +783,30 @@ func (o *EnvironmentalImpact) Validate() []ocpi.Finding {
 	return schema.Validate(o, &tableEnvironmentalImpact)
 }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *EnvironmentalImpact) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain EnvironmentalImpact
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *EnvironmentalImpact) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain EnvironmentalImpact
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o EnvironmentalImpact) MarshalJSON() ([]byte, error) {
+	type plain EnvironmentalImpact
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *EnvironmentalImpact) UnmarshalJSON(raw []byte) error {
+	type plain EnvironmentalImpact
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // An EVSEParking points from an EVSE to a parking place of the same location.
 //
 // OCPI 2.3.0, mod_locations 4.12.
@@ -536,6 +827,30 @@ func DecodeEVSEParking(raw []byte) (EVSEParking, []ocpi.Finding, error) {
 
 // Validate returns everything that deviates from 2.3.0.
 func (o *EVSEParking) Validate() []ocpi.Finding { return schema.Validate(o, &tableEVSEParking) }
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *EVSEParking) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain EVSEParking
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *EVSEParking) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain EVSEParking
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o EVSEParking) MarshalJSON() ([]byte, error) {
+	type plain EVSEParking
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *EVSEParking) UnmarshalJSON(raw []byte) error {
+	type plain EVSEParking
+	return json.Unmarshal(raw, (*plain)(o))
+}
 
 // An ExceptionalPeriod is a span of time in which the opening times differ from the regular ones.
 //
@@ -560,6 +875,30 @@ func (o *ExceptionalPeriod) Validate() []ocpi.Finding {
 	return schema.Validate(o, &tableExceptionalPeriod)
 }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *ExceptionalPeriod) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain ExceptionalPeriod
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *ExceptionalPeriod) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain ExceptionalPeriod
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o ExceptionalPeriod) MarshalJSON() ([]byte, error) {
+	type plain ExceptionalPeriod
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *ExceptionalPeriod) UnmarshalJSON(raw []byte) error {
+	type plain ExceptionalPeriod
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // A GeoLocation is a position on Earth in WGS 84.
 //
 // OCPI 2.3.0, mod_locations 4.16.
@@ -580,6 +919,30 @@ func DecodeGeoLocation(raw []byte) (GeoLocation, []ocpi.Finding, error) {
 
 // Validate returns everything that deviates from 2.3.0.
 func (o *GeoLocation) Validate() []ocpi.Finding { return schema.Validate(o, &tableGeoLocation) }
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *GeoLocation) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain GeoLocation
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *GeoLocation) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain GeoLocation
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o GeoLocation) MarshalJSON() ([]byte, error) {
+	type plain GeoLocation
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *GeoLocation) UnmarshalJSON(raw []byte) error {
+	type plain GeoLocation
+	return json.Unmarshal(raw, (*plain)(o))
+}
 
 // The Hours say when a location is open: always, or by weekday, in both cases with exceptions.
 //
@@ -605,6 +968,30 @@ func DecodeHours(raw []byte) (Hours, []ocpi.Finding, error) {
 
 // Validate returns everything that deviates from 2.3.0.
 func (o *Hours) Validate() []ocpi.Finding { return schema.Validate(o, &tableHours) }
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *Hours) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain Hours
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *Hours) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain Hours
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o Hours) MarshalJSON() ([]byte, error) {
+	type plain Hours
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *Hours) UnmarshalJSON(raw []byte) error {
+	type plain Hours
+	return json.Unmarshal(raw, (*plain)(o))
+}
 
 // An Image refers to a picture on the web.
 //
@@ -634,6 +1021,30 @@ func DecodeImage(raw []byte) (Image, []ocpi.Finding, error) {
 
 // Validate returns everything that deviates from 2.3.0.
 func (o *Image) Validate() []ocpi.Finding { return schema.Validate(o, &tableImage) }
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *Image) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain Image
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *Image) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain Image
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o Image) MarshalJSON() ([]byte, error) {
+	type plain Image
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *Image) UnmarshalJSON(raw []byte) error {
+	type plain Image
+	return json.Unmarshal(raw, (*plain)(o))
+}
 
 // A PublishTokenType selects tokens whose owners may see an unpublished location. A token matches if all given
 // fields match; uid, visual_number and group_id must not all be missing.
@@ -665,6 +1076,30 @@ func (o *PublishTokenType) Validate() []ocpi.Finding {
 	return schema.Validate(o, &tablePublishTokenType)
 }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *PublishTokenType) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain PublishTokenType
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *PublishTokenType) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain PublishTokenType
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o PublishTokenType) MarshalJSON() ([]byte, error) {
+	type plain PublishTokenType
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *PublishTokenType) UnmarshalJSON(raw []byte) error {
+	type plain PublishTokenType
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // The RegularHours are one span of opening time that recurs every week.
 //
 // OCPI 2.3.0, mod_locations 4.25.
@@ -688,6 +1123,30 @@ func DecodeRegularHours(raw []byte) (RegularHours, []ocpi.Finding, error) {
 // Validate returns everything that deviates from 2.3.0.
 func (o *RegularHours) Validate() []ocpi.Finding { return schema.Validate(o, &tableRegularHours) }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *RegularHours) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain RegularHours
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *RegularHours) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain RegularHours
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o RegularHours) MarshalJSON() ([]byte, error) {
+	type plain RegularHours
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *RegularHours) UnmarshalJSON(raw []byte) error {
+	type plain RegularHours
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // A StatusSchedule announces that an EVSE will have some status for a while.
 //
 // OCPI 2.3.0, mod_locations 4.27.
@@ -710,6 +1169,30 @@ func DecodeStatusSchedule(raw []byte) (StatusSchedule, []ocpi.Finding, error) {
 
 // Validate returns everything that deviates from 2.3.0.
 func (o *StatusSchedule) Validate() []ocpi.Finding { return schema.Validate(o, &tableStatusSchedule) }
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *StatusSchedule) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain StatusSchedule
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *StatusSchedule) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain StatusSchedule
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o StatusSchedule) MarshalJSON() ([]byte, error) {
+	type plain StatusSchedule
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *StatusSchedule) UnmarshalJSON(raw []byte) error {
+	type plain StatusSchedule
+	return json.Unmarshal(raw, (*plain)(o))
+}
 
 // The things an EVSE can do, beyond charging itself.
 //

@@ -3,6 +3,9 @@
 package v230
 
 import (
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/internal/schema"
 )
@@ -28,6 +31,30 @@ func DecodeDisplayText(raw []byte) (DisplayText, []ocpi.Finding, error) {
 // Validate returns everything that deviates from 2.3.0.
 func (o *DisplayText) Validate() []ocpi.Finding { return schema.Validate(o, &tableDisplayText) }
 
+// MarshalJSONTo writes the object with its unknown members.
+func (o *DisplayText) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain DisplayText
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *DisplayText) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain DisplayText
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o DisplayText) MarshalJSON() ([]byte, error) {
+	type plain DisplayText
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *DisplayText) UnmarshalJSON(raw []byte) error {
+	type plain DisplayText
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
 // A Price is an amount of money before taxes together with the taxes due on it. The total to pay is before_taxes
 // plus all tax amounts; it is not transmitted.
 //
@@ -49,6 +76,30 @@ func DecodePrice(raw []byte) (Price, []ocpi.Finding, error) {
 
 // Validate returns everything that deviates from 2.3.0.
 func (o *Price) Validate() []ocpi.Finding { return schema.Validate(o, &tablePrice) }
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *Price) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain Price
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *Price) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain Price
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o Price) MarshalJSON() ([]byte, error) {
+	type plain Price
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *Price) UnmarshalJSON(raw []byte) error {
+	type plain Price
+	return json.Unmarshal(raw, (*plain)(o))
+}
 
 // A TaxAmount is one tax on a price, with its name and the sum due.
 //
@@ -74,3 +125,27 @@ func DecodeTaxAmount(raw []byte) (TaxAmount, []ocpi.Finding, error) {
 
 // Validate returns everything that deviates from 2.3.0.
 func (o *TaxAmount) Validate() []ocpi.Finding { return schema.Validate(o, &tableTaxAmount) }
+
+// MarshalJSONTo writes the object with its unknown members.
+func (o *TaxAmount) MarshalJSONTo(enc *jsontext.Encoder) error {
+	type plain TaxAmount
+	return json.MarshalEncode(enc, (*plain)(o))
+}
+
+// UnmarshalJSONFrom reads the object and keeps unknown members.
+func (o *TaxAmount) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain TaxAmount
+	return json.UnmarshalDecode(dec, (*plain)(o))
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (o TaxAmount) MarshalJSON() ([]byte, error) {
+	type plain TaxAmount
+	return json.Marshal((*plain)(&o))
+}
+
+// UnmarshalJSON is UnmarshalJSONFrom for encoding/json.
+func (o *TaxAmount) UnmarshalJSON(raw []byte) error {
+	type plain TaxAmount
+	return json.Unmarshal(raw, (*plain)(o))
+}

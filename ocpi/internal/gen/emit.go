@@ -71,6 +71,11 @@ func emitModule(v *version, m *module) []byte {
 		s.line("%q", "slices")
 		s.line("")
 	}
+	if strings.Contains(text, "json.") {
+		s.line("%q", "github.com/go-json-experiment/json")
+		s.line("%q", "github.com/go-json-experiment/json/jsontext")
+		s.line("")
+	}
 	if strings.Contains(text, "ocpi.") {
 		s.line("%q", "github.com/roamwire/roamwire/ocpi")
 	}
@@ -101,8 +106,28 @@ func (s *source) object(v *version, o *object) {
 	s.line("")
 	s.comment("", "Validate returns everything that deviates from "+v.number+".")
 	s.line("func (o *%[1]s) Validate() []ocpi.Finding { return schema.Validate(o, &table%[1]s) }", o.name)
+	s.codec(o.name)
 	if o.patch {
 		s.patch(v, o)
+		s.codec(o.name + "Patch")
+	}
+}
+
+// codec writes the methods by which encoding/json, which knows nothing of unknown members, gives the same JSON as the
+// package this library uses. The local type has the fields and none of the methods.
+func (s *source) codec(name string) {
+	for _, m := range []struct{ doc, receiver, method, result, call string }{
+		{"MarshalJSONTo writes the object with its unknown members.", "o *" + name, "MarshalJSONTo(enc *jsontext.Encoder)", "error", "json.MarshalEncode(enc, (*plain)(o))"},
+		{"UnmarshalJSONFrom reads the object and keeps unknown members.", "o *" + name, "UnmarshalJSONFrom(dec *jsontext.Decoder)", "error", "json.UnmarshalDecode(dec, (*plain)(o))"},
+		{"MarshalJSON is MarshalJSONTo for encoding/json.", "o " + name, "MarshalJSON()", "([]byte, error)", "json.Marshal((*plain)(&o))"},
+		{"UnmarshalJSON is UnmarshalJSONFrom for encoding/json.", "o *" + name, "UnmarshalJSON(raw []byte)", "error", "json.Unmarshal(raw, (*plain)(o))"},
+	} {
+		s.line("")
+		s.comment("", m.doc)
+		s.line("func (%s) %s %s {", m.receiver, m.method, m.result)
+		s.line("\ttype plain %s", name)
+		s.line("\treturn %s", m.call)
+		s.line("}")
 	}
 }
 
