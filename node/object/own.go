@@ -91,6 +91,12 @@ func (o *Own[T]) Put(ctx context.Context, items ...Item[T]) (created int, err er
 	return created, nil
 }
 
+// Owner is the party that an object names as its owner; the zero Party where it names none.
+func (o *Own[T]) Owner(object *T) ocpi.Party {
+	country, party := o.kind.party(object)
+	return ocpi.NewParty(string(*country), string(*party))
+}
+
 // render makes the stored form of an object of ours, with what partners of each version get.
 func (o *Own[T]) render(ctx context.Context, item *Item[T]) (store.Object, error) {
 	key := ocpi.Key{Party: item.Party, ID: o.kind.id(&item.Object)}

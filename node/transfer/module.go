@@ -29,6 +29,12 @@ type moduleStore interface {
 	each(ctx context.Context, parties []ocpi.Party, yield func(id string, w object.Written) error) error
 }
 
+// Check says what is wrong with a module or version to import or export.
+func Check(module ocpi.ModuleID, version ocpi.Version) error {
+	_, err := moduleOf(&object.Objects{}, module, version)
+	return err
+}
+
 // moduleOf returns the store of a module in a version.
 func moduleOf(objects *object.Objects, module ocpi.ModuleID, version ocpi.Version) (moduleStore, error) {
 	codecs, ok := wire.For(version)
@@ -63,6 +69,9 @@ func (t *typed[T]) read(raw []byte, env convert.Env) (string, wire.Report, error
 	o, report, err := t.codec.Read(raw, env)
 	if err != nil {
 		return "", report, err
+	}
+	if owner := t.own.Owner(&o); owner != env.Owner && owner != (ocpi.Party{}) {
+		return "", report, ocpi.InvalidParameters("it belongs to %s, not to %s", owner, env.Owner)
 	}
 	t.batch = append(t.batch, object.Item[T]{Party: env.Owner, Object: o})
 	return t.id(&o), report, nil

@@ -20,8 +20,10 @@ type Document struct {
 	Index int
 	// Raw is the object as it stands in the file.
 	Raw jsontext.Value
-	// Err tells that this place of the file is not JSON. What follows may still be readable.
+	// Err tells that this place of the file is not JSON.
 	Err error
+	// Broken tells that nothing behind this place can be read. It comes with Err.
+	Broken bool
 }
 
 // A File is a sequence of documents.
@@ -41,7 +43,7 @@ func (f *File) Documents() iter.Seq[Document] {
 		first, err := f.firstByte()
 		switch {
 		case err != nil:
-			yield(Document{Err: err})
+			yield(Document{Err: err, Broken: true})
 		case first == '[':
 			f.arrays(yield)
 		default:
@@ -84,7 +86,7 @@ func (f *File) arrays(yield func(Document) bool) {
 			}
 		default:
 			if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
-				yield(Document{Index: next, Err: fmt.Errorf("something follows the array at byte %d", dec.InputOffset())})
+				yield(Document{Index: next, Broken: true, Err: fmt.Errorf("something follows the array at byte %d", dec.InputOffset())})
 			}
 			return
 		}
@@ -100,12 +102,12 @@ func newDecoder(r io.Reader) *jsontext.Decoder {
 // element.
 func array(dec *jsontext.Decoder, next int, yield func(Document) bool) (int, bool) {
 	if _, err := dec.ReadToken(); err != nil {
-		yield(Document{Index: next, Err: err})
+		yield(Document{Index: next, Err: err, Broken: true})
 		return next, false
 	}
 	for ; dec.PeekKind() != ']'; next++ {
 		raw, err := dec.ReadValue()
-		if !yield(Document{Index: next, Raw: raw, Err: err}) || err != nil {
+		if !yield(Document{Index: next, Raw: raw, Err: err, Broken: err != nil}) || err != nil {
 			return next, false
 		}
 	}
@@ -117,7 +119,7 @@ func array(dec *jsontext.Decoder, next int, yield func(Document) bool) (int, boo
 func (f *File) linesOrEnvelope(yield func(Document) bool) {
 	line, err := f.in.ReadBytes('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
-		yield(Document{Err: err})
+		yield(Document{Err: err, Broken: true})
 		return
 	}
 	if isJSON(line) && envelopeData(line) == nil {
@@ -126,7 +128,7 @@ func (f *File) linesOrEnvelope(yield func(Document) bool) {
 	}
 	rest, err := io.ReadAll(f.in)
 	if err != nil {
-		yield(Document{Err: err})
+		yield(Document{Err: err, Broken: true})
 		return
 	}
 	whole := slices.Concat(line, rest)
@@ -135,7 +137,32 @@ func (f *File) linesOrEnvelope(yield func(Document) bool) {
 		f.enveloped(data, yield)
 		return
 	}
+	if !readable(whole) && anyLine(rest) { // lines after all, and the first is broken
+		f.in = bufio.NewReader(bytes.NewReader(rest))
+		f.lines(line, yield)
+		return
+	}
 	f.values(whole, yield)
+}
+
+// readable reports whether text is nothing but JSON.
+func readable(text []byte) bool {
+	dec := newDecoder(bytes.NewReader(text))
+	for {
+		if err := dec.SkipValue(); err != nil {
+			return errors.Is(err, io.EOF)
+		}
+	}
+}
+
+// anyLine reports whether a line is an object by itself.
+func anyLine(text []byte) bool {
+	for line := range bytes.Lines(text) {
+		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] == '{' && isJSON(line) {
+			return true
+		}
+	}
+	return false
 }
 
 // isJSON reports whether raw is one JSON value, if one whose names may be duplicates.
@@ -183,7 +210,7 @@ func (f *File) lines(line []byte, yield func(Document) bool) {
 		next, err := f.in.ReadBytes('\n')
 		if err != nil && len(next) == 0 {
 			if !errors.Is(err, io.EOF) {
-				yield(Document{Index: i, Err: err})
+				yield(Document{Index: i, Err: err, Broken: true})
 			}
 			return
 		}
@@ -200,7 +227,7 @@ func (f *File) values(whole []byte, yield func(Document) bool) {
 			return
 		}
 		f.List = f.List || i > 0
-		if !yield(Document{Index: i, Raw: raw, Err: err}) || err != nil {
+		if !yield(Document{Index: i, Raw: raw, Err: err, Broken: err != nil}) || err != nil {
 			return
 		}
 	}

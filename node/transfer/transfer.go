@@ -3,8 +3,12 @@ package transfer
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/roamwire/roamwire/node/object"
 	"github.com/roamwire/roamwire/ocpi"
@@ -48,7 +52,7 @@ type Summary struct {
 const batchSize = 200
 
 // Run imports a file. An object that cannot be used is reported and does not stop the rest. The error is not nil
-// where the file holds no objects at all, or the file or the store failed; what the summary counts is stored even then.
+// where the file cannot be read to its end or the store failed; what the summary counts is stored even then.
 func (i Import) Run(ctx context.Context, file io.Reader) (Summary, error) {
 	var sum Summary
 	module, err := moduleOf(i.Objects, i.Module, i.Version)
@@ -64,8 +68,8 @@ func (i Import) Run(ctx context.Context, file io.Reader) (Summary, error) {
 		return err
 	}
 	for d := range Read(file).Documents() {
-		if d.Err != nil && d.Raw == nil && d.Index == 0 {
-			return sum, d.Err // there is nothing to be read here at all
+		if d.Broken {
+			return sum, errors.Join(flush(), fmt.Errorf("#%d: %w; nothing behind it was read", d.Index+1, d.Err))
 		}
 		if i.take(module, d, &sum) {
 			pending++
@@ -82,13 +86,16 @@ func (i Import) Run(ctx context.Context, file io.Reader) (Summary, error) {
 
 // take reads one document into the batch, reports what was found, and tells whether it will be stored.
 func (i Import) take(module moduleStore, d Document, sum *Summary) bool {
-	if d.Err != nil && d.Raw == nil {
+	if d.Err != nil {
 		sum.Refused++
 		i.report(Outcome{Index: d.Index, Refused: true, Err: d.Err})
 		return false
 	}
 	env := convert.Env{Owner: i.Party, EMSP: i.EMSP}
 	id, report, err := module.read(d.Raw, env)
+	if err != nil {
+		id = idOf(d.Raw)
+	}
 	o := Outcome{Index: d.Index, ID: id, Findings: report.Findings, Refused: err != nil, Err: err}
 	if err == nil && i.Strict && len(report.Findings) > 0 {
 		module.drop()
@@ -103,6 +110,23 @@ func (i Import) take(module moduleStore, d Document, sum *Summary) bool {
 		i.report(o)
 	}
 	return !o.Refused
+}
+
+// idOf is the identifier of an object that cannot be used, where that much can be read.
+func idOf(raw jsontext.Value) string {
+	var named struct {
+		ID  any `json:"id"`
+		UID any `json:"uid"`
+	}
+	if json.Unmarshal(raw, &named) != nil {
+		return ""
+	}
+	for _, id := range []any{named.ID, named.UID} {
+		if text, ok := id.(string); ok {
+			return text
+		}
+	}
+	return ""
 }
 
 func (i Import) report(o Outcome) {

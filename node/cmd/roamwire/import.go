@@ -37,6 +37,9 @@ Example:
 
 // Run imports the files.
 func (i *importCmd) Run(ctx context.Context, io streams) error {
+	if err := i.check(); err != nil {
+		return exitError{exitUnreadable, err}
+	}
 	data, err := i.open(ctx)
 	if err != nil {
 		return err
@@ -49,6 +52,24 @@ func (i *importCmd) Run(ctx context.Context, io streams) error {
 		Party: i.Party.party, EMSP: i.EMSP.party, Strict: i.Strict,
 	})
 	return errors.Join(err, data.Close())
+}
+
+// check finds what is wrong before anything is stored.
+func (i *importCmd) check() error {
+	if err := transfer.Check(ocpi.ModuleID(i.Module), ocpi.Version(i.Version)); err != nil {
+		return err
+	}
+	for _, file := range i.Files {
+		if file == "-" {
+			continue
+		}
+		if info, err := os.Stat(file); err != nil {
+			return err
+		} else if info.IsDir() {
+			return fmt.Errorf("%s is a folder", file)
+		}
+	}
+	return nil
 }
 
 func (i *importCmd) files(ctx context.Context, io streams, imp transfer.Import) error {
