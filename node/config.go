@@ -106,6 +106,14 @@ func (c Config) check() error {
 	if len(c.Parties) == 0 {
 		return fmt.Errorf("no party is set: name at least one, as in DE/ROA")
 	}
+	for name, n := range map[string]int64{
+		"page limit": int64(c.PageLimit), "largest body": c.MaxBody, "header timeout": int64(c.HeaderTimeout),
+		"body timeout": int64(c.BodyTimeout), "idle timeout": int64(c.IdleTimeout), "shutdown timeout": int64(c.ShutdownTimeout),
+	} {
+		if n < 0 {
+			return fmt.Errorf("the %s cannot be negative", name)
+		}
+	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return fmt.Errorf("a TLS certificate and its key go together: one of them is not set")
 	}

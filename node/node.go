@@ -86,6 +86,9 @@ func New(ctx context.Context, config Config) (n *Node, err error) {
 	if err := n.listen(ctx); err != nil {
 		return nil, closeAfter(n.db, err)
 	}
+	if n.config.PublicURL == "" && reachable(n.listener.Addr()) != n.listener.Addr().String() {
+		n.config.Logger.WarnContext(ctx, "partners are told an address that works on this machine only; set the public URL", "url", n.URL())
+	}
 	if n.server, err = n.build(); err != nil {
 		n.closeListeners()
 		return nil, closeAfter(n.db, err)

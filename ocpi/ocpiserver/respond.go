@@ -2,6 +2,7 @@ package ocpiserver
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -58,18 +59,27 @@ func (c *call) fail(err error) {
 	if !errors.As(err, &e) {
 		e = ocpi.ServerError(err)
 	}
-	if c.r.Context().Err() != nil {
-		c.server.config.Logger.DebugContext(c.ctx(), "client is gone", "partner", c.partnerID(), "request_id", c.requestID, "error", err)
-	} else if e.Code.ServerError() {
-		c.server.config.Logger.ErrorContext(c.ctx(), "request failed", "partner", c.partnerID(), "request_id", c.requestID,
-			"method", c.r.Method, "path", c.r.URL.Path, "error", err)
-	}
+	c.logFailure(e, err)
 	if len(e.Findings) > 0 && len(c.findings) == 0 {
 		c.findings = e.Findings
 	}
 	body := buffers.Get().(*[]byte)
 	*body = c.write(append((*body)[:0], '{'), e.HTTP, e.Code, e.StatusMessage())
 	giveBack(body)
+}
+
+// logFailure tells the log what the partner is told, and why. Failures of ours are errors; the client's own, and clients
+// that went away, are for those who look into one partner's trouble.
+func (c *call) logFailure(e *ocpi.Error, cause error) {
+	level, message := slog.LevelDebug, "request refused"
+	switch {
+	case c.r.Context().Err() != nil:
+		message = "client is gone"
+	case e.Code.ServerError():
+		level, message = slog.LevelError, "request failed"
+	}
+	c.server.config.Logger.Log(c.ctx(), level, message, "partner", c.partnerID(), "request_id", c.requestID,
+		"method", c.r.Method, "path", c.r.URL.Path, "error", cause)
 }
 
 // write completes the envelope begun in b and sends it.

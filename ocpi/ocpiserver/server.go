@@ -130,7 +130,7 @@ func (c *call) done() {
 	s := c.server
 	if len(c.findings) > 0 {
 		s.config.Logger.InfoContext(c.ctx(), "partner deviates", "partner", c.partnerID(), "request_id", c.requestID,
-			"method", c.r.Method, "path", c.r.URL.Path, "findings", findingsForLog(c.findings))
+			"method", c.r.Method, "path", c.r.URL.Path, "status", int(c.status), "findings", findingsForLog(c.findings))
 	}
 	if s.config.Observe == nil {
 		return

@@ -24,7 +24,7 @@ type convertCmd struct {
 
 // Help is what convert --help teaches beside its flags.
 func (convertCmd) Help() string {
-	return `The result goes to standard output, what the other version cannot say to standard error.
+	return `The result goes to standard output, what the other version cannot say and what it misses to standard error.
 
 What 2.1.1 says and 2.3.0 cannot is kept in a member "` + convert.LeftoverMember + `" of the 2.3.0 object, so that nothing is
 lost on the way back. The node never sends that member to a partner.
@@ -62,6 +62,7 @@ func (c *convertCmd) Run(s streams) error {
 		for _, loss := range losses {
 			fmt.Fprintf(s.err, "%s: #%d: lost %s\n", c.File, d.Index+1, loss)
 		}
+		c.noteFindings(s, d.Index, raw)
 		results = append(results, bytes.Clone(raw))
 	}
 	if err := writeResults(s, results, file.List); err != nil {
@@ -71,6 +72,21 @@ func (c *convertCmd) Run(s streams) error {
 		return exitError{code: exitFindings}
 	}
 	return nil
+}
+
+// noteFindings tells what the result lacks to be valid, such as the owner, which 2.1.1 does not say.
+func (c *convertCmd) noteFindings(s streams, index int, raw []byte) {
+	check, err := checker(ocpi.Version(c.To))
+	if err != nil {
+		return // translator has seen to it
+	}
+	findings, err := check(singular(c.Object), raw)
+	if err != nil {
+		return // what has just been written is JSON
+	}
+	for _, f := range findings {
+		fmt.Fprintf(s.err, "%s: #%d: in the result, %s\n", c.File, index+1, f)
+	}
 }
 
 // writeResults writes one object as itself and several as an array.
@@ -103,7 +119,7 @@ func (c *convertCmd) translator() (translator, error) {
 		return nil, fmt.Errorf("from %q to %q is not possible: 2.1.1 and 2.3.0 are", c.From, c.To)
 	}
 	env := convert.Env{Owner: c.Party.party, EMSP: c.EMSP.party}
-	switch strings.ToLower(c.Object) {
+	switch strings.ToLower(singular(c.Object)) {
 	case "location":
 		return between(from.Locations, to.Locations, env), nil
 	case "evse":

@@ -21,8 +21,20 @@ type exportCmd struct {
 	Out     string      `help:"File to write to. Default: standard output." short:"o" type:"path" placeholder:"FILE"`
 }
 
+// Help is what export --help teaches beside its flags.
+func (exportCmd) Help() string {
+	return `The objects come as partners of the version get them, in the order in which they were created. What the version cannot
+say is told on standard error.
+
+Example:
+  roamwire export locations --party DE/ROA -o stations.json`
+}
+
 // Run writes the objects.
 func (e *exportCmd) Run(ctx context.Context, s streams) (err error) {
+	if err := transfer.Check(ocpi.ModuleID(e.Module), ocpi.Version(e.Version)); err != nil {
+		return err
+	}
 	data, err := e.existing(ctx)
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -37,6 +38,7 @@ type cli struct {
 	Export   exportCmd   `cmd:"" help:"Write what the node has to a file."`
 	Validate validateCmd `cmd:"" help:"Check objects in files against OCPI."`
 	Convert  convertCmd  `cmd:"" help:"Translate objects between versions of OCPI."`
+	Version  versionCmd  `cmd:"" help:"Say which version of the program this is."`
 }
 
 const description = `OCPI for any backend: one program that speaks OCPI as charge point operator (CPO) and as e-mobility service
@@ -44,6 +46,19 @@ provider (eMSP), and keeps everything on disk.
 
 Start with "roamwire demo". Every flag can also be set by a variable, such as ROAMWIRE_LISTEN for --listen, and in a
 YAML file given with --config.`
+
+// withDefault is the help of a flag with its default, which a placeholder hides.
+func withDefault(value *kong.Value) string {
+	help := kong.DefaultHelpValueFormatter(value)
+	if !value.HasDefault || value.Default == "" {
+		return help
+	}
+	text, env, found := strings.Cut(help, " ($")
+	if found {
+		env = " ($" + env
+	}
+	return strings.TrimSuffix(text, ".") + ". Default: " + value.Default + env
+}
 
 // exitError ends the program with a code. Its error, if any, is told first.
 type exitError struct {
@@ -78,6 +93,7 @@ func run(ctx context.Context, args []string, io streams) int {
 		kong.Exit(func(code int) { exited = code }),
 		kong.ShortUsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
+		kong.ValueFormatter(withDefault),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(io),
 	)

@@ -28,6 +28,16 @@ type partnerAddCmd struct {
 	Serves []partyFlag `help:"A party of ours that deals with this partner. Can be repeated. Default: all of them." placeholder:"PARTY" env:"ROAMWIRE_PARTNER_SERVES" setting:"partner-serves"`
 }
 
+// Help is what partner add --help teaches beside its flags.
+func (partnerAddCmd) Help() string {
+	return `The partner calls us with its token. In settings and variables these flags are named partner-party, partner-role and so
+on, because party and role are our own there. With several parties of ours, name the one that deals with the partner by
+--serves: a 2.1.1 connection is between two parties.
+
+Example:
+  roamwire partner add greenwheels --party NL/GWH --role EMSP`
+}
+
 // Run adds the partner.
 func (p *partnerAddCmd) Run(ctx context.Context, io streams) error {
 	data, err := p.open(ctx)

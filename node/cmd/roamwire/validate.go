@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -41,7 +43,7 @@ func (v *validateCmd) Run(s streams) error {
 	file := transfer.Read(in)
 	objects, found := 0, 0
 	for d := range file.Documents() {
-		findings, err := checkDocument(check, v.Object, d)
+		findings, err := checkDocument(check, singular(v.Object), d)
 		if err != nil {
 			return exitError{exitUnreadable, fmt.Errorf("%s: #%d: %w", v.File, d.Index+1, err)}
 		}
@@ -59,6 +61,16 @@ func (v *validateCmd) Run(s streams) error {
 		fmt.Fprintf(s.out, "%d objects, nothing found\n", objects)
 	}
 	return nil
+}
+
+// singular is the object that a module's name stands for.
+func singular(object string) string {
+	for _, module := range transfer.Modules() {
+		if strings.EqualFold(object, string(module)) {
+			return strings.TrimSuffix(object, object[len(object)-1:])
+		}
+	}
+	return object
 }
 
 func checkDocument(check func(string, []byte) ([]ocpi.Finding, error), object string, d transfer.Document) ([]ocpi.Finding, error) {
@@ -92,7 +104,7 @@ func (v *validateCmd) print(s streams, list bool, index int, findings []ocpi.Fin
 			if f.Unusable {
 				kind = "unusable"
 			}
-			fmt.Fprintf(s.out, "%s: %s [%s] %s\n", f.Pointer, kind, f.Code, f.Message)
+			fmt.Fprintf(s.out, "%s: %s [%s] %s\n", cmp.Or(f.Pointer, "(document)"), kind, f.Code, f.Message)
 			continue
 		}
 		raw, err := json.Marshal(f)

@@ -1,0 +1,26 @@
+package main
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"github.com/roamwire/roamwire/ocpi"
+)
+
+type versionCmd struct{}
+
+// Run prints the version the program was built from, and those of OCPI it has types for.
+func (versionCmd) Run(s streams) error {
+	built := "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		built = info.Main.Version
+		for _, setting := range info.Settings {
+			if setting.Key == "vcs.revision" {
+				built += " " + setting.Value
+			}
+		}
+		built += ", " + info.GoVersion
+	}
+	fmt.Fprintf(s.out, "roamwire %s\nserves OCPI %s; has types for %v\n", built, ocpi.V211, ocpi.Versions())
+	return nil
+}
