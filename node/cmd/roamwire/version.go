@@ -21,6 +21,6 @@ func (versionCmd) Run(s streams) error {
 		}
 		built += ", " + info.GoVersion
 	}
-	fmt.Fprintf(s.out, "roamwire %s\nserves OCPI %s; has types for %v\n", built, ocpi.V211, ocpi.Versions())
-	return nil
+	_, err := fmt.Fprintf(s.out, "roamwire %s\nserves OCPI %s; has types for %v\n", built, ocpi.V211, ocpi.Versions())
+	return err
 }
