@@ -39,6 +39,8 @@ type DB struct {
 	path    string
 	writer  *writer
 	readers *pool
+	watch   watch
+	memory  memory
 }
 
 // Open opens the database file at path and brings it to the newest format; a file that does not exist is made, its
@@ -68,13 +70,15 @@ func open(ctx context.Context, path string, opts Options) (*DB, error) {
 	if err != nil {
 		return nil, errors.Join(err, c.close())
 	}
-	return &DB{path: path, writer: startWriter(c, readers, opts), readers: readers}, nil
+	db := &DB{path: path, writer: startWriter(c, readers, opts), readers: readers}
+	db.watch.open(path)
+	return db, nil
 }
 
 // Close waits for the writes and reads that have begun, refuses all others with ErrClosed, and closes the file.
 func (db *DB) Close() error {
 	// The writer comes last because the last connection to close empties the write-ahead log, and readers may not.
-	if err := errors.Join(db.readers.close(), db.writer.close()); err != nil {
+	if err := errors.Join(db.watch.close(), db.readers.close(), db.writer.close()); err != nil {
 		return fmt.Errorf("close database %s: %w", db.path, explain(err))
 	}
 	return nil

@@ -257,7 +257,11 @@ func jsonArray(numbers []int64) string {
 
 // LatestChange returns the number of the latest change, which may be a deletion, to an object of this module from this
 // source; 0 if there never was one. It costs little: who keeps a page in memory can ask it whether the page still holds.
-func (db *DB) LatestChange(ctx context.Context, module ocpi.ModuleID, source string) (latest int64, err error) {
+func (db *DB) LatestChange(ctx context.Context, module ocpi.ModuleID, source string) (int64, error) {
+	return through(db, latestOf, latestKey{module, source}, func() (int64, error) { return db.latestChange(ctx, module, source) })
+}
+
+func (db *DB) latestChange(ctx context.Context, module ocpi.ModuleID, source string) (latest int64, err error) {
 	err = db.read(ctx, func(c *conn) (err error) {
 		latest, _, err = c.number(`SELECT coalesce(max(latest), 0) FROM collection WHERE module = ?1 AND source = ?2`, string(module), source)
 		return err

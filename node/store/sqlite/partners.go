@@ -35,7 +35,11 @@ func (db *DB) Partners(ctx context.Context) (partners []store.Partner, err error
 }
 
 // PartnerByToken returns the partner that calls us with this token, or store.ErrNotFound.
-func (db *DB) PartnerByToken(ctx context.Context, token store.TokenHash) (p store.Partner, err error) {
+func (db *DB) PartnerByToken(ctx context.Context, token store.TokenHash) (store.Partner, error) {
+	return through(db, partnersOf, token, func() (store.Partner, error) { return db.partnerByToken(ctx, token) })
+}
+
+func (db *DB) partnerByToken(ctx context.Context, token store.TokenHash) (p store.Partner, err error) {
 	err = db.read(ctx, func(c *conn) error {
 		partners, err := c.partners(`SELECT name, token, roles, serves, version, added FROM partner WHERE token = ?1`, token[:])
 		if err != nil {
