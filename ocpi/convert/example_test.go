@@ -58,3 +58,19 @@ func ExampleLocationTo211() {
 	// /publish: 2.1.1 cannot keep a location private: do not send it
 	// /help_phone: 2.1.1 has no help_phone here
 }
+
+// What 2.1.1 says and 2.3.0 cannot is kept in the model, and taken out before the object goes to a 2.3.0 partner.
+func ExampleStripLeftovers() {
+	old := v211.Hours{RegularHours: []v211.RegularHours{{Weekday: 1, PeriodBegin: "08:00", PeriodEnd: "18:00"}}}
+	location, _ := convert.LocationFrom211(v211.Location{ID: "LOC1", Type: v211.LocationTypeOther, OpeningTimes: &old}, convert.Env{})
+	raw, err := json.Marshal(location.OpeningTimes)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(string(raw))
+	fmt.Println(string(convert.StripLeftovers(raw)))
+	// Output:
+	// {"twentyfourseven":false,"regular_hours":[{"weekday":1,"period_begin":"08:00","period_end":"18:00"}],"ocpi_2_1_1":{"twentyfourseven":null}}
+	// {"twentyfourseven":false,"regular_hours":[{"weekday":1,"period_begin":"08:00","period_end":"18:00"}]}
+}

@@ -6,8 +6,6 @@ import (
 	"sync/atomic"
 	"unsafe"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
 )
@@ -39,7 +37,7 @@ func (w *watch) open(path string) {
 	if info, err := f.Stat(); err != nil || info.Size() < headerWords*4 {
 		return
 	}
-	if shared, err := unix.Mmap(int(f.Fd()), 0, os.Getpagesize(), unix.PROT_READ, unix.MAP_SHARED); err == nil {
+	if shared, err := mapShared(f); err == nil {
 		w.shared = shared
 	}
 }
@@ -52,7 +50,7 @@ func (w *watch) close() error {
 	if shared == nil {
 		return nil
 	}
-	return unix.Munmap(shared)
+	return unmapShared(shared)
 }
 
 // now returns the present moment. A header that is being written gives a moment like no other.
