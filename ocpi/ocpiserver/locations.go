@@ -8,220 +8,167 @@ import (
 	"github.com/roamwire/roamwire/ocpi/wire"
 )
 
-// ownLocations serves one location of ours, one of its EVSEs, or one of that EVSE's connectors (requirement L-06).
-type ownLocations struct {
-	*speaker
-	getter Getter[wire.Location]
+// A part is what can be addressed inside a location: an EVSE, or a connector of an EVSE. Whatever changes in a part
+// shows in the last_updated of what contains it (requirements L-02, L-18).
+type part[T any] struct {
+	codec wire.Codec[T]
+	// idPath is the name of the part's id in the pattern, idField its name in the part.
+	idPath, idField string
+	id              func(*T) string
+	lastUpdated     func(*T) *ocpi.DateTime
+	// in returns the list inside a location that the URL's part belongs to, and the timestamps of what contains it.
+	in func(c *call, l *wire.Location) (list *[]T, above []*ocpi.DateTime, err error)
 }
 
-func (o ownLocations) location(c *call) (answer, error) {
-	l, err := o.find(c)
-	if err != nil {
-		return answer{}, err
+func (s *speaker) evsePart() part[wire.EVSE] {
+	return part[wire.EVSE]{
+		codec: s.codecs.EVSEs, idPath: "evse_uid", idField: "uid",
+		id:          func(e *wire.EVSE) string { return string(e.UID) },
+		lastUpdated: func(e *wire.EVSE) *ocpi.DateTime { return &e.LastUpdated },
+		in: func(_ *call, l *wire.Location) (*[]wire.EVSE, []*ocpi.DateTime, error) {
+			return &l.EVSEs, []*ocpi.DateTime{&l.LastUpdated}, nil
+		},
 	}
-	return written(c, o.speaker, o.codecs.Locations, l, ocpi.Party{})
 }
 
-func (o ownLocations) find(c *call) (wire.Location, error) {
-	return o.getter.Get(c.ctx(), c.partner, c.path("location_id"))
-}
-
-func (o ownLocations) evse(c *call) (answer, error) {
-	l, err := o.find(c)
-	if err != nil {
-		return answer{}, err
+func (s *speaker) connectorPart() part[wire.Connector] {
+	evses := s.evsePart()
+	return part[wire.Connector]{
+		codec: s.codecs.Connectors, idPath: "connector_id", idField: "id",
+		id:          func(n *wire.Connector) string { return string(n.ID) },
+		lastUpdated: func(n *wire.Connector) *ocpi.DateTime { return &n.LastUpdated },
+		in: func(c *call, l *wire.Location) (*[]wire.Connector, []*ocpi.DateTime, error) {
+			evse, _, err := evses.find(c, l)
+			if err != nil {
+				return nil, nil, err
+			}
+			return &evse.Connectors, []*ocpi.DateTime{&evse.LastUpdated, &l.LastUpdated}, nil
+		},
 	}
-	return o.evseOf(c, &l)
 }
 
-func (o ownLocations) connector(c *call) (answer, error) {
-	l, err := o.find(c)
+// find returns the part that the URL names (requirement L-07).
+func (p part[T]) find(c *call, l *wire.Location) (*T, []*ocpi.DateTime, error) {
+	list, above, err := p.in(c, l)
 	if err != nil {
-		return answer{}, err
+		return nil, nil, err
 	}
-	return o.connectorOf(c, &l)
-}
-
-// evseOf answers with the EVSE the URL names.
-func (s *speaker) evseOf(c *call, l *wire.Location) (answer, error) {
-	evse, err := findEVSE(c, l)
-	if err != nil {
-		return answer{}, err
-	}
-	return written(c, s, s.codecs.EVSEs, *evse, ocpi.Party{})
-}
-
-// connectorOf answers with the connector the URL names.
-func (s *speaker) connectorOf(c *call, l *wire.Location) (answer, error) {
-	evse, err := findEVSE(c, l)
-	if err != nil {
-		return answer{}, err
-	}
-	connector, err := findConnector(c, evse)
-	if err != nil {
-		return answer{}, err
-	}
-	return written(c, s, s.codecs.Connectors, *connector, ocpi.Party{})
-}
-
-func findEVSE(c *call, l *wire.Location) (*wire.EVSE, error) {
-	i := slices.IndexFunc(l.EVSEs, func(e wire.EVSE) bool { return string(e.UID) == c.path("evse_uid") })
+	id := c.path(p.idPath)
+	i := slices.IndexFunc(*list, func(x T) bool { return p.id(&x) == id })
 	if i < 0 {
-		return nil, ocpi.NotFound("location %s has no EVSE %s", l.ID, c.path("evse_uid"))
+		return nil, nil, ocpi.NotFound("location %s has no %s %s here", l.ID, p.codec.Object, id)
 	}
-	return &l.EVSEs[i], nil
+	return &(*list)[i], above, nil
 }
 
-func findConnector(c *call, e *wire.EVSE) (*wire.Connector, error) {
-	i := slices.IndexFunc(e.Connectors, func(n wire.Connector) bool { return string(n.ID) == c.path("connector_id") })
+// show answers with the part that the URL names.
+func (p part[T]) show(c *call, s *speaker, l *wire.Location, owner ocpi.Party) (answer, error) {
+	found, _, err := p.find(c, l)
+	if err != nil {
+		return answer{}, err
+	}
+	return written(c, s, p.codec, *found, owner)
+}
+
+// put replaces the part in a location, or adds it; what it would be inside must be there (requirements L-10, L-12).
+func (p part[T]) put(c *call, l *wire.Location, x T) (isNew bool, err error) {
+	list, above, err := p.in(c, l)
+	if err != nil {
+		return false, err
+	}
+	i := slices.IndexFunc(*list, func(y T) bool { return p.id(&y) == p.id(&x) })
 	if i < 0 {
-		return nil, ocpi.NotFound("EVSE %s has no connector %s", e.UID, c.path("connector_id"))
+		*list = append(*list, x)
+	} else {
+		(*list)[i] = x
 	}
-	return &e.Connectors[i], nil
+	for _, t := range above {
+		advance(t, *p.lastUpdated(&x))
+	}
+	return i < 0, nil
 }
 
-// evses serves EVSEs and connectors inside a partner's location. Whatever changes in one shows in the last_updated of
-// what contains it (requirements L-02, L-18).
-type evses struct {
-	owned[wire.Location]
-}
-
-func (e evses) evseMethods() methods {
-	return methods{http.MethodGet: e.getEVSE, http.MethodPut: e.putEVSE, http.MethodPatch: e.patchEVSE}
-}
-
-func (e evses) connectorMethods() methods {
-	return methods{http.MethodGet: e.getConnector, http.MethodPut: e.putConnector, http.MethodPatch: e.patchConnector}
-}
-
-func (e evses) stored(c *call) (wire.Location, error) {
-	key, err := e.key(c)
+// patch changes the part in a location (requirement L-14).
+func (p part[T]) patch(c *call, l *wire.Location, patch wire.Patch[T]) error {
+	found, above, err := p.find(c, l)
 	if err != nil {
-		return wire.Location{}, err
+		return err
 	}
-	return e.receiver.Get(c.ctx(), c.partner, key)
+	if err := patch.Apply(found, c.now()); err != nil {
+		return err
+	}
+	for _, t := range above {
+		advance(t, *p.lastUpdated(found))
+	}
+	return nil
 }
 
-func (e evses) getEVSE(c *call) (answer, error) {
-	l, err := e.stored(c)
-	if err != nil {
-		return answer{}, err
-	}
-	return e.evseOf(c, &l)
-}
-
-func (e evses) getConnector(c *call) (answer, error) {
-	l, err := e.stored(c)
-	if err != nil {
-		return answer{}, err
-	}
-	return e.connectorOf(c, &l)
-}
-
-func (e evses) putEVSE(c *call) (answer, error) {
-	key, err := e.key(c)
-	if err != nil {
-		return answer{}, err
-	}
-	evse, err := read(c, e.speaker, e.codecs.EVSEs, key.Party)
-	if err != nil {
-		return answer{}, err
-	}
-	if err := sameID("EVSE", "uid", string(evse.UID), c.path("evse_uid")); err != nil {
-		return answer{}, err
-	}
-	var isNew bool
-	err = e.receiver.Update(c.ctx(), c.partner, key, func(l *wire.Location) error {
-		stored, err := findEVSE(c, l)
-		isNew = err != nil
-		if isNew {
-			l.EVSEs = append(l.EVSEs, evse)
-		} else {
-			*stored = evse
-		}
-		advance(&l.LastUpdated, evse.LastUpdated)
-		return nil
-	})
-	return created(isNew), err
-}
-
-func (e evses) patchEVSE(c *call) (answer, error) {
-	key, err := e.key(c)
-	if err != nil {
-		return answer{}, err
-	}
-	patch, err := readPatch(c, e.speaker, e.codecs.EVSEs, key.Party, "uid", c.path("evse_uid"))
-	if err != nil {
-		return answer{}, err
-	}
-	return answer{}, e.receiver.Update(c.ctx(), c.partner, key, func(l *wire.Location) error {
-		evse, err := findEVSE(c, l)
+// ownLocation serves one of our locations, ownPart a part of it (requirement L-06).
+func ownLocation(s *speaker, getter Getter[wire.Location]) handler {
+	return func(c *call) (answer, error) {
+		l, err := getter.Get(c.ctx(), c.partner, c.path("location_id"))
 		if err != nil {
-			return err
+			return answer{}, err
 		}
-		if err := patch.Apply(evse, c.now()); err != nil {
-			return err
-		}
-		advance(&l.LastUpdated, evse.LastUpdated)
-		return nil
-	})
+		return written(c, s, s.codecs.Locations, l, ocpi.Party{})
+	}
 }
 
-func (e evses) putConnector(c *call) (answer, error) {
-	key, err := e.key(c)
-	if err != nil {
-		return answer{}, err
-	}
-	connector, err := read(c, e.speaker, e.codecs.Connectors, key.Party)
-	if err != nil {
-		return answer{}, err
-	}
-	if err := sameID("Connector", "id", string(connector.ID), c.path("connector_id")); err != nil {
-		return answer{}, err
-	}
-	var isNew bool
-	err = e.receiver.Update(c.ctx(), c.partner, key, func(l *wire.Location) error {
-		evse, err := findEVSE(c, l)
+func ownPart[T any](s *speaker, getter Getter[wire.Location], p part[T]) handler {
+	return func(c *call) (answer, error) {
+		l, err := getter.Get(c.ctx(), c.partner, c.path("location_id"))
 		if err != nil {
-			return err
+			return answer{}, err
 		}
-		stored, err := findConnector(c, evse)
-		isNew = err != nil
-		if isNew {
-			evse.Connectors = append(evse.Connectors, connector)
-		} else {
-			*stored = connector
-		}
-		advance(&evse.LastUpdated, connector.LastUpdated)
-		advance(&l.LastUpdated, connector.LastUpdated)
-		return nil
-	})
-	return created(isNew), err
+		return p.show(c, s, &l, ocpi.Party{})
+	}
 }
 
-func (e evses) patchConnector(c *call) (answer, error) {
-	key, err := e.key(c)
-	if err != nil {
-		return answer{}, err
+// partMethods serve a part of a partner's location. The location is changed as one step.
+func partMethods[T any](o owned[wire.Location], p part[T]) methods {
+	return methods{
+		http.MethodGet: func(c *call) (answer, error) {
+			key, err := o.key(c)
+			if err != nil {
+				return answer{}, err
+			}
+			l, err := o.receiver.Get(c.ctx(), c.partner, key)
+			if err != nil {
+				return answer{}, err
+			}
+			return p.show(c, o.speaker, &l, key.Party)
+		},
+		http.MethodPut: func(c *call) (answer, error) {
+			key, err := o.key(c)
+			if err != nil {
+				return answer{}, err
+			}
+			x, err := read(c, o.speaker, p.codec, key.Party)
+			if err != nil {
+				return answer{}, err
+			}
+			if err := sameID(p.codec.Object, p.idField, p.id(&x), c.path(p.idPath)); err != nil {
+				return answer{}, err
+			}
+			var isNew bool
+			err = o.receiver.Update(c.ctx(), c.partner, key, func(l *wire.Location) (err error) {
+				isNew, err = p.put(c, l, x)
+				return err
+			})
+			return created(isNew), err
+		},
+		http.MethodPatch: func(c *call) (answer, error) {
+			key, err := o.key(c)
+			if err != nil {
+				return answer{}, err
+			}
+			body, err := readPatch(c, o.speaker, p.codec, key.Party, p.idField, c.path(p.idPath))
+			if err != nil {
+				return answer{}, err
+			}
+			return answer{}, o.receiver.Update(c.ctx(), c.partner, key, func(l *wire.Location) error {
+				return p.patch(c, l, body)
+			})
+		},
 	}
-	patch, err := readPatch(c, e.speaker, e.codecs.Connectors, key.Party, "id", c.path("connector_id"))
-	if err != nil {
-		return answer{}, err
-	}
-	return answer{}, e.receiver.Update(c.ctx(), c.partner, key, func(l *wire.Location) error {
-		evse, err := findEVSE(c, l)
-		if err != nil {
-			return err
-		}
-		connector, err := findConnector(c, evse)
-		if err != nil {
-			return err
-		}
-		if err := patch.Apply(connector, c.now()); err != nil {
-			return err
-		}
-		advance(&evse.LastUpdated, connector.LastUpdated)
-		advance(&l.LastUpdated, connector.LastUpdated)
-		return nil
-	})
 }

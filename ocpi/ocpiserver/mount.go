@@ -47,11 +47,11 @@ func (s *speaker) at(side side, module ocpi.ModuleID, path string, res resource)
 func (s *speaker) mountCPO(cpo *CPO) {
 	if cpo.Locations != nil {
 		s.offer(cpoSide, ocpi.ModuleLocations)
-		own := ownLocations{s, cpo.Locations.(Getter[wire.Location])} // check has seen to it
+		own := cpo.Locations.(Getter[wire.Location]) // check has seen to it
 		s.at(cpoSide, ocpi.ModuleLocations, "", resource{open: true, methods: get(list(s, cpo.Locations, s.codecs.Locations, false))})
-		s.at(cpoSide, ocpi.ModuleLocations, "/{location_id}", resource{open: true, methods: get(own.location)})
-		s.at(cpoSide, ocpi.ModuleLocations, "/{location_id}/{evse_uid}", resource{open: true, methods: get(own.evse)})
-		s.at(cpoSide, ocpi.ModuleLocations, "/{location_id}/{evse_uid}/{connector_id}", resource{open: true, methods: get(own.connector)})
+		s.at(cpoSide, ocpi.ModuleLocations, "/{location_id}", resource{open: true, methods: get(ownLocation(s, own))})
+		s.at(cpoSide, ocpi.ModuleLocations, "/{location_id}/{evse_uid}", resource{open: true, methods: get(ownPart(s, own, s.evsePart()))})
+		s.at(cpoSide, ocpi.ModuleLocations, "/{location_id}/{evse_uid}/{connector_id}", resource{open: true, methods: get(ownPart(s, own, s.connectorPart()))})
 	}
 	if cpo.Sessions != nil {
 		s.offer(cpoSide, ocpi.ModuleSessions)
@@ -84,10 +84,9 @@ func (s *speaker) mountEMSP(emsp *EMSP) {
 	if emsp.Locations != nil {
 		s.offer(emspSide, ocpi.ModuleLocations)
 		locations := s.locations(emsp.Locations)
-		inside := evses{locations}
 		s.at(emspSide, ocpi.ModuleLocations, ownedPath+"/{location_id}", resource{methods: locations.methods()})
-		s.at(emspSide, ocpi.ModuleLocations, ownedPath+"/{location_id}/{evse_uid}", resource{methods: inside.evseMethods()})
-		s.at(emspSide, ocpi.ModuleLocations, ownedPath+"/{location_id}/{evse_uid}/{connector_id}", resource{methods: inside.connectorMethods()})
+		s.at(emspSide, ocpi.ModuleLocations, ownedPath+"/{location_id}/{evse_uid}", resource{methods: partMethods(locations, s.evsePart())})
+		s.at(emspSide, ocpi.ModuleLocations, ownedPath+"/{location_id}/{evse_uid}/{connector_id}", resource{methods: partMethods(locations, s.connectorPart())})
 	}
 	if emsp.Sessions != nil {
 		s.offer(emspSide, ocpi.ModuleSessions)
