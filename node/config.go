@@ -151,7 +151,7 @@ func (c Config) makeFolder() error {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return fmt.Errorf("make data folder: %w", err)
 	}
-	f, err := os.OpenFile(c.file(), os.O_CREATE|os.O_RDONLY, 0o600)
+	f, err := os.OpenFile(c.file(), os.O_CREATE|os.O_RDONLY, 0o600) // SQLite would let others read it
 	if err != nil {
 		return fmt.Errorf("make data file: %w", err)
 	}

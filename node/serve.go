@@ -51,6 +51,7 @@ func (n *Node) start() ([]*http.Server, <-chan error) {
 	go run(main, n.listener)
 	if n.admin != nil {
 		admin := n.newServer(n.adminHandler())
+		admin.ReadTimeout = n.config.HeaderTimeout + n.config.BodyTimeout
 		servers = append(servers, admin)
 		go run(admin, n.admin)
 	}
@@ -63,7 +64,9 @@ func (n *Node) newServer(h http.Handler) *http.Server {
 		ReadHeaderTimeout: n.config.HeaderTimeout,
 		IdleTimeout:       n.config.IdleTimeout,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          newErrorLog(n.config.Logger),
+		// net/http would answer OPTIONS * itself, after the body and without a limit of time.
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     newErrorLog(n.config.Logger),
 	}
 }
 

@@ -38,7 +38,10 @@ func (e *Error) Error() string {
 
 // findingsInMessage bounds the text for the envelope. Nobody reads more, and a partner's mistake must not make us answer
 // with megabytes.
-const findingsInMessage = 100
+const (
+	findingsInMessage = 100
+	findingLength     = 500 // in bytes
+)
 
 // StatusMessage is the text for the envelope: the message, then each finding, up to a hundred.
 func (e *Error) StatusMessage() string {
@@ -48,16 +51,33 @@ func (e *Error) StatusMessage() string {
 	var parts []string
 	for i, f := range e.Findings {
 		if i == findingsInMessage {
-			parts = append(parts, fmt.Sprintf("and %d more", len(e.Findings)-i))
+			parts = append(parts, andMore(e.Findings[i:]))
 			break
 		}
-		parts = append(parts, f.String())
+		parts = append(parts, shorten(f.String(), findingLength))
 	}
 	list := strings.Join(parts, "; ")
 	if e.Message == "" {
 		return list
 	}
 	return e.Message + ": " + list
+}
+
+// andMore stands for the rest of a list of findings, of which the last may stand for more itself.
+func andMore(rest []Finding) string {
+	last := rest[len(rest)-1]
+	if last.Code != FindingMore {
+		return fmt.Sprintf("and %d more", len(rest))
+	}
+	return fmt.Sprintf("and %d more; %s", len(rest)-1, last.Message)
+}
+
+// shorten leaves out the middle of a text that is too long: what was found stands at the beginning and the end.
+func shorten(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most/2], "") + " … " + strings.ToValidUTF8(text[len(text)-most/2:], "")
 }
 
 // Unwrap returns the cause.

@@ -3,6 +3,7 @@ package ocpi_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -182,5 +183,17 @@ func TestStatusCodesAreJudgedByTheirRange(t *testing.T) {
 		if got != want {
 			t.Errorf("%d is %q, want %q", code, got, want)
 		}
+	}
+}
+
+func TestAnErrorWithManyFindingsIsShort(t *testing.T) {
+	finding := ocpi.Finding{Pointer: "/x", Message: strings.Repeat("long ", 10_000)}
+	e := ocpi.Unusable("location", slices.Repeat([]ocpi.Finding{finding}, 150))
+	if got := e.StatusMessage(); len(got) > 60_000 || !strings.HasSuffix(got, "and 50 more") {
+		t.Errorf("%d bytes: %s", len(got), got[max(0, len(got)-100):])
+	}
+	e.Findings = append(e.Findings, ocpi.Finding{Code: ocpi.FindingMore, Message: "7000 more findings"})
+	if got := e.StatusMessage(); !strings.HasSuffix(got, "and 50 more; 7000 more findings") {
+		t.Errorf("got …%s", got[max(0, len(got)-100):])
 	}
 }

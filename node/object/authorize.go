@@ -65,6 +65,9 @@ func (d *Drivers) allowedAt(ctx context.Context, from *ocpi.Partner, at v230.Loc
 		return &at, err
 	}
 	usable := usableEVSEs(location, at.EVSEUIDs)
+	if len(location.EVSEs) == 0 { // the CPO has told us of the location and not yet of its EVSEs
+		return &at, nil
+	}
 	if len(usable) == 0 {
 		return nil, nil
 	}

@@ -119,8 +119,18 @@ func driverOf(t *v230.CdrToken) ocpi.Party {
 // maxObject bounds the size of one object in bytes. Requests are bounded too, but many of them can make one object grow.
 const maxObject = 8 << 20
 
+// MaxDocument is the size of a document in bytes up to which the object in it is small enough in the model too, which
+// needs more words.
+const MaxDocument = maxObject / 2
+
+// maxID bounds the length of an id in bytes, far above what OCPI allows: the id stands in the URL of the object.
+const maxID = 1000
+
 // record makes the stored form of an object, without renditions.
 func (k kind[T]) record(source string, key ocpi.Key, object *T) (store.Object, error) {
+	if len(key.ID) > maxID {
+		return store.Object{}, ocpi.InvalidParameters("the id of the %s has %d bytes, %d are allowed", k.name, len(key.ID), maxID)
+	}
 	country, party := k.party(object)
 	*country, *party = ocpi.CiString(key.Party.CountryCode), ocpi.CiString(key.Party.PartyID)
 	body, err := json.Marshal(object)

@@ -191,6 +191,10 @@ func TestAnUpdateThatFailsOrIsTooLargeStoresNothing(t *testing.T) {
 	if !errors.As(err, &e) || e.Code != ocpi.StatusInvalidParameters {
 		t.Errorf("got %v", err)
 	}
+	location.ID = ocpi.CiString(strings.Repeat("x", 1001)) // no URL could name it
+	if _, err := r.Put(t.Context(), partner, key(string(location.ID)), location); !errors.As(err, &e) || e.Code != ocpi.StatusInvalidParameters {
+		t.Errorf("got %v", err)
+	}
 	if err := r.Update(t.Context(), partner, key("none"), func(*v230.Location) error { return nil }); !errors.Is(err, ocpi.ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
@@ -216,7 +220,9 @@ func TestAuthorizeReducesWhatWasAskedAbout(t *testing.T) {
 		gone.EVSEs[i].Status = v230.StatusRemoved
 	}
 	received := object.ReceivedLocations(db)
-	for _, l := range []v230.Location{location, gone} {
+	bare := ocpitest.Network(foreign).Location(3)
+	bare.ID, bare.EVSEs = "BARE", nil
+	for _, l := range []v230.Location{location, gone, bare} {
 		if _, err := received.Put(t.Context(), partner, key(string(l.ID)), l); err != nil {
 			t.Fatal(err)
 		}
@@ -237,6 +243,7 @@ func TestAuthorizeReducesWhatWasAskedAbout(t *testing.T) {
 		{"a removed EVSE is left out", "L", []ocpi.CiString{one, two, "none"}, nil, true, []ocpi.CiString{one}, nil},
 		{"a removed EVSE alone", "L", []ocpi.CiString{two}, nil, false, nil, nil},
 		{"a location whose EVSEs are all gone", "GONE", nil, nil, false, nil, nil},
+		{"a location whose EVSEs we do not know yet", "BARE", []ocpi.CiString{"x"}, []string{"1"}, true, []ocpi.CiString{"x"}, []string{"1"}},
 		{"an unknown connector is left out", "L", []ocpi.CiString{one}, []string{"1", "9"}, true, []ocpi.CiString{one}, []string{"1"}},
 		{"connectors beside EVSEs that are left out", "L", []ocpi.CiString{one, two}, []string{"1"}, true, []ocpi.CiString{one}, []string{"1"}},
 		{"unknown connectors alone", "L", nil, []string{"9"}, false, nil, nil},

@@ -16,7 +16,8 @@ import (
 
 // A Store is what this package needs of the node's home.
 type Store interface {
-	// AddPartner adds a partner, or returns store.ErrExists where its name or token is taken.
+	// AddPartner adds a partner, or returns store.ErrExists where its name, its token or one of its parties in the same
+	// role is taken.
 	AddPartner(ctx context.Context, p store.Partner) error
 	// Partners lists all partners by name.
 	Partners(ctx context.Context) ([]store.Partner, error)
@@ -63,31 +64,11 @@ func (r *Registry) Add(ctx context.Context, p ocpi.Partner, token string) (strin
 	if err := ocpi.CheckToken(token); err != nil {
 		return "", fmt.Errorf("add partner %s: %w", p.ID, err)
 	}
-	if err := r.unclaimed(ctx, p); err != nil {
-		return "", fmt.Errorf("add partner %s: %w", p.ID, err)
-	}
 	added := store.Partner{Partner: p, Token: store.HashToken(token), Added: r.now()}
 	if err := r.store.AddPartner(ctx, added); err != nil {
 		return "", fmt.Errorf("add partner %s: %w", p.ID, err)
 	}
 	return token, nil
-}
-
-// unclaimed refuses a party in a role that another partner has already: parties are unique in the world (requirement
-// C-20), and what is meant for one partner would be shown to two.
-func (r *Registry) unclaimed(ctx context.Context, p ocpi.Partner) error {
-	partners, err := r.store.Partners(ctx)
-	if err != nil {
-		return err
-	}
-	for _, other := range partners {
-		for _, role := range p.Roles {
-			if other.ID != p.ID && other.Speaks(role.Role, role.Party) {
-				return fmt.Errorf("%s as %s is partner %s already", role.Party, role.Role, other.ID)
-			}
-		}
-	}
-	return nil
 }
 
 // List lists all partners by name.

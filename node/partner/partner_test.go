@@ -46,7 +46,7 @@ func TestPartnersAreKnownByTheirTokensAndOneByOne(t *testing.T) {
 	}{
 		"the same name":                          {as("a", "NL/BBB", ocpi.RoleEMSP), "", "already there"},
 		"the same token":                         {as("b", "NL/BBB", ocpi.RoleEMSP), token, "already there"},
-		"the same party in the same role (C-20)": {as("b", "NL/AAA", ocpi.RoleEMSP), "", "NL/AAA as EMSP is partner a already"},
+		"the same party in the same role (C-20)": {as("b", "NL/AAA", ocpi.RoleEMSP), "", "NL/AAA as EMSP is already there: it is partner a"},
 		"no name":                                {as(" ", "NL/BBB", ocpi.RoleEMSP), "", "name"},
 		"no role":                                {ocpi.Partner{ID: "b"}, "", "role"},
 		"a token with a space (TF-02)":           {as("b", "NL/BBB", ocpi.RoleEMSP), "a b", "space"},

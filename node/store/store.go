@@ -15,7 +15,7 @@ import (
 // ErrNotFound is returned for an object or partner that is not there.
 var ErrNotFound = errors.New("not found")
 
-// ErrExists is returned when a partner is added whose name or token is taken.
+// ErrExists is returned when a partner is added whose name or token is taken, or one of its parties in the same role.
 var ErrExists = errors.New("already there")
 
 // ErrNewerFormat is returned by opening data that a newer version of the program has written.

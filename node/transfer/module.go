@@ -66,6 +66,9 @@ type typed[T any] struct {
 }
 
 func (t *typed[T]) read(raw []byte, env convert.Env) (string, wire.Report, error) {
+	if len(raw) > object.MaxDocument {
+		return "", wire.Report{}, ocpi.InvalidParameters("it has %d bytes, %d are allowed", len(raw), object.MaxDocument)
+	}
 	o, report, err := t.codec.Read(raw, env)
 	if err != nil {
 		return "", report, err

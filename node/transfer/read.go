@@ -137,7 +137,7 @@ func (f *File) linesOrEnvelope(yield func(Document) bool) {
 		f.enveloped(data, yield)
 		return
 	}
-	if !readable(whole) && anyLine(rest) { // lines after all, and the first is broken
+	if !readable(whole) && startsWithLine(rest) { // lines after all, and the first is broken
 		f.in = bufio.NewReader(bytes.NewReader(rest))
 		f.lines(line, yield)
 		return
@@ -155,11 +155,11 @@ func readable(text []byte) bool {
 	}
 }
 
-// anyLine reports whether a line is an object by itself.
-func anyLine(text []byte) bool {
+// startsWithLine reports whether the first line that is not empty is an object by itself.
+func startsWithLine(text []byte) bool {
 	for line := range bytes.Lines(text) {
-		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] == '{' && isJSON(line) {
-			return true
+		if line = bytes.TrimSpace(line); len(line) > 0 {
+			return line[0] == '{' && isJSON(line)
 		}
 	}
 	return false

@@ -29,6 +29,7 @@ func TestFilesOfAllFormsAreRead(t *testing.T) {
 		{"an envelope of one object", `{"data":{"a":1},"status_code":1000}`, []string{`{"a":1}`}, false},
 		{"several documents over several lines", "{\n\"a\":1}\n{\n\"a\":2}", []string{"{\n\"a\":1}", "{\n\"a\":2}"}, true},
 		{"JSON lines whose first is broken", "{\"a\n{\"a\":2}\n", []string{"!", `{"a":2}`}, true},
+		{"an envelope over several lines that breaks off", "{\"data\":[\n{\"a\":1},\n{\"a\":2}\n],\"status_code\":1000", []string{"!"}, false},
 		{"a mark before UTF-8", "\xef\xbb\xbf[{\"a\":1}]", []string{`{"a":1}`}, true},
 		{"an array that breaks off", `[{"a":1},{"a"`, []string{`{"a":1}`, "!"}, true},
 		{"an object that breaks off", `{"a"`, []string{"!"}, false},

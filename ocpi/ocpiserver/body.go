@@ -18,7 +18,6 @@ import (
 func (c *call) body() ([]byte, error) {
 	limit := c.server.config.MaxBody
 	if c.r.ContentLength > limit {
-		c.w.Header().Set("Connection", "close")
 		return nil, tooLarge(limit)
 	}
 	raw, err := readAll(http.MaxBytesReader(c.w, c.r.Body, limit), c.r.ContentLength)
@@ -31,13 +30,11 @@ func (c *call) body() ([]byte, error) {
 	case errors.As(err, &tooLong):
 		return nil, tooLarge(limit)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.w.Header().Set("Connection", "close")
 		return nil, &ocpi.Error{
 			HTTP: http.StatusRequestTimeout, Code: ocpi.StatusClientError,
 			Message: fmt.Sprintf("the body did not arrive within %s", c.server.config.BodyTimeout),
 		}
 	default:
-		c.w.Header().Set("Connection", "close")
 		return nil, &ocpi.Error{HTTP: http.StatusBadRequest, Code: ocpi.StatusClientError, Message: "the body did not arrive whole", Err: err}
 	}
 }

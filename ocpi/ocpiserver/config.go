@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/roamwire/roamwire/ocpi"
@@ -169,5 +168,5 @@ func (c Config) prefix() string {
 	if err != nil { // check has parsed it
 		return ""
 	}
-	return strings.TrimRight(u.EscapedPath(), "/")
+	return normal(u)
 }

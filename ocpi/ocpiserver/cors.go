@@ -7,7 +7,8 @@ import (
 
 // cors lets configured web origins call from a browser. It reports whether it has answered the request, which it does
 // for a preflight.
-func (s *Server) cors(w http.ResponseWriter, r *http.Request) bool {
+func (s *Server) cors(c *call) bool {
+	w, r := c.w, c.r
 	origin := r.Header.Get("Origin")
 	if origin == "" || len(s.config.CORSOrigins) == 0 {
 		return false
@@ -25,6 +26,7 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request) bool {
 	h.Set("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE")
 	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Request-ID, X-Correlation-ID")
 	h.Set("Access-Control-Max-Age", "600")
+	c.forgetBody()
 	w.WriteHeader(http.StatusNoContent)
 	return true
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
 	"testing"
 	"time"
@@ -52,6 +54,9 @@ func TestABodyNobodyNeedsIsNotWaitedFor(t *testing.T) {
 			got := raw(t, server, tt.request+"Content-Length: 1000\r\n\r\n{")
 			if !strings.HasPrefix(got, "HTTP/1.1 "+tt.want) || !strings.Contains(got, `"status_code":2000`) {
 				t.Errorf("got %q", got)
+			}
+			if got := raw(t, server, tt.request+"Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n"); !strings.HasPrefix(got, "HTTP/1.1 "+tt.want) {
+				t.Errorf("a client that waits to be asked for its body got %q", got)
 			}
 			if took := time.Since(started); took > 10*time.Second {
 				t.Errorf("the answer took %s", took)
@@ -123,5 +128,67 @@ func TestBrokenUTF8InAURLIsRepeatedSafely(t *testing.T) {
 	_, envelope = call(t, server, "PUT", "/emsp/2.1.1/tokens/BE/TST/x", `{}`)
 	if envelope.StatusMessage == "" {
 		t.Error("no message")
+	}
+}
+
+// A client that sends everything before it reads, as many do, gets its answer also where its line is slow.
+func TestASlowSenderWithoutATokenGetsItsAnswer(t *testing.T) {
+	_, server := newTarget(t, ocpiserver.Config{Logger: quiet()})
+	conn, err := net.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(server.URL, "http://"), "/ocpi"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	const pieces, piece = 20, 50_000
+	fmt.Fprintf(conn, "PUT /ocpi/emsp/2.1.1/tariffs/BE/TST/T HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", pieces*piece)
+	for i := range pieces {
+		time.Sleep(100 * time.Millisecond)
+		if _, err := conn.Write(make([]byte, piece)); err != nil {
+			t.Fatalf("piece %d: %v", i, err)
+		}
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(conn)
+	if err != nil || !strings.HasPrefix(string(got), "HTTP/1.1 401 ") {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// A request that is refused before its body has come does not end the connection of HTTP/2 that others share.
+func TestARefusedBodyLeavesHTTP2Open(t *testing.T) {
+	handler, err := ocpiserver.New(ocpiserver.Config{
+		BaseURL: "https://example.com/ocpi", Partners: new(ocpitest.Partners), CPO: new(ocpitest.CPO).Backend(),
+		Parties: []ocpi.PartyRole{{Role: ocpi.RoleCPO, Party: ocpi.NewParty("NL", "GPE")}}, MaxBody: 1000, Logger: quiet(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(handler)
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	for i := range 3 {
+		var reused bool
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { reused = c.Reused }})
+		request, err := http.NewRequestWithContext(ctx, "PUT", server.URL+"/ocpi/emsp/2.1.1/tariffs/BE/TST/T", strings.NewReader(strings.Repeat(" ", 900_000)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := server.Client().Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		if err := errors.Join(err, response.Body.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if response.ProtoMajor != 2 || response.StatusCode < 400 || int64(len(body)) != response.ContentLength || response.ContentLength == 0 {
+			t.Errorf("got HTTP/%d %s with %d of %d bytes", response.ProtoMajor, response.Status, len(body), response.ContentLength)
+		}
+		if i > 0 && !reused {
+			t.Error("the connection was closed")
+		}
 	}
 }

@@ -357,7 +357,7 @@ func TestOnlyWhatIsImplementedIsOffered(t *testing.T) {
 
 // The prefix is whatever the base URL's path is, also none.
 func TestThePrefixIsThePathOfTheBaseURL(t *testing.T) {
-	for _, base := range []string{"http://x.example.com", "http://x.example.com/", "http://x.example.com/a/b%20c/"} {
+	for _, base := range []string{"http://x.example.com", "http://x.example.com/", "http://x.example.com/a/b%20c/", "http://x.example.com/a,b;c!(d)'e"} {
 		partners := new(ocpitest.Partners)
 		partners.Add("t", ocpi.Partner{ID: "p"})
 		server, err := ocpiserver.New(ocpiserver.Config{BaseURL: base, Partners: partners, CPO: new(ocpitest.CPO).Backend()})

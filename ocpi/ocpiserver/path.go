@@ -11,17 +11,7 @@ import (
 // redirect, which would lose their Authorization header or turn a POST into a GET (requirement TF-63). It is false
 // for paths outside the prefix.
 func (s *Server) route(r *http.Request) (*url.URL, bool) {
-	var segments []string
-	written := r.URL.RawPath // empty where it says no more than Path
-	if written == "" {
-		written = r.URL.EscapedPath()
-	}
-	for segment := range strings.SplitSeq(written, "/") {
-		if segment != "" {
-			segments = append(segments, escaped(segment))
-		}
-	}
-	rest, ok := strings.CutPrefix("/"+strings.Join(segments, "/"), s.prefix)
+	rest, ok := strings.CutPrefix(normal(r.URL), s.prefix)
 	if !ok || rest != "" && rest[0] != '/' {
 		return nil, false
 	}
@@ -35,6 +25,21 @@ func (s *Server) route(r *http.Request) (*url.URL, bool) {
 	u := *r.URL
 	u.Path, u.RawPath = path, rest
 	return &u, true
+}
+
+// normal is a URL's path in one form: no slashes doubled or at the end, each segment escaped in the same way.
+func normal(u *url.URL) string {
+	written := u.RawPath // empty where it says no more than Path
+	if written == "" {
+		written = u.EscapedPath()
+	}
+	var b strings.Builder
+	for segment := range strings.SplitSeq(written, "/") {
+		if segment != "" {
+			b.WriteString("/" + escaped(segment))
+		}
+	}
+	return b.String()
 }
 
 // escaped writes a segment with nothing in it that has to be escaped: not every client escapes all it should.

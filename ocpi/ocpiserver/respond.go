@@ -2,6 +2,7 @@ package ocpiserver
 
 import (
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -106,16 +107,38 @@ func (c *call) write(b []byte, httpStatus int, code ocpi.StatusCode, message str
 	return b
 }
 
-// bodyGrace is how long a body that nobody reads is still taken, so that the client can read its answer.
-const bodyGrace = time.Second
+// A body that nobody reads is still taken, for as long as some of it keeps coming: many clients send everything before
+// they read, and would see a broken connection instead of their answer.
+const (
+	bodyPause = time.Second
+	bodyGrace = 5 * time.Second
+	bodyPiece = 32 << 10
+)
 
-// forgetBody keeps net/http from waiting for a body that nobody has read: it would wait before it answers.
+// forgetBody keeps net/http from waiting for a body that nobody has read: it would wait before it answers. A connection
+// of HTTP/2 needs none of this and goes on with its other streams.
 func (c *call) forgetBody() {
-	if c.bodyRead || c.r.ContentLength == 0 {
+	if c.bodyRead || c.r.ContentLength == 0 || c.r.ProtoMajor != 1 {
 		return
 	}
+	c.bodyForgotten = true
 	c.w.Header().Set("Connection", "close")
-	_ = http.NewResponseController(c.w).SetReadDeadline(time.Now().Add(bodyGrace)) // as in limitTime
+}
+
+// takeBody takes the rest of a body that was forgotten, after the answer.
+func (c *call) takeBody() {
+	if !c.bodyForgotten {
+		return
+	}
+	control := http.NewResponseController(c.w)
+	end := time.Now().Add(bodyGrace)
+	err := control.Flush()
+	for now := time.Now(); err == nil && now.Before(end); now = time.Now() {
+		if err = control.SetReadDeadline(now.Add(bodyPause)); err == nil {
+			_, err = io.CopyN(io.Discard, c.r.Body, bodyPiece)
+		}
+	}
+	// What ends it is of no interest: the body is whole, or the client has gone or stopped sending.
 }
 
 // buffers hold envelopes while they are put together.

@@ -57,7 +57,7 @@ func (c *call) run(res resource) (answer, error) {
 		}
 	}
 	a, err := handle(c)
-	if err == nil {
+	if c.lookup != nil { // whatever followed from what was not there
 		err = c.lookup
 	}
 	return a, err

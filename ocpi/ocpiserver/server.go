@@ -36,10 +36,11 @@ func New(config Config) (*Server, error) {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{server: s, w: w, r: r, started: s.config.Now()}
 	c.requestIDs()
+	defer c.takeBody() // the last, and not part of the time that the request has taken
 	defer c.done()
 	defer c.recoverPanic()
 	c.limitTime()
-	if s.cors(w, r) {
+	if s.cors(c) {
 		c.http = http.StatusNoContent
 		return
 	}
@@ -74,6 +75,8 @@ type call struct {
 	lookup error
 	// bodyRead tells that the whole body has been read.
 	bodyRead bool
+	// bodyForgotten tells that the answer was given without it.
+	bodyForgotten bool
 
 	http   int
 	status ocpi.StatusCode

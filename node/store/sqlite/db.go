@@ -51,6 +51,9 @@ func Open(ctx context.Context, path string, opts Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
+	if target, err := filepath.EvalSymlinks(absolute); err == nil { // where SQLite keeps the files beside it
+		absolute = target
+	}
 	db, err := open(ctx, absolute, opts)
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", absolute, explain(err))
@@ -72,7 +75,20 @@ func open(ctx context.Context, path string, opts Options) (*DB, error) {
 	}
 	db := &DB{path: path, writer: startWriter(c, readers, opts), readers: readers}
 	db.watch.open(path)
+	db.proveWatch(ctx)
 	return db, nil
+}
+
+// proveWatch makes sure that the watch sees what is written, and does without it where it does not.
+func (db *DB) proveWatch(ctx context.Context) {
+	before, watching := db.watch.now()
+	if !watching {
+		return
+	}
+	err := db.writer.do(ctx, func(t *tx) error { return t.conn.writeMark() }) // changes nothing, but is written
+	if after, _ := db.watch.now(); err != nil || after == before {
+		_ = db.watch.close() // it is of no use either way
+	}
 }
 
 // Close waits for the writes and reads that have begun, refuses all others with ErrClosed, and closes the file.

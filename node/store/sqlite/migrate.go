@@ -62,7 +62,14 @@ func (c *conn) mark() error {
 	if id != 0 || tables > 0 {
 		return errForeign
 	}
-	return c.Exec(fmt.Sprintf(`PRAGMA page_size = %d; PRAGMA application_id = %d`, pageSize, applicationID))
+	if err := c.Exec(fmt.Sprintf(`PRAGMA page_size = %d`, pageSize)); err != nil {
+		return err
+	}
+	return c.writeMark()
+}
+
+func (c *conn) writeMark() error {
+	return c.Exec(fmt.Sprintf(`PRAGMA application_id = %d`, applicationID))
 }
 
 func (c *conn) writeAhead() error {

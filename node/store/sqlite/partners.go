@@ -13,7 +13,8 @@ import (
 	"github.com/roamwire/roamwire/ocpi"
 )
 
-// AddPartner adds a partner, or returns store.ErrExists if its name or its token is taken.
+// AddPartner adds a partner, or returns store.ErrExists if its name, its token or one of its parties
+// in the same role is taken.
 func (db *DB) AddPartner(ctx context.Context, p store.Partner) error {
 	err := db.writer.do(ctx, func(t *tx) error { return t.conn.addPartner(&p) })
 	if err != nil {
@@ -89,20 +90,25 @@ func (c *conn) addPartner(p *store.Partner) error {
 		p.ID, p.Token[:], roles, serves, string(p.Version), p.Added.UnixMicro())
 }
 
+// partnerIsNew refuses a name or token that is taken, and a party in a role that another partner has already: parties are
+// unique in the world (requirement C-20), and what is meant for one partner would be shown to two.
 func (c *conn) partnerIsNew(p *store.Partner) error {
-	named, err := c.partners(`SELECT name, token, roles, serves, version, added FROM partner WHERE name = ?1`, p.ID)
+	others, err := c.partners(`SELECT name, token, roles, serves, version, added FROM partner ORDER BY name`)
 	if err != nil {
 		return err
 	}
-	if len(named) > 0 {
-		return fmt.Errorf("the name is %w", store.ErrExists)
-	}
-	calling, err := c.partners(`SELECT name, token, roles, serves, version, added FROM partner WHERE token = ?1`, p.Token[:])
-	if err != nil {
-		return err
-	}
-	if len(calling) > 0 {
-		return fmt.Errorf("the token is %w: it is that of partner %q", store.ErrExists, calling[0].ID)
+	for _, other := range others {
+		if other.ID == p.ID {
+			return fmt.Errorf("the name is %w", store.ErrExists)
+		}
+		if other.Token == p.Token {
+			return fmt.Errorf("the token is %w: it is that of partner %q", store.ErrExists, other.ID)
+		}
+		for _, role := range p.Roles {
+			if other.Speaks(role.Role, role.Party) {
+				return fmt.Errorf("%s as %s is %w: it is partner %s", role.Party, role.Role, store.ErrExists, other.ID)
+			}
+		}
 	}
 	return nil
 }

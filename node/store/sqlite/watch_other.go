@@ -1,4 +1,4 @@
-//go:build !unix
+//go:build !((linux || darwin) && !sqlite3_flock && !sqlite3_dotlk)
 
 package sqlite
 

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -96,6 +97,42 @@ func TestTheLatestChangeIsNeverOld(t *testing.T) {
 	}
 	close(done)
 	readers.Wait()
+}
+
+// The files beside the database lie beside what a link points to. Others beside the link are not believed.
+func TestADatabaseBehindALinkIsWatchedWhereItIs(t *testing.T) {
+	folder, elsewhere := t.TempDir(), t.TempDir()
+	target, link := filepath.Join(folder, "test.db"), filepath.Join(elsewhere, "link.db")
+	if err := os.WriteFile(target, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(target, link); err != nil {
+		t.Skip("no symbolic links here: ", err)
+	}
+	if err := os.WriteFile(link+"-shm", make([]byte, 32<<10), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db, err := Open(t.Context(), link, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, watching := db.watch.now(); !watching {
+		t.Error("the database is not watched here")
+	}
+	p := store.Partner{Partner: ocpi.Partner{ID: "p"}, Token: store.TokenHash{1}, Added: time.Unix(1, 0)}
+	if err := db.AddPartner(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.PartnerByToken(t.Context(), p.Token); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.RemovePartner(t.Context(), p.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.PartnerByToken(t.Context(), p.Token); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a partner that was removed is still let in: %v", err)
+	}
 }
 
 func TestNothingIsRememberedAfterClose(t *testing.T) {

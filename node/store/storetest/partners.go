@@ -43,10 +43,11 @@ var partnerTests = []test{
 		wantError(t, "Partners", err, nil)
 		equal(t, "all by name", all, []store.Partner{one, two})
 	}},
-	{"a name or token that is taken is refused", func(t *testing.T, home Home) {
+	{"a name, token or party in a role that is taken is refused", func(t *testing.T, home Home) {
 		wantError(t, "AddPartner", home.AddPartner(t.Context(), partner("one", "secret 1")), nil)
 		wantError(t, "same name", home.AddPartner(t.Context(), partner("one", "secret 2")), store.ErrExists)
 		wantError(t, "same token", home.AddPartner(t.Context(), partner("two", "secret 1")), store.ErrExists)
+		wantError(t, "same parties", home.AddPartner(t.Context(), partner("two", "secret 2")), store.ErrExists)
 		all, err := home.Partners(t.Context())
 		wantError(t, "Partners", err, nil)
 		equal(t, "partners", all, []store.Partner{partner("one", "secret 1")})

@@ -1,4 +1,7 @@
-//go:build unix
+// Only where SQLite's driver locks the shared memory by open file description: elsewhere, closing the file here would give
+// up the locks the driver holds on it.
+
+//go:build (linux || darwin) && !sqlite3_flock && !sqlite3_dotlk
 
 package sqlite
 
