@@ -116,13 +116,15 @@ const (
 )
 
 // forgetBody keeps net/http from waiting for a body that nobody has read: it would wait before it answers. A connection
-// of HTTP/2 needs none of this and goes on with its other streams.
+// of HTTP/2 goes on with its other streams.
 func (c *call) forgetBody() {
-	if c.bodyRead || c.r.ContentLength == 0 || c.r.ProtoMajor != 1 {
+	if c.bodyRead || c.r.ContentLength == 0 {
 		return
 	}
 	c.bodyForgotten = true
-	c.w.Header().Set("Connection", "close")
+	if c.r.ProtoMajor == 1 {
+		c.w.Header().Set("Connection", "close")
+	}
 }
 
 // takeBody takes the rest of a body that was forgotten, after the answer.
