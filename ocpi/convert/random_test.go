@@ -249,7 +249,7 @@ func (r *random) enumValue(typ reflect.Type, enum string, isEnum bool) string {
 }
 
 func (r *random) time() ocpi.DateTime {
-	t := time.Unix(int64(r.number(0, 3_000_000_000)), 0)
+	t := time.Unix(rapid.Int64Range(0, 3_000_000_000).Draw(r.t, ""), 0)
 	if r.fractions && r.oneIn(10) {
 		t = t.Add(time.Duration(pick(r, []int{1, 500_000_000, 999_999_999})))
 	}
