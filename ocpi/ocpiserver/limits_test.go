@@ -289,6 +289,7 @@ func TestObserveIsToldOfEachRequest(t *testing.T) {
 		seen = append(seen, e)
 	}})
 	call(t, server, "PATCH", "/emsp/2.1.1/tariffs/BE/TST/none", `{"currency":"EURO"}`)
+	call(t, server, "PATCH", "/emsp/2.1.1/tariffs/BE/TST/none", `{"id":"other","currency":"EURO"}`)
 	call(t, server, "GET", "/versions", "", "Authorization", "")
 	want := []ocpiserver.Exchange{
 		{
@@ -297,6 +298,15 @@ func TestObserveIsToldOfEachRequest(t *testing.T) {
 			Findings: []ocpi.Finding{
 				{Pointer: "/currency", Code: ocpi.FindingLength, Message: "4 characters, 3 are allowed"},
 				{Pointer: "/currency", Code: ocpi.FindingFormat, Message: `"EURO" is not a code of 3 letters`},
+			},
+		},
+		{
+			Partner: "tester", Method: "PATCH", Route: "/emsp/2.1.1/tariffs/{country_code}/{party_id}/{tariff_id}", Module: ocpi.ModuleTariffs,
+			HTTP: 200, Status: ocpi.StatusInvalidParameters,
+			Findings: []ocpi.Finding{
+				{Pointer: "/currency", Code: ocpi.FindingLength, Message: "4 characters, 3 are allowed"},
+				{Pointer: "/currency", Code: ocpi.FindingFormat, Message: `"EURO" is not a code of 3 letters`},
+				{Pointer: "/id", Code: ocpi.FindingMismatch, Message: `the body says "other", the URL says "none"`, Unusable: true},
 			},
 		},
 		{Method: "GET", Route: "/versions", HTTP: 401, Status: ocpi.StatusClientError},

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -61,8 +62,10 @@ func (c *call) fail(err error) {
 		e = ocpi.ServerError(err)
 	}
 	c.logFailure(e, err)
-	if len(e.Findings) > 0 && len(c.findings) == 0 {
-		c.findings = e.Findings
+	for _, f := range e.Findings {
+		if !slices.Contains(c.findings, f) { // most were found in the body, and are known
+			c.findings = append(c.findings, f)
+		}
 	}
 	body := buffers.Get().(*[]byte)
 	*body = c.write(append((*body)[:0], '{'), e.HTTP, e.Code, e.StatusMessage())
@@ -80,7 +83,7 @@ func (c *call) logFailure(e *ocpi.Error, cause error) {
 		level, message = slog.LevelError, "request failed"
 	}
 	c.server.config.Logger.Log(c.ctx(), level, message, "partner", c.partnerID(), "request_id", c.requestID,
-		"method", c.r.Method, "path", c.r.URL.Path, "error", cause)
+		"method", c.r.Method, "path", c.urlPath, "error", cause)
 }
 
 // write completes the envelope begun in b and sends it.

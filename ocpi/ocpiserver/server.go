@@ -34,7 +34,7 @@ func New(config Config) (*Server, error) {
 
 // ServeHTTP answers a request. Whatever happens, the answer is an OCPI envelope.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := &call{server: s, w: w, r: r, started: s.config.Now()}
+	c := &call{server: s, w: w, r: r, urlPath: r.URL.Path, started: s.config.Now()}
 	c.requestIDs()
 	defer c.takeBody() // the last, and not part of the time that the request has taken
 	defer c.done()
@@ -63,6 +63,8 @@ type call struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	started time.Time
+	// urlPath is the path as it came, for the log.
+	urlPath string
 	// partner is who calls; token is what it presented.
 	partner *ocpi.Partner
 	token   string
@@ -133,7 +135,7 @@ func (c *call) done() {
 	s := c.server
 	if len(c.findings) > 0 {
 		s.config.Logger.InfoContext(c.ctx(), "partner deviates", "partner", c.partnerID(), "request_id", c.requestID,
-			"method", c.r.Method, "path", c.r.URL.Path, "status", int(c.status), "findings", findingsForLog(c.findings))
+			"method", c.r.Method, "path", c.urlPath, "status", int(c.status), "findings", findingsForLog(c.findings))
 	}
 	if s.config.Observe == nil {
 		return

@@ -23,18 +23,11 @@ func Check(raw []byte, o *Object) ([]ocpi.Finding, error) {
 	return findings, err
 }
 
-// CheckPatch is Check for the body of a PATCH: nothing is required, null clears an optional field and is wrong for a
-// required one.
-func CheckPatch(raw []byte, o *Object) ([]ocpi.Finding, error) {
-	findings, _, err := check(raw, o, patch)
-	return findings, err
-}
-
 type mode uint8
 
 const (
 	full    mode = iota
-	patch        // the body of a PATCH
+	patch        // the body of a PATCH: nothing is required, null clears an optional field and is wrong for a required one
 	element      // an element of a list that a PATCH merges: a patch that must name what it is about
 )
 
