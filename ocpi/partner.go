@@ -20,7 +20,26 @@ type Partner struct {
 	Serves []Party
 	// Version is the version agreed on with this partner; empty before that.
 	Version Version
+	// Access is what the partner may call.
+	Access Access
+	// Quirks names the deviations that are put right in what this partner sends, as package quirk reads them; empty
+	// for the default.
+	Quirks string
 }
+
+// Access is what a partner may call.
+type Access string
+
+// The kinds of access.
+const (
+	// AccessFull is every interface that is for the partner's roles.
+	AccessFull Access = ""
+	// AccessRegistration is versions, version details and credentials: the partner is not registered yet (requirement
+	// TF-07).
+	AccessRegistration Access = "registration"
+	// AccessSuspended is the same for a registered partner that was suspended.
+	AccessSuspended Access = "suspended"
+)
 
 // Speaks reports whether the partner may speak for party in this role.
 func (p *Partner) Speaks(role Role, party Party) bool {

@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/roamwire/roamwire/ocpi/ocpiserver"
+	"github.com/roamwire/roamwire/ocpi"
 )
 
 // Metrics are the counters of one node.
@@ -45,7 +45,7 @@ func New() *Metrics {
 }
 
 // Observe counts a request. It is the Observe of an ocpiserver.Config.
-func (m *Metrics) Observe(_ context.Context, e ocpiserver.Exchange) {
+func (m *Metrics) Observe(_ context.Context, e ocpi.Exchange) {
 	module, method := string(e.Module), methodLabel(e.Method)
 	m.requests.WithLabelValues(e.Partner, module, method, strconv.Itoa(e.HTTP), strconv.Itoa(int(e.Status))).Inc()
 	m.seconds.WithLabelValues(module, method).Observe(e.Duration.Seconds())

@@ -102,3 +102,17 @@ type Credentials interface {
 	// tokens need not be kept readable.
 	Credentials(ctx context.Context, partner *ocpi.Partner, role ocpi.Role, token string) (v230.Credentials, error)
 }
+
+// A Registrar is a Credentials that lets partners register, change and end their registration. Package handshake has
+// one. The server has checked that the call fits the state: Register is called for partners with
+// ocpi.AccessRegistration, the others for partners without.
+//
+// The party of credentials read in 2.1.1, which does not say its role, has the role opposite to the caller's Role.
+type Registrar interface {
+	// Register takes a partner's first credentials and returns ours, with a new token for it (requirement C-04).
+	Register(ctx context.Context, from ocpi.Caller, theirs v230.Credentials) (v230.Credentials, error)
+	// Update takes changed credentials and returns ours, with a new token in any case (requirement C-10).
+	Update(ctx context.Context, from ocpi.Caller, theirs v230.Credentials) (v230.Credentials, error)
+	// Unregister ends the registration: neither side's token is of use any more (requirement C-13).
+	Unregister(ctx context.Context, from ocpi.Caller) error
+}

@@ -21,6 +21,7 @@ func (c *call) body() ([]byte, error) {
 		return nil, tooLarge(limit)
 	}
 	raw, err := readAll(http.MaxBytesReader(c.w, c.r.Body, limit), c.r.ContentLength)
+	c.captureRequest(raw)
 	var tooLong *http.MaxBytesError
 	switch {
 	case err == nil:

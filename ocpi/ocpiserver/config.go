@@ -29,8 +29,9 @@ type Config struct {
 	CPO *CPO
 	// EMSP is our eMSP side; nil for none.
 	EMSP *EMSP
-	// Credentials answers GET credentials. OCPI requires the module of everyone (requirement V-04); nil leaves it out,
-	// for programs that are not a whole platform.
+	// Credentials serves the module credentials, which OCPI requires of everyone (requirement V-04); nil leaves it out,
+	// for programs that are not a whole platform. Where it is not a Registrar as well, partners are registered by hand,
+	// and only GET is offered.
 	Credentials Credentials
 
 	// PageLimit is the largest number of objects in a page, and the number where the client asks for none. Default
@@ -54,7 +55,9 @@ type Config struct {
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 	// Observe is called after each request; nil for nobody. It must not block.
-	Observe func(context.Context, Exchange)
+	Observe func(context.Context, ocpi.Exchange)
+	// Capture is how much of each body Observe is given, in bytes; 0 for nothing.
+	Capture int
 }
 
 // CPO is what a charge point operator serves. A nil field is neither mounted nor advertised.
@@ -78,22 +81,6 @@ type EMSP struct {
 	// Tokens must be an Authorizer as well.
 	Tokens         Sender[v230.Token]
 	CommandResults CommandResults
-}
-
-// An Exchange is one request and what became of it.
-type Exchange struct {
-	// Partner is our name for the caller; empty where it was not recognised.
-	Partner string
-	Method  string
-	// Route is the pattern that matched, such as /emsp/2.1.1/locations/{country_code}/{party_id}/{location_id}.
-	Route     string
-	Module    ocpi.ModuleID
-	RequestID string
-	HTTP      int
-	Status    ocpi.StatusCode
-	Duration  time.Duration
-	// Findings are the deviations of what the partner sent.
-	Findings []ocpi.Finding
 }
 
 const (

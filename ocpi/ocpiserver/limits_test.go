@@ -281,35 +281,41 @@ func TestTrailingSlashInVersionDetails(t *testing.T) {
 
 func TestObserveIsToldOfEachRequest(t *testing.T) {
 	var mu sync.Mutex
-	var seen []ocpiserver.Exchange
-	_, server := newTarget(t, ocpiserver.Config{Logger: quiet(), Observe: func(_ context.Context, e ocpiserver.Exchange) {
+	var seen []ocpi.Exchange
+	_, server := newTarget(t, ocpiserver.Config{Logger: quiet(), Capture: 8, Observe: func(_ context.Context, e ocpi.Exchange) {
 		mu.Lock()
 		defer mu.Unlock()
-		e.Duration, e.RequestID = 0, ""
+		if e.At.IsZero() || e.RequestID == "" || e.CorrelationID == "" || e.Direction != ocpi.Inbound || e.ResponseSize == 0 || string(e.ResponseBody) != `{"status` {
+			t.Errorf("incomplete: %+v", e)
+		}
+		e.ResponseSize, e.ResponseBody = 0, nil
+		e.At, e.Duration, e.RequestID, e.CorrelationID, e.Direction = time.Time{}, 0, "", "", ""
 		seen = append(seen, e)
 	}})
 	call(t, server, "PATCH", "/emsp/2.1.1/tariffs/BE/TST/none", `{"currency":"EURO"}`)
 	call(t, server, "PATCH", "/emsp/2.1.1/tariffs/BE/TST/none", `{"id":"other","currency":"EURO"}`)
 	call(t, server, "GET", "/versions", "", "Authorization", "")
-	want := []ocpiserver.Exchange{
+	want := []ocpi.Exchange{
 		{
-			Partner: "tester", Method: "PATCH", Route: "/emsp/2.1.1/tariffs/{country_code}/{party_id}/{tariff_id}", Module: ocpi.ModuleTariffs,
-			HTTP: 404, Status: ocpi.StatusClientError,
+			Partner: "tester", Method: "PATCH", URL: "/ocpi/emsp/2.1.1/tariffs/BE/TST/none",
+			Route: "/emsp/2.1.1/tariffs/{country_code}/{party_id}/{tariff_id}", Module: ocpi.ModuleTariffs,
+			RequestSize: 19, RequestBody: []byte(`{"curren`), HTTP: 404, Status: ocpi.StatusClientError,
 			Findings: []ocpi.Finding{
 				{Pointer: "/currency", Code: ocpi.FindingLength, Message: "4 characters, 3 are allowed"},
 				{Pointer: "/currency", Code: ocpi.FindingFormat, Message: `"EURO" is not a code of 3 letters`},
 			},
 		},
 		{
-			Partner: "tester", Method: "PATCH", Route: "/emsp/2.1.1/tariffs/{country_code}/{party_id}/{tariff_id}", Module: ocpi.ModuleTariffs,
-			HTTP: 200, Status: ocpi.StatusInvalidParameters,
+			Partner: "tester", Method: "PATCH", URL: "/ocpi/emsp/2.1.1/tariffs/BE/TST/none",
+			Route: "/emsp/2.1.1/tariffs/{country_code}/{party_id}/{tariff_id}", Module: ocpi.ModuleTariffs,
+			RequestSize: 32, RequestBody: []byte(`{"id":"o`), HTTP: 200, Status: ocpi.StatusInvalidParameters,
 			Findings: []ocpi.Finding{
 				{Pointer: "/currency", Code: ocpi.FindingLength, Message: "4 characters, 3 are allowed"},
 				{Pointer: "/currency", Code: ocpi.FindingFormat, Message: `"EURO" is not a code of 3 letters`},
 				{Pointer: "/id", Code: ocpi.FindingMismatch, Message: `the body says "other", the URL says "none"`, Unusable: true},
 			},
 		},
-		{Method: "GET", Route: "/versions", HTTP: 401, Status: ocpi.StatusClientError},
+		{Method: "GET", URL: "/ocpi/versions", Route: "/versions", HTTP: 401, Status: ocpi.StatusClientError},
 	}
 	mu.Lock()
 	defer mu.Unlock()

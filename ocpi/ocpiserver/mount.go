@@ -39,7 +39,7 @@ func (s *speaker) offer(side side, module ocpi.ModuleID) {
 func (s *speaker) at(side side, module ocpi.ModuleID, path string, res resource) {
 	res.module = module
 	if module != ocpi.ModuleCredentials {
-		res.caller = map[ocpi.Role]ocpi.Role{ocpi.RoleCPO: ocpi.RoleEMSP, ocpi.RoleEMSP: ocpi.RoleCPO}[side.role]
+		res.caller = callerOf(side.role)
 	}
 	s.handle(fmt.Sprintf("%s/%s/%s%s", side.path, s.version, module, path), res)
 }

@@ -1,6 +1,7 @@
 package ocpiserver
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"log/slog"
@@ -101,6 +102,7 @@ func (c *call) write(b []byte, httpStatus int, code ocpi.StatusCode, message str
 	b = append(b, ocpi.NewDateTime(c.server.config.Now()).Truncate().String()...)
 	b = append(b, `"}`...)
 
+	c.captureResponse(b)
 	c.forgetBody()
 	h := c.w.Header()
 	h.Set("Content-Type", "application/json")
@@ -108,6 +110,22 @@ func (c *call) write(b []byte, httpStatus int, code ocpi.StatusCode, message str
 	c.w.WriteHeader(httpStatus)
 	_, _ = c.w.Write(b) // the client is gone; net/http has noticed
 	return b
+}
+
+// captureResponse keeps the beginning of the answer for the observer: the buffer it is in is used again.
+func (c *call) captureResponse(b []byte) {
+	c.responseSize = int64(len(b))
+	if n := min(c.server.config.Capture, len(b)); n > 0 {
+		c.responseBody = bytes.Clone(b[:n])
+	}
+}
+
+// captureRequest keeps the beginning of a body for the observer.
+func (c *call) captureRequest(raw []byte) {
+	c.requestSize = int64(len(raw))
+	if n := min(c.server.config.Capture, len(raw)); n > 0 {
+		c.requestBody = raw[:n:n]
+	}
 }
 
 // A body that nobody reads is still taken, for as long as some of it keeps coming: many clients send everything before

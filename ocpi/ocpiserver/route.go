@@ -72,10 +72,29 @@ func (c *call) admit(res resource) error {
 	if err := c.authenticate(); err != nil {
 		return err
 	}
+	if err := c.access(res); err != nil {
+		return err
+	}
 	if res.caller != "" && !c.partner.Has(res.caller) {
 		return ocpi.NotFound("this interface is for partners with the role %s, which you do not have here", res.caller)
 	}
 	return nil
+}
+
+// access refuses the functional modules to partners who are not registered yet, or suspended (requirement TF-07).
+func (c *call) access(res resource) error {
+	if res.module == "" || res.module == ocpi.ModuleCredentials {
+		return nil
+	}
+	switch c.partner.Access {
+	case ocpi.AccessRegistration:
+		c.w.Header().Set("WWW-Authenticate", "Token")
+		return ocpi.Unauthorized("this token is for registration only: send your credentials first")
+	case ocpi.AccessSuspended:
+		return &ocpi.Error{HTTP: http.StatusForbidden, Code: ocpi.StatusClientError, Message: "the connection with you is suspended here"}
+	default:
+		return nil
+	}
 }
 
 // allow lists the methods in the order of the specification.

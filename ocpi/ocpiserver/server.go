@@ -34,7 +34,7 @@ func New(config Config) (*Server, error) {
 
 // ServeHTTP answers a request. Whatever happens, the answer is an OCPI envelope.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := &call{server: s, w: w, r: r, urlPath: r.URL.Path, started: s.config.Now()}
+	c := &call{server: s, w: w, r: r, urlPath: r.URL.Path, requestURI: r.RequestURI, started: s.config.Now()}
 	c.requestIDs()
 	defer c.takeBody() // the last, and not part of the time that the request has taken
 	defer c.done()
@@ -63,8 +63,8 @@ type call struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	started time.Time
-	// urlPath is the path as it came, for the log.
-	urlPath string
+	// urlPath is the path as it came, for the log; requestURI is it with the query, for the observer.
+	urlPath, requestURI string
 	// partner is who calls; token is what it presented.
 	partner *ocpi.Partner
 	token   string
@@ -82,6 +82,10 @@ type call struct {
 
 	http   int
 	status ocpi.StatusCode
+
+	// What the observer is told of the bodies.
+	requestSize, responseSize int64
+	requestBody, responseBody []byte
 }
 
 func (c *call) ctx() context.Context { return c.r.Context() }
@@ -140,9 +144,11 @@ func (c *call) done() {
 	if s.config.Observe == nil {
 		return
 	}
-	s.config.Observe(c.ctx(), Exchange{
-		Partner: c.partnerID(), Method: c.r.Method, Route: c.route, Module: c.module, RequestID: c.requestID,
-		HTTP: c.http, Status: c.status, Duration: s.config.Now().Sub(c.started), Findings: c.findings,
+	s.config.Observe(c.ctx(), ocpi.Exchange{
+		At: c.started, Direction: ocpi.Inbound, Partner: c.partnerID(), Method: c.r.Method, URL: c.requestURI, Route: c.route,
+		Module: c.module, RequestID: c.requestID, CorrelationID: c.correlationID, HTTP: c.http, Status: c.status,
+		Duration: s.config.Now().Sub(c.started), RequestSize: c.requestSize, ResponseSize: c.responseSize,
+		RequestBody: c.requestBody, ResponseBody: c.responseBody, Findings: c.findings,
 	})
 }
 
