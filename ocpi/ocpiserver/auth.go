@@ -30,6 +30,9 @@ func (c *call) authenticate() error {
 			return &ocpi.Error{HTTP: http.StatusServiceUnavailable, Code: ocpi.StatusServerError, Message: "temporarily unable to look up the token", Err: err}
 		}
 	}
+	if err := c.slowDown(); err != nil {
+		return err
+	}
 	c.w.Header().Set("WWW-Authenticate", "Token")
 	return ocpi.Unauthorized("the token is not known here")
 }

@@ -19,6 +19,8 @@ type Server struct {
 	base   string
 	prefix string
 	mux    *http.ServeMux
+	// wrongTokens are counted to slow down those who guess.
+	wrongTokens throttle
 }
 
 // New returns a server. It fails where the configuration is incomplete or promises what the backend cannot do.
