@@ -112,6 +112,15 @@ func (p *Profile) change(all []Quirk, names []Name, remove bool) {
 	}
 }
 
+// Default returns the profile of partners about whom nothing is said: lenient.
+func Default() Profile {
+	p, err := Parse("")
+	if err != nil { // the names in this package are checked by its tests
+		panic(err)
+	}
+	return p
+}
+
 // Has reports whether the quirk is part of the profile.
 func (p Profile) Has(n Name) bool { return p.names[n] }
 
