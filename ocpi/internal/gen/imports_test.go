@@ -26,7 +26,7 @@ var mayImport = map[string][]string{
 	"node/store/sqlite":    {"ocpi", "node/store"},
 	"node/partner":         {"ocpi", "node/store"},
 	"node/object":          {"ocpi", "ocpi/v230", "ocpi/convert", "ocpi/quirk", "ocpi/wire", "ocpi/ocpiserver", "node/store"},
-	"node/telemetry":       {"ocpi/ocpiserver"},
+	"node/telemetry":       {"ocpi"},
 	"node/transfer":        {"ocpi", "ocpi/convert", "ocpi/quirk", "ocpi/wire", "node/object"},
 }
 
