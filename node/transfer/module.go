@@ -9,6 +9,7 @@ import (
 	"github.com/roamwire/roamwire/node/object"
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/convert"
+	"github.com/roamwire/roamwire/ocpi/quirk"
 	"github.com/roamwire/roamwire/ocpi/wire"
 )
 
@@ -69,7 +70,7 @@ func (t *typed[T]) read(raw []byte, env convert.Env) (string, wire.Report, error
 	if len(raw) > object.MaxDocument {
 		return "", wire.Report{}, ocpi.InvalidParameters("it has %d bytes, %d are allowed", len(raw), object.MaxDocument)
 	}
-	o, report, err := t.codec.Read(raw, env)
+	o, report, err := t.codec.Read(raw, env, quirk.Profile{}) // our own files are corrected where they were made
 	if err != nil {
 		return "", report, err
 	}

@@ -57,8 +57,8 @@ func (s *speaker) locationReferences(c *call) (*v230.LocationReferences, error) 
 	if text := bytes.TrimSpace(raw); len(text) == 0 || string(text) == "null" {
 		return nil, nil
 	}
-	at, report, err := s.codecs.LocationReferences.Read(raw, s.env(c, ocpi.Party{}))
-	c.findings = append(c.findings, report.Findings...)
+	at, report, err := s.codecs.LocationReferences.Read(raw, s.env(c, ocpi.Party{}), c.profile())
+	c.note(report)
 	if err != nil {
 		return nil, err
 	}

@@ -80,8 +80,8 @@ func (d credentials) read(c *call) (v230.Credentials, error) {
 	}
 	env := d.env(c, ocpi.Party{})
 	env.Role = callerOf(d.side.role)
-	theirs, report, err := d.codecs.Credentials.Read(raw, env)
-	c.findings = append(c.findings, report.Findings...)
+	theirs, report, err := d.codecs.Credentials.Read(raw, env, c.profile())
+	c.note(report)
 	return theirs, err
 }
 

@@ -134,8 +134,8 @@ func read[T any](c *call, s *speaker, codec wire.Codec[T], owner ocpi.Party) (T,
 		var none T
 		return none, err
 	}
-	object, report, err := codec.Read(raw, s.env(c, owner))
-	c.findings = append(c.findings, report.Findings...)
+	object, report, err := codec.Read(raw, s.env(c, owner), c.profile())
+	c.note(report)
 	return object, err
 }
 
@@ -144,8 +144,8 @@ func readPatch[T any](c *call, s *speaker, codec wire.Codec[T], owner ocpi.Party
 	if err != nil {
 		return wire.Patch[T]{}, err
 	}
-	patch, report, err := codec.ReadPatch(raw, s.env(c, owner))
-	c.findings = append(c.findings, report.Findings...)
+	patch, report, err := codec.ReadPatch(raw, s.env(c, owner), c.profile())
+	c.note(report)
 	if err != nil {
 		return patch, err
 	}

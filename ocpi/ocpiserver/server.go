@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/roamwire/roamwire/ocpi"
@@ -21,6 +22,8 @@ type Server struct {
 	mux    *http.ServeMux
 	// wrongTokens are counted to slow down those who guess.
 	wrongTokens throttle
+	// profiles are what the partners' Quirks stand for.
+	profiles sync.Map
 }
 
 // New returns a server. It fails where the configuration is incomplete or promises what the backend cannot do.
@@ -75,6 +78,7 @@ type call struct {
 	route                    string
 	module                   ocpi.ModuleID
 	findings                 []ocpi.Finding
+	quirks                   []string
 	// lookup is a failure to look up what an answer needs, where the code in between can only say that it is not there.
 	lookup error
 	// bodyRead tells that the whole body has been read.
@@ -141,7 +145,7 @@ func (c *call) done() {
 	s := c.server
 	if len(c.findings) > 0 {
 		s.config.Logger.InfoContext(c.ctx(), "partner deviates", "partner", c.partnerID(), "request_id", c.requestID,
-			"method", c.r.Method, "path", c.urlPath, "status", int(c.status), "findings", findingsForLog(c.findings))
+			"method", c.r.Method, "path", c.urlPath, "status", int(c.status), "findings", findingsForLog(c.findings), "quirks", c.quirks)
 	}
 	if s.config.Observe == nil {
 		return
@@ -150,7 +154,7 @@ func (c *call) done() {
 		At: c.started, Direction: ocpi.Inbound, Partner: c.partnerID(), Method: c.r.Method, URL: c.requestURI, Route: c.route,
 		Module: c.module, RequestID: c.requestID, CorrelationID: c.correlationID, HTTP: c.http, Status: c.status,
 		Duration: s.config.Now().Sub(c.started), RequestSize: c.requestSize, ResponseSize: c.responseSize,
-		RequestBody: c.requestBody, ResponseBody: c.responseBody, Findings: c.findings,
+		RequestBody: c.requestBody, ResponseBody: c.responseBody, Findings: c.findings, Quirks: c.quirks,
 	})
 }
 

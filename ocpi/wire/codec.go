@@ -6,12 +6,16 @@ package wire
 import (
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/convert"
+	"github.com/roamwire/roamwire/ocpi/quirk"
 )
 
 // A Report is what reading an object found.
 type Report struct {
-	// Findings are the deviations from the version's tables. None is unusable where reading succeeded.
+	// Findings are the deviations from the version's tables, with those that were put right. None is unusable where
+	// reading succeeded.
 	Findings []ocpi.Finding
+	// Quirks are the deviations that the partner's profile knows, and that were put right.
+	Quirks []quirk.Name
 	// Losses are what the model could not take over.
 	Losses []convert.Loss
 }
@@ -21,12 +25,13 @@ type Codec[T any] struct {
 	// Object is the object's name in the tables, such as "Location".
 	Object string
 	// Read makes the model's object of a JSON document. The error is an *ocpi.Error: HTTP 400 for what is no JSON,
-	// status 2001 with all findings for an object that cannot be used.
-	Read func(raw []byte, env convert.Env) (T, Report, error)
+	// status 2001 with all findings for an object that cannot be used. What the profile can put right is put right
+	// before; the zero Profile puts nothing right.
+	Read func(raw []byte, env convert.Env, profile quirk.Profile) (T, Report, error)
 	// Write makes the document that a partner of this version gets.
 	Write func(object T, env convert.Env) ([]byte, []convert.Loss, error)
 	// ReadPatch reads the body of a PATCH. It is nil for objects that the version does not patch.
-	ReadPatch func(raw []byte, env convert.Env) (Patch[T], Report, error)
+	ReadPatch func(raw []byte, env convert.Env, profile quirk.Profile) (Patch[T], Report, error)
 }
 
 // A Patch is the body of a PATCH, ready to be applied to the model's object.

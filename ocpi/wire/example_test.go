@@ -6,6 +6,7 @@ import (
 
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/convert"
+	"github.com/roamwire/roamwire/ocpi/quirk"
 	"github.com/roamwire/roamwire/ocpi/wire"
 )
 
@@ -16,18 +17,23 @@ func ExampleFor() {
 		fmt.Println("no codecs")
 		return
 	}
+	profile, err := quirk.Parse("lenient")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	env := convert.Env{Owner: ocpi.NewParty("DE", "TUB")}
 	token, report, err := codecs.Tokens.Read([]byte(`{
 		"uid": "04A70000000001", "type": "RFID", "auth_id": "DE-TUB-C00000001", "issuer": "Laadpas Tubantia", "valid": true,
 		"whitelist": "SOMETIMES", "last_updated": "2026-03-04T12:00:00Z"
-	}`), env)
+	}`), env, profile)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	fmt.Println(token.CountryCode, token.PartyID, token.ContractID, report.Findings)
 
-	patch, _, err := codecs.Tokens.ReadPatch([]byte(`{"valid": false, "whitelist": "NEVER"}`), env)
+	patch, _, err := codecs.Tokens.ReadPatch([]byte(`{"valid": false, "whitelist": "NEVER"}`), env, profile)
 	if err != nil {
 		fmt.Println(err)
 		return

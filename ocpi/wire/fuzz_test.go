@@ -10,6 +10,7 @@ import (
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/convert"
 	"github.com/roamwire/roamwire/ocpi/ocpitest"
+	"github.com/roamwire/roamwire/ocpi/quirk"
 	"github.com/roamwire/roamwire/ocpi/wire"
 )
 
@@ -49,7 +50,7 @@ func add[T any](f *testing.F, codec wire.Codec[T], object T, env convert.Env) {
 
 func stable[T any](t *testing.T, codec wire.Codec[T], raw []byte, env convert.Env) {
 	t.Helper()
-	object, _, err := codec.Read(raw, env)
+	object, _, err := codec.Read(raw, env, quirk.Profile{})
 	if err != nil {
 		return
 	}
@@ -63,7 +64,7 @@ func stable[T any](t *testing.T, codec wire.Codec[T], raw []byte, env convert.En
 		t.Fatalf("%s: the stored model cannot be read: %v\n%s", codec.Object, err, model)
 	}
 	once := write(t, codec, stored, env)
-	again, _, err := codec.Read(once, env)
+	again, _, err := codec.Read(once, env, quirk.Profile{})
 	if err != nil {
 		t.Fatalf("%s: what was written cannot be read: %v\n%s", codec.Object, err, once)
 	}
@@ -93,7 +94,7 @@ func FuzzPatch(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		patch, _, err := codecs.Locations.ReadPatch(raw, env)
+		patch, _, err := codecs.Locations.ReadPatch(raw, env, quirk.Profile{})
 		if err != nil {
 			return
 		}
@@ -106,7 +107,7 @@ func FuzzPatch(f *testing.F) {
 			return
 		}
 		written := write(t, codecs.Locations, location, env)
-		if _, _, err := codecs.Locations.Read(written, env); err != nil {
+		if _, _, err := codecs.Locations.Read(written, env, quirk.Profile{}); err != nil {
 			t.Fatalf("%s makes a location that cannot be read: %v\n%s", raw, err, written)
 		}
 	})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/convert"
+	"github.com/roamwire/roamwire/ocpi/quirk"
 	"github.com/roamwire/roamwire/ocpi/v211"
 )
 
@@ -58,14 +59,16 @@ func translated[Old, T any](
 ) Codec[T] {
 	return Codec[T]{
 		Object: object,
-		Read: func(raw []byte, env convert.Env) (T, Report, error) {
-			old, findings, err := decode(raw)
+		Read: func(raw []byte, env convert.Env, profile quirk.Profile) (T, Report, error) {
+			old, findings, quirks, err := quirk.Decode(profile, raw, decode)
+			report := Report{Findings: findings, Quirks: quirks}
 			if err != nil {
 				var none T
-				return none, Report{Findings: findings}, err
+				return none, report, err
 			}
 			object, losses := up(old, env)
-			return object, Report{Findings: findings, Losses: losses}, nil
+			report.Losses = losses
+			return object, report, nil
 		},
 		Write: func(model T, env convert.Env) ([]byte, []convert.Loss, error) {
 			old, losses := down(model, env)
@@ -114,11 +117,12 @@ func patched[P, Old, T any](
 	up func(Old, convert.Env) (T, []convert.Loss),
 	down func(T, convert.Env) (Old, []convert.Loss),
 	of func(P) change[Old],
-) func([]byte, convert.Env) (Patch[T], Report, error) {
-	return func(raw []byte, env convert.Env) (Patch[T], Report, error) {
-		body, findings, err := decode(raw)
+) func([]byte, convert.Env, quirk.Profile) (Patch[T], Report, error) {
+	return func(raw []byte, env convert.Env, profile quirk.Profile) (Patch[T], Report, error) {
+		body, findings, quirks, err := quirk.Decode(profile, raw, decode)
+		report := Report{Findings: findings, Quirks: quirks}
 		if err != nil {
-			return Patch[T]{}, Report{Findings: findings}, err
+			return Patch[T]{}, report, err
 		}
 		c := of(body)
 		apply := func(model *T, now ocpi.DateTime) error {
@@ -136,7 +140,7 @@ func patched[P, Old, T any](
 			seen, _ := up(before, env)
 			return rebase(model, seen, patched)
 		}
-		return Patch[T]{Apply: apply, ID: c.id}, Report{Findings: findings}, nil
+		return Patch[T]{Apply: apply, ID: c.id}, report, nil
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/convert"
+	"github.com/roamwire/roamwire/ocpi/quirk"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -39,9 +40,9 @@ func codecs230() Codecs {
 func same[T any](object string, decode func([]byte) (T, []ocpi.Finding, error)) Codec[T] {
 	return Codec[T]{
 		Object: object,
-		Read: func(raw []byte, _ convert.Env) (T, Report, error) {
-			model, findings, err := decode(raw)
-			return model, Report{Findings: findings}, err
+		Read: func(raw []byte, _ convert.Env, profile quirk.Profile) (T, Report, error) {
+			model, findings, quirks, err := quirk.Decode(profile, raw, decode)
+			return model, Report{Findings: findings, Quirks: quirks}, err
 		},
 		Write: func(model T, _ convert.Env) ([]byte, []convert.Loss, error) {
 			raw, err := json.Marshal(&model)

@@ -10,6 +10,7 @@ import (
 	"github.com/roamwire/roamwire/node/transfer"
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/convert"
+	"github.com/roamwire/roamwire/ocpi/quirk"
 	"github.com/roamwire/roamwire/ocpi/wire"
 )
 
@@ -141,7 +142,7 @@ func (c *convertCmd) translator() (translator, error) {
 
 func between[T any](from, to wire.Codec[T], env convert.Env) translator {
 	return func(raw []byte) ([]byte, []convert.Loss, error) {
-		object, report, err := from.Read(raw, env)
+		object, report, err := from.Read(raw, env, quirk.Profile{})
 		if err != nil {
 			return nil, nil, err
 		}

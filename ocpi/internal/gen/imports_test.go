@@ -19,14 +19,15 @@ var mayImport = map[string][]string{
 	"ocpi/v221":            {"ocpi", "ocpi/internal/schema"},
 	"ocpi/v230":            {"ocpi", "ocpi/internal/schema"},
 	"ocpi/convert":         {"ocpi", "ocpi/v211", "ocpi/v230"},
-	"ocpi/wire":            {"ocpi", "ocpi/v211", "ocpi/v230", "ocpi/convert"},
-	"ocpi/ocpiserver":      {"ocpi", "ocpi/v211", "ocpi/v230", "ocpi/convert", "ocpi/wire"},
+	"ocpi/quirk":           {"ocpi"},
+	"ocpi/wire":            {"ocpi", "ocpi/v211", "ocpi/v230", "ocpi/convert", "ocpi/quirk"},
+	"ocpi/ocpiserver":      {"ocpi", "ocpi/v211", "ocpi/v230", "ocpi/convert", "ocpi/quirk", "ocpi/wire"},
 	"node/store":           {"ocpi"},
 	"node/store/sqlite":    {"ocpi", "node/store"},
 	"node/partner":         {"ocpi", "node/store"},
-	"node/object":          {"ocpi", "ocpi/v230", "ocpi/convert", "ocpi/wire", "ocpi/ocpiserver", "node/store"},
-	"node/telemetry":       {"ocpi/ocpiserver"},
-	"node/transfer":        {"ocpi", "ocpi/convert", "ocpi/wire", "node/object"},
+	"node/object":          {"ocpi", "ocpi/v230", "ocpi/convert", "ocpi/quirk", "ocpi/wire", "ocpi/ocpiserver", "node/store"},
+	"node/telemetry":       {"ocpi"},
+	"node/transfer":        {"ocpi", "ocpi/convert", "ocpi/quirk", "ocpi/wire", "node/object"},
 }
 
 func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {

@@ -1,0 +1,44 @@
+package ocpiserver
+
+import (
+	"github.com/roamwire/roamwire/ocpi/quirk"
+	"github.com/roamwire/roamwire/ocpi/wire"
+)
+
+// A parsed is what an ocpi.Partner's Quirks stand for.
+type parsed struct {
+	profile quirk.Profile
+	err     error
+}
+
+// profile is what is put right in what the partner sends with this call. A partner whose profile cannot be read gets
+// the default: a mistake of ours must not cut it off.
+func (c *call) profile() quirk.Profile {
+	p := c.server.quirks(c.partner.Quirks)
+	if p.err != nil {
+		c.server.config.Logger.WarnContext(c.ctx(), "the partner's quirks cannot be read, the default is used",
+			"partner", c.partner.ID, "request_id", c.requestID, "error", p.err)
+	}
+	return p.profile.At(c.server.config.Now())
+}
+
+// quirks parses an expression. Every request needs one, and there are only a few.
+func (s *Server) quirks(expression string) parsed {
+	if known, ok := s.profiles.Load(expression); ok {
+		return known.(parsed)
+	}
+	var p parsed
+	if p.profile, p.err = quirk.Parse(expression); p.err != nil {
+		p.profile = quirk.Default()
+	}
+	s.profiles.Store(expression, p)
+	return p
+}
+
+// note keeps what was found in what the partner sent, for the log and the observer.
+func (c *call) note(report wire.Report) {
+	c.findings = append(c.findings, report.Findings...)
+	for _, name := range report.Quirks {
+		c.quirks = append(c.quirks, string(name))
+	}
+}
