@@ -8,3 +8,5 @@ require (
 	github.com/shopspring/decimal v1.6.0
 	pgregory.net/rapid v1.3.0
 )
+
+require code.dny.dev/ssrf v0.3.0

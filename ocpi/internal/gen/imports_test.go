@@ -22,6 +22,7 @@ var mayImport = map[string][]string{
 	"ocpi/quirk":           {"ocpi"},
 	"ocpi/wire":            {"ocpi", "ocpi/v211", "ocpi/v230", "ocpi/convert", "ocpi/quirk"},
 	"ocpi/ocpiserver":      {"ocpi", "ocpi/v211", "ocpi/v230", "ocpi/convert", "ocpi/quirk", "ocpi/wire"},
+	"ocpi/ocpiclient":      {"ocpi", "ocpi/v230", "ocpi/convert", "ocpi/quirk", "ocpi/wire"},
 	"node/store":           {"ocpi"},
 	"node/store/sqlite":    {"ocpi", "node/store"},
 	"node/partner":         {"ocpi", "node/store"},
@@ -60,16 +61,20 @@ func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
 	}
 }
 
-// A program that imports only the library inherits two dependencies.
-func TestTheLibraryHasTwoDependencies(t *testing.T) {
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", root+"ocpi/ocpiserver").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	modules := slices.Compact(slices.Sorted(slices.Values(strings.Fields(string(out)))))
-	want := []string{"github.com/go-json-experiment/json", root + "ocpi", "github.com/shopspring/decimal"}
-	slices.Sort(want)
-	if !slices.Equal(modules, want) {
-		t.Errorf("the server needs %v, want %v", modules, want)
+// What a program inherits that imports the server, and one that imports the client.
+func TestTheLibraryHasFewDependencies(t *testing.T) {
+	for name, want := range map[string][]string{
+		"ocpiserver": {"github.com/go-json-experiment/json", root + "ocpi", "github.com/shopspring/decimal"},
+		"ocpiclient": {"code.dny.dev/ssrf", "github.com/go-json-experiment/json", root + "ocpi", "github.com/shopspring/decimal"},
+	} {
+		out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", root+"ocpi/"+name).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		modules := slices.Compact(slices.Sorted(slices.Values(strings.Fields(string(out)))))
+		slices.Sort(want)
+		if !slices.Equal(modules, want) {
+			t.Errorf("%s needs %v, want %v", name, modules, want)
+		}
 	}
 }

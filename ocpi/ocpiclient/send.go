@@ -1,0 +1,159 @@
+package ocpiclient
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/quirk"
+	"github.com/roamwire/roamwire/ocpi/wire"
+)
+
+// A request is one call. It may take several HTTP requests: tries and redirects.
+type request struct {
+	method string
+	url    string
+	module ocpi.ModuleID
+	// body is nil for none.
+	body []byte
+	// quirks are those that shaped the request.
+	quirks []quirk.Name
+	// secrets are tokens in the body, which no error may repeat.
+	secrets []string
+	// allowed is how long the call may take.
+	allowed time.Duration
+}
+
+// A reply is an answer.
+type reply struct {
+	envelope
+	request *request
+	// from is the URL that answered.
+	from     *url.URL
+	http     int
+	header   http.Header
+	body     []byte
+	exchange ocpi.Exchange
+}
+
+// apply counts a quirk.
+func (a *reply) apply(names ...quirk.Name) {
+	for _, name := range names {
+		a.exchange.Quirks = append(a.exchange.Quirks, string(name))
+	}
+}
+
+// maxFindings bounds the findings of one exchange: a page may have thousands of objects that are wrong all over.
+const maxFindings = 1000
+
+// note keeps what was found in a part of the answer.
+func (a *reply) note(report wire.Report, at string) {
+	a.apply(report.Quirks...)
+	for _, f := range report.Findings {
+		if len(a.exchange.Findings) == maxFindings {
+			return
+		}
+		f.Pointer = at + f.Pointer
+		a.exchange.Findings = append(a.exchange.Findings, f)
+	}
+}
+
+// tell gives an exchange to the observer. It is called once for each HTTP request, when all is known about it.
+func (c *Client) tell(ctx context.Context, x ocpi.Exchange) {
+	if c.config.Observe != nil {
+		c.config.Observe(context.WithoutCancel(ctx), x) // it may have been the time that ended the exchange
+	}
+}
+
+// send makes one HTTP request and reads the whole answer. Where there is none, the exchange has been told.
+func (c *Client) send(ctx context.Context, r *request, target string) (*reply, error) {
+	a := &reply{request: r, exchange: ocpi.Exchange{
+		At: c.config.Now(), Direction: ocpi.Outbound, Partner: c.config.Partner.ID, Method: r.method, URL: target,
+		Module: r.module, RequestID: rand.Text(), CorrelationID: correlationID(ctx),
+		RequestSize: int64(len(r.body)), RequestBody: c.capture(r.body),
+	}}
+	a.apply(r.quirks...)
+	err := c.roundTrip(ctx, a, target)
+	a.exchange.Duration = c.config.Now().Sub(a.exchange.At)
+	if err != nil {
+		failed := c.lost(ctx, a, target, err)
+		a.exchange.Error = failed.Message
+		c.tell(ctx, a.exchange)
+		return nil, failed
+	}
+	return a, nil
+}
+
+func (c *Client) capture(body []byte) []byte {
+	n := min(c.config.Capture, len(body))
+	if n <= 0 {
+		return nil
+	}
+	return body[:n:n]
+}
+
+func (c *Client) roundTrip(ctx context.Context, a *reply, target string) error {
+	if err := c.config.Transport.CheckURL(target); err != nil {
+		return err
+	}
+	request, err := c.newRequest(ctx, a, target)
+	if err != nil {
+		return err
+	}
+	response, err := c.config.Transport.http.RoundTrip(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	a.from, a.http, a.header = request.URL, response.StatusCode, response.Header
+	a.exchange.HTTP = response.StatusCode
+	a.body, err = readBody(response, c.config.Transport.config.MaxResponse)
+	a.exchange.ResponseSize, a.exchange.ResponseBody = int64(len(a.body)), c.capture(a.body)
+	if err != nil {
+		return err
+	}
+	a.envelope = readEnvelope(a.body)
+	a.exchange.Status = a.status
+	return nil
+}
+
+// newRequest makes the request with its headers. Message ids help under 2.1.1 as much as later (requirements DT-15,
+// DT-17). The transport asks for gzip and unpacks it.
+func (c *Client) newRequest(ctx context.Context, a *reply, target string) (*http.Request, error) {
+	var body io.Reader = http.NoBody
+	if a.request.body != nil {
+		body = bytes.NewReader(a.request.body)
+	}
+	request, err := http.NewRequestWithContext(ctx, a.request.method, target, body)
+	if err != nil {
+		return nil, err
+	}
+	request.URL.RawQuery = escapeQuery(request.URL.RawQuery)
+	h := request.Header
+	h.Set("Authorization", c.authorization)
+	h.Set("Accept", "application/json")
+	h.Set("User-Agent", c.config.UserAgent)
+	h.Set("X-Request-ID", a.exchange.RequestID)
+	h.Set("X-Correlation-ID", a.exchange.CorrelationID)
+	if a.request.body != nil {
+		h.Set("Content-Type", "application/json")
+	}
+	return request, nil
+}
+
+// readBody reads an answer up to the limit, which counts what was unpacked. To its end, so that the connection can be
+// used again.
+func readBody(response *http.Response, limit int64) ([]byte, error) {
+	const most = 1 << 20 // memory is taken for what has come, and not for what was announced
+	b := bytes.NewBuffer(make([]byte, 0, min(max(response.ContentLength, 0), most)+bytes.MinRead))
+	_, err := b.ReadFrom(io.LimitReader(response.Body, limit+1))
+	if int64(b.Len()) > limit {
+		return b.Bytes()[:limit], ErrTooLarge
+	}
+	return b.Bytes(), err
+}
