@@ -110,16 +110,26 @@ const maxFindings = 1000
 
 // add records a finding at the value just read, or below it.
 func (c *checker) add(below string, code ocpi.FindingCode, unusable bool, format string, args ...any) {
+	c.record(ocpi.Finding{Pointer: below, Code: code, Unusable: unusable}, format, args...)
+}
+
+// wanted records that something else, or nothing, is where a value belongs.
+func (c *checker) wanted(want ocpi.Wanted, below string, code ocpi.FindingCode, format string, args ...any) {
+	c.record(ocpi.Finding{Pointer: below, Code: code, Unusable: true, Want: want}, format, args...)
+}
+
+// record completes a finding whose pointer is relative to the value just read.
+func (c *checker) record(f ocpi.Finding, format string, args ...any) {
 	kind := 0
-	if unusable {
+	if f.Unusable {
 		kind = 1
 	}
 	if c.counts[kind]++; c.counts[kind] > maxFindings {
 		return
 	}
-	c.findings = append(c.findings, ocpi.Finding{
-		Pointer: c.here() + below, Code: code, Message: fmt.Sprintf(format, args...), Unusable: unusable,
-	})
+	f.Pointer = c.here() + f.Pointer
+	f.Message = fmt.Sprintf(format, args...)
+	c.findings = append(c.findings, f)
 }
 
 // here is the pointer of the value just read.
@@ -176,7 +186,7 @@ func (c *checker) missing(o *Object, m mode, seen uint64) {
 		if !f.Card.required() || seen&(1<<i) != 0 || m == element && !f.ID {
 			continue
 		}
-		c.add("/"+f.Name, ocpi.FindingMissing, true, "required field is missing")
+		c.wanted(f.want(), "/"+f.Name, ocpi.FindingMissing, "required field is missing")
 	}
 }
 
@@ -212,7 +222,7 @@ func (c *checker) field(f *Field, m mode) (present bool, err error) {
 		if err := c.dec.SkipValue(); err != nil {
 			return true, err
 		}
-		c.add("", ocpi.FindingType, true, "must be a list, not %s", kindName(kind))
+		c.wanted(ocpi.WantList, "", ocpi.FindingType, "must be a list, not %s", kindName(kind))
 		return true, nil
 	}
 	return true, c.list(f, m)
@@ -222,11 +232,15 @@ func (c *checker) null(f *Field, m mode) (present bool, err error) {
 	if err := c.dec.SkipValue(); err != nil {
 		return false, err
 	}
-	if f.Card.required() {
-		c.add("", ocpi.FindingNull, true, "required field is null")
-		return true, nil
+	if !f.Card.required() {
+		return m != full, nil
 	}
-	return m != full, nil
+	want := f.want()
+	if m != full {
+		want = ocpi.WantAbsent
+	}
+	c.wanted(want, "", ocpi.FindingNull, "required field is null")
+	return true, nil
 }
 
 func (c *checker) list(f *Field, m mode) error {
@@ -299,7 +313,7 @@ func (c *checker) readable(f *Field, text string) bool {
 	}
 	n, err := wholeNumber(text)
 	if err != nil {
-		c.add("", ocpi.FindingType, true, "must be a whole number, not %s", clip(text))
+		c.wanted(ocpi.WantInt, "", ocpi.FindingType, "must be a whole number, not %s", clip(text))
 		return false
 	}
 	if strings.ContainsAny(text, ".eE") {
@@ -345,7 +359,8 @@ func (c *checker) text(f *Field) error {
 			return nil
 		}
 		if !f.Enum.has(value) && !f.Enum.Open {
-			c.add("", ocpi.FindingEnum, false, "%q is no value of %s", clip(string(value)), f.Enum.Name)
+			c.record(ocpi.Finding{Code: ocpi.FindingEnum, Want: ocpi.WantEnum, Meant: f.Enum.meant(string(value))},
+				"%q is no value of %s", clip(string(value)), f.Enum.Name)
 		}
 		return nil
 	case KindDateTime:
@@ -382,9 +397,9 @@ func (c *checker) dateTime(value string) {
 	readable, canonical := ocpi.IsCanonicalDateTime(value)
 	switch {
 	case !readable:
-		c.add("", ocpi.FindingTimestamp, true, "%q is not a timestamp such as 2026-01-31T12:00:00Z", clip(value))
+		c.wanted(ocpi.WantTimestamp, "", ocpi.FindingTimestamp, "%q is not a timestamp such as 2026-01-31T12:00:00Z", clip(value))
 	case !canonical:
-		c.add("", ocpi.FindingTimestamp, false, "%q is not written in UTC with Z", clip(value))
+		c.record(ocpi.Finding{Code: ocpi.FindingTimestamp, Want: ocpi.WantTimestamp}, "%q is not written in UTC with Z", clip(value))
 	}
 }
 
@@ -394,7 +409,7 @@ func (c *checker) wrongType(want Kind) error {
 	if err := c.dec.SkipValue(); err != nil {
 		return err
 	}
-	c.add("", ocpi.FindingType, true, "must be %s, not %s", want.jsonType(), kindName(kind))
+	c.wanted(want.want(), "", ocpi.FindingType, "must be %s, not %s", want.jsonType(), kindName(kind))
 	return nil
 }
 
