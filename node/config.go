@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -10,7 +11,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/roamwire/roamwire/node/partner"
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/handshake"
 )
 
 // Config is what a node needs to know. Data and at least one of Parties are required; every other field works at its
@@ -51,6 +54,17 @@ type Config struct {
 	// CORSOrigins are the web origins that may call from a browser; "*" for any.
 	CORSOrigins []string
 
+	// Key are keys that encrypt the tokens we call partners with, as partner.KeysGiven reads them; empty for those in
+	// KeyFile, whose default is roamwire.key in the folder Data. The file is made when it does not exist.
+	Key, KeyFile string
+	// AllowPrivate lets partners be at private and loopback addresses, and without TLS. Without it, such URLs are
+	// refused, whoever names them: a partner could make the node call what only the node can reach.
+	AllowPrivate bool
+	// Registration bounds exchanges of credentials.
+	Registration RegistrationLimits
+	// OnStep is told of each step of an exchange of credentials; nil for nobody.
+	OnStep func(context.Context, handshake.Step)
+
 	// Logger gets what happens. Default slog.Default().
 	Logger *slog.Logger
 	// Now is the clock. Default time.Now.
@@ -63,6 +77,24 @@ type Party struct {
 	Roles   []ocpi.Role
 	Name    string
 	Website string
+}
+
+// keys are what encrypts tokens.
+func (c Config) keys() (*partner.Keyring, error) {
+	if c.Key != "" {
+		keys, err := partner.KeysGiven(c.Key)
+		if err != nil {
+			return nil, fmt.Errorf("the key that encrypts partners' tokens: %w", err)
+		}
+		return keys, nil
+	}
+	file := c.KeyFile
+	if file == "" {
+		file = filepath.Join(c.Data, "roamwire.key")
+	}
+	return partner.KeysInFile(file, func(file string) {
+		c.Logger.Warn("made a new key; it encrypts the tokens we call partners with. Keep a copy of it, apart from copies of the data", "file", file)
+	}), nil
 }
 
 // file is where the database lies.
@@ -109,6 +141,8 @@ func (c Config) check() error {
 	for name, n := range map[string]int64{
 		"page limit": int64(c.PageLimit), "largest body": c.MaxBody, "header timeout": int64(c.HeaderTimeout),
 		"body timeout": int64(c.BodyTimeout), "idle timeout": int64(c.IdleTimeout), "shutdown timeout": int64(c.ShutdownTimeout),
+		"call timeout": int64(c.Registration.CallTimeout), "registration timeout": int64(c.Registration.Timeout),
+		"token grace": int64(c.Registration.Grace), "registration window": int64(c.Registration.Window),
 	} {
 		if n < 0 {
 			return fmt.Errorf("the %s cannot be negative", name)
@@ -131,10 +165,10 @@ func (c Config) check() error {
 	return nil
 }
 
-// partyRoles are our parties, each in each of its roles.
-func (c Config) partyRoles() []ocpi.PartyRole {
+// partyRoles are parties, each in each of its roles.
+func partyRoles(parties []Party) []ocpi.PartyRole {
 	var roles []ocpi.PartyRole
-	for _, p := range c.Parties {
+	for _, p := range parties {
 		for _, role := range p.Roles {
 			roles = append(roles, ocpi.PartyRole{Role: role, Party: p.Party})
 		}

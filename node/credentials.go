@@ -8,21 +8,19 @@ import (
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
-// credentials tells partners how they reach us. It is the ocpiserver.Credentials of the node.
+// credentials tells partners how they reach us. It is the handshake.Own of the node.
 type credentials struct {
 	url     string
 	parties []Party
 }
 
-// Credentials implements ocpiserver.Credentials. The versions URL is the one of the role asked, because version
+// Credentials implements handshake.Own. The versions URL is the one of the role asked, because version
 // details of 2.1.1 have no roles.
 func (c *credentials) Credentials(_ context.Context, to *ocpi.Partner, role ocpi.Role, token string) (v230.Credentials, error) {
 	own := v230.Credentials{Token: token, URL: c.url + "/versions"}
 	switch role {
-	case ocpi.RoleCPO:
-		own.URL = c.url + "/cpo/versions"
-	case ocpi.RoleEMSP:
-		own.URL = c.url + "/emsp/versions"
+	case ocpi.RoleCPO, ocpi.RoleEMSP:
+		own.URL = c.url + sidePath(role) + "/versions"
 	default:
 	}
 	for _, p := range c.parties {

@@ -2,8 +2,8 @@
 // shows what happens.
 //
 // The rooms beside this file each do one thing and know nothing of one another: store and store/sqlite keep the data,
-// object offers it to the OCPI server, partner knows who may call, transfer moves objects in and out of files,
-// telemetry counts. Only this package sees them all.
+// object offers it to the OCPI server, partner knows who we talk to, exchange records every message, transfer moves
+// objects in and out of files, telemetry counts. Only this package sees them all.
 package node
 
 import (
@@ -18,6 +18,7 @@ import (
 	"github.com/roamwire/roamwire/node/store/sqlite"
 	"github.com/roamwire/roamwire/node/telemetry"
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/handshake"
 	"github.com/roamwire/roamwire/ocpi/ocpiserver"
 )
 
@@ -25,21 +26,34 @@ import (
 var (
 	_ object.Store  = (*sqlite.DB)(nil)
 	_ partner.Store = (*sqlite.DB)(nil)
+
+	_ handshake.Store      = (*partner.Registry)(nil)
+	_ ocpiserver.Registrar = (*handshake.Registrar)(nil)
 )
 
 // A Data is an open data folder: what commands like import work on while no server runs, or beside one.
 type Data struct {
 	Objects  *object.Objects
 	Partners *partner.Registry
+	// Keys encrypt the tokens we call partners with.
+	Keys *partner.Keyring
 
-	db *sqlite.DB
+	config    Config
+	db        *sqlite.DB
+	handshake *handshake.Handshake
+	// observe is told of every exchange with a partner; nil for nobody.
+	observe func(context.Context, ocpi.Exchange)
 }
 
 // OpenData opens the data folder of a configuration, and makes it if it does not exist. Of the configuration it looks
-// at Data, Versions and Now alone.
+// at Data, Key, KeyFile, Versions, Logger, Now and OnStep alone.
 func OpenData(ctx context.Context, config Config) (*Data, error) {
 	config = config.withDefaults()
 	if err := config.makeFolder(); err != nil {
+		return nil, err
+	}
+	keys, err := config.keys()
+	if err != nil {
 		return nil, err
 	}
 	db, err := sqlite.Open(ctx, config.file(), sqlite.Options{})
@@ -50,7 +64,7 @@ func OpenData(ctx context.Context, config Config) (*Data, error) {
 	if err != nil {
 		return nil, closeAfter(db, err)
 	}
-	return &Data{Objects: objects, Partners: partner.NewRegistry(db, config.Now), db: db}, nil
+	return &Data{Objects: objects, Partners: partner.NewRegistry(db, keys, config.Now), Keys: keys, config: config, db: db}, nil
 }
 
 func closeAfter(db *sqlite.DB, err error) error {
@@ -65,7 +79,6 @@ func (d *Data) Close() error { return d.db.Close() }
 type Node struct {
 	*Data
 
-	config   Config
 	listener net.Listener
 	admin    net.Listener
 	server   *ocpiserver.Server
@@ -79,7 +92,7 @@ func New(ctx context.Context, config Config) (n *Node, err error) {
 	if err := config.check(); err != nil {
 		return nil, err
 	}
-	n = &Node{config: config, metrics: telemetry.New()}
+	n = &Node{metrics: telemetry.New()}
 	if n.Data, err = OpenData(ctx, config); err != nil {
 		return nil, err
 	}
@@ -89,11 +102,31 @@ func New(ctx context.Context, config Config) (n *Node, err error) {
 	if n.config.PublicURL == "" && reachable(n.listener.Addr()) != n.listener.Addr().String() {
 		n.config.Logger.WarnContext(ctx, "partners are told an address that works on this machine only; set the public URL", "url", n.URL())
 	}
-	if n.server, err = n.build(); err != nil {
+	if err := n.assemble(ctx); err != nil {
 		n.closeListeners()
 		return nil, closeAfter(n.db, err)
 	}
 	return n, nil
+}
+
+// assemble makes what partners call, and what calls partners.
+func (n *Node) assemble(ctx context.Context) (err error) {
+	if err := n.Keys.Ensure(); err != nil {
+		return err
+	}
+	if _, err := n.Partners.Relations(ctx); err != nil {
+		return err // above all: a key that is missing
+	}
+	own, err := n.introduce(ctx)
+	if err != nil {
+		return err
+	}
+	if n.handshake, err = n.newHandshake(own); err != nil {
+		return err
+	}
+	n.Partners.FirstUse = n.handshake.FirstUse
+	n.server, err = n.build()
+	return err
 }
 
 // URL is where partners reach the node, with the prefix.
@@ -140,9 +173,9 @@ func (n *Node) build() (*ocpiserver.Server, error) {
 	config := ocpiserver.Config{
 		BaseURL:       n.URL(),
 		Versions:      n.config.Versions,
-		Parties:       n.config.partyRoles(),
+		Parties:       partyRoles(n.config.Parties),
 		Partners:      n.Partners,
-		Credentials:   &credentials{url: n.URL(), parties: n.config.Parties},
+		Credentials:   n.handshake.Registrar(),
 		PageLimit:     n.config.PageLimit,
 		MaxBody:       n.config.MaxBody,
 		BodyTimeout:   n.config.BodyTimeout,

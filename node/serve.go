@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"sync"
 	"time"
 )
 
@@ -15,11 +16,16 @@ import (
 func (n *Node) Run(ctx context.Context) error {
 	defer n.closeListeners()
 	servers, failed := n.start()
+	background, end := context.WithCancel(ctx)
+	var work sync.WaitGroup
+	work.Go(func() { n.recoverRegistrations(background) })
 	var err error
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
+	end()
+	work.Wait()
 	// The parent context has ended; the grace period is counted from now.
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.config.ShutdownTimeout)
 	defer cancel()

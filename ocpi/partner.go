@@ -4,8 +4,8 @@ import "slices"
 
 // A PartyRole is a party in one of its roles.
 type PartyRole struct {
-	Role  Role
-	Party Party
+	Role  Role  `json:"role"`
+	Party Party `json:"party"`
 }
 
 // A Partner is a platform we exchange messages with. Everything a request may do follows from the partner its token

@@ -1,10 +1,8 @@
-// Package partner knows who we talk to: the registry of partners and their tokens.
+// Package partner knows who we talk to: the registry of partners, their tokens, and where we stand with each.
 package partner
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -12,13 +10,19 @@ import (
 
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/handshake"
 )
 
 // A Store is what this package needs of the node's home.
 type Store interface {
-	// AddPartner adds a partner, or returns store.ErrExists where its name, its token or one of its parties in the same
-	// role is taken.
+	// AddPartner adds a partner, or returns store.ErrExists where its name, one of its tokens or one of its parties in
+	// the same role is taken.
 	AddPartner(ctx context.Context, p store.Partner) error
+	// ChangePartner changes a partner as one atomic step, or returns store.ErrNotFound, or store.ErrExists as AddPartner
+	// does. Where fn fails nothing is changed.
+	ChangePartner(ctx context.Context, name string, fn func(*store.Partner) error) error
+	// Partner returns a partner by name, or store.ErrNotFound.
+	Partner(ctx context.Context, name string) (store.Partner, error)
 	// Partners lists all partners by name.
 	Partners(ctx context.Context) ([]store.Partner, error)
 	// RemovePartner removes a partner, or returns store.ErrNotFound.
@@ -27,29 +31,46 @@ type Store interface {
 	PartnerByToken(ctx context.Context, token store.TokenHash) (store.Partner, error)
 }
 
-// A Registry is the partners of a node. It is the ocpiserver.Partners.
+// A Registry is the partners of a node. It is the ocpiserver.Partners, and the handshake.Store.
 type Registry struct {
+	// FirstUse is called when a partner uses a new token for the first time; nil for nobody.
+	FirstUse func(ctx context.Context, name string, token handshake.TokenHash)
+
 	store Store
+	keys  *Keyring
 	now   func() time.Time
 }
 
-// NewRegistry returns the registry over a store.
-func NewRegistry(s Store, now func() time.Time) *Registry { return &Registry{s, now} }
+// NewRegistry returns the registry over a store, with the keys that encrypt its secrets.
+func NewRegistry(s Store, keys *Keyring, now func() time.Time) *Registry {
+	return &Registry{store: s, keys: keys, now: now}
+}
 
-// PartnerByToken implements ocpiserver.Partners. Tokens are looked up by their hash.
+// PartnerByToken implements ocpiserver.Partners. It is called for every request, so it looks at the record alone and
+// not at the whole relation. Tokens are looked up by their hash, so nothing is compared that a caller could find out by
+// the time it takes.
 func (r *Registry) PartnerByToken(ctx context.Context, token string) (*ocpi.Partner, error) {
-	p, err := r.store.PartnerByToken(ctx, store.HashToken(token))
+	hash := store.HashToken(token)
+	p, err := r.store.PartnerByToken(ctx, hash)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, ocpi.ErrUnauthorized
 	}
 	if err != nil {
 		return nil, fmt.Errorf("look up token: %w", err)
 	}
+	stored, _ := p.Token(hash)
+	t := handshake.InboundToken{Hash: handshake.TokenHash(hash), Status: handshake.TokenStatus(stored.Status), Used: stored.Used, Expires: stored.Expires}
+	if !handshake.Admit(t, &p.Partner, r.now()) {
+		return nil, ocpi.ErrUnauthorized
+	}
+	if r.FirstUse != nil && t.First() {
+		r.FirstUse(ctx, p.ID, t.Hash)
+	}
 	return &p.Partner, nil
 }
 
-// Add adds a partner that calls with the given token; an empty token makes one. It returns the token, which is not
-// kept and cannot be shown again.
+// Add adds a partner by hand: it calls with the given token, and we cannot call it. An empty token makes one. It returns
+// the token, which is not kept and cannot be shown again.
 func (r *Registry) Add(ctx context.Context, p ocpi.Partner, token string) (string, error) {
 	p.ID = strings.TrimSpace(p.ID)
 	if p.ID == "" {
@@ -59,13 +80,17 @@ func (r *Registry) Add(ctx context.Context, p ocpi.Partner, token string) (strin
 		return "", fmt.Errorf("partner %s needs a party and a role, as in NL/ABC and EMSP", p.ID)
 	}
 	if token == "" {
-		token = NewToken()
+		token = handshake.NewToken()
 	}
 	if err := ocpi.CheckToken(token); err != nil {
 		return "", fmt.Errorf("add partner %s: %w", p.ID, err)
 	}
-	added := store.Partner{Partner: p, Token: store.HashToken(token), Added: r.now()}
-	if err := r.store.AddPartner(ctx, added); err != nil {
+	now := r.now()
+	added := store.Partner{Partner: p, Added: now, Tokens: []store.Token{
+		{Hash: store.HashToken(token), Status: string(handshake.TokenCurrent), Used: now},
+	}}
+	relation := byHand(&added)
+	if err := r.AddRelation(ctx, relation); err != nil {
 		return "", fmt.Errorf("add partner %s: %w", p.ID, err)
 	}
 	return token, nil
@@ -74,19 +99,10 @@ func (r *Registry) Add(ctx context.Context, p ocpi.Partner, token string) (strin
 // List lists all partners by name.
 func (r *Registry) List(ctx context.Context) ([]store.Partner, error) { return r.store.Partners(ctx) }
 
-// Remove removes a partner. Its token is refused from the next request on; its objects stay.
+// Remove forgets a partner. Its tokens are refused from the next request on; its objects stay. The partner is not told.
 func (r *Registry) Remove(ctx context.Context, name string) error {
 	if err := r.store.RemovePartner(ctx, name); err != nil {
 		return fmt.Errorf("remove partner %s: %w", name, err)
 	}
 	return nil
-}
-
-const tokenBytes = 32
-
-// NewToken returns a random token of 256 bits: 64 hexadecimal digits, the longest a token may be.
-func NewToken() string {
-	b := make([]byte, tokenBytes)
-	_, _ = rand.Read(b) // never fails
-	return hex.EncodeToString(b)
 }

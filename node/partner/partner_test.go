@@ -21,13 +21,18 @@ func as(id, party string, role ocpi.Role) ocpi.Partner {
 	return ocpi.Partner{ID: id, Roles: []ocpi.PartyRole{{Role: role, Party: p}}}
 }
 
+func keys(t *testing.T) *partner.Keyring {
+	t.Helper()
+	return partner.KeysInFile(filepath.Join(t.TempDir(), "key"), nil)
+}
+
 func TestPartnersAreKnownByTheirTokensAndOneByOne(t *testing.T) {
 	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "test.db"), sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	r := partner.NewRegistry(db, time.Now)
+	r := partner.NewRegistry(db, keys(t), time.Now)
 	token, err := r.Add(t.Context(), as("a", "NL/AAA", ocpi.RoleEMSP), "")
 	if err != nil || len(token) != 64 || ocpi.CheckToken(token) != nil {
 		t.Fatalf("token %q, %v", token, err)

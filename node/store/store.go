@@ -15,7 +15,8 @@ import (
 // ErrNotFound is returned for an object or partner that is not there.
 var ErrNotFound = errors.New("not found")
 
-// ErrExists is returned when a partner is added whose name or token is taken, or one of its parties in the same role.
+// ErrExists is returned when a partner is stored whose name or one of its tokens is taken, or one of its parties in the
+// same role. Parties of partners with ocpi.AccessRegistration are not counted: they are not registered.
 var ErrExists = errors.New("already there")
 
 // ErrNewerFormat is returned by opening data that a newer version of the program has written.
@@ -98,11 +99,33 @@ type Tx interface {
 // A TokenHash is the SHA-256 of a partner's token: the token itself is not kept.
 type TokenHash [32]byte
 
-// A Partner is a platform that may call us.
+// A Partner is a platform that we exchange messages with, or are about to.
 type Partner struct {
 	ocpi.Partner
-	// Token is the hash of the token the partner calls us with.
-	Token TokenHash
+	// Tokens are those the partner may call us with.
+	Tokens []Token
+	// Relation is the rest, as the room that registers partners writes it; its secrets are encrypted. It is empty for a
+	// partner of a file from before there were registrations.
+	Relation []byte
 	// Added is when the partner was added.
 	Added time.Time
+}
+
+// A Token is a token a partner may call us with.
+type Token struct {
+	Hash TokenHash
+	// Status says what it is good for.
+	Status string
+	// Expires is when it is good no longer, Used when it was first used; zero for never and not yet.
+	Expires, Used time.Time
+}
+
+// Token returns the token with a hash.
+func (p *Partner) Token(hash TokenHash) (Token, bool) {
+	for _, t := range p.Tokens {
+		if t.Hash == hash {
+			return t, true
+		}
+	}
+	return Token{}, false
 }

@@ -14,6 +14,8 @@ import (
 var (
 	// ErrNotOffered says that the partner has no endpoint for the module.
 	ErrNotOffered = errors.New("the partner does not offer this module")
+	// ErrNoEndpoints says that version details name no endpoint (requirement V-04).
+	ErrNoEndpoints = errors.New("no endpoint in its version details")
 	// ErrVersion says that the version agreed on with the partner is not one this package has calls for.
 	ErrVersion = errors.New("this version is not spoken")
 	// ErrAddress says that an address is refused: private, local or reserved, or not https.

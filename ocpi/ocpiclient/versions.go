@@ -103,7 +103,7 @@ func readDetails(data jsontext.Value, base *url.URL) (Details, []quirk.Name, err
 		}
 	}
 	if len(details.Endpoints) == 0 {
-		return Details{}, quirks, errors.New("no endpoint in its version details")
+		return Details{}, quirks, ErrNoEndpoints
 	}
 	return details, quirks, nil
 }

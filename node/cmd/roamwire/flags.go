@@ -12,22 +12,38 @@ import (
 	"github.com/roamwire/roamwire/ocpi"
 )
 
-// dataFlag is the folder every command with data works on.
+// dataFlag is the folder every command with data works on, and the key to what is secret in it.
 type dataFlag struct {
-	Data string `help:"Folder where everything is kept." type:"path" default:"roamwire-data" placeholder:"DIR"`
+	Data    string `help:"Folder where everything is kept." type:"path" default:"roamwire-data" placeholder:"DIR"`
+	KeyFile string `help:"File with the key that encrypts the tokens we call partners with. It is made if it does not exist. Default: roamwire.key in the data folder. Keys in the variable ROAMWIRE_KEY win over it." type:"path" placeholder:"FILE"`
+}
+
+// keyVariable holds keys. There is no flag for them: flags can be seen by others on the machine.
+const keyVariable = "ROAMWIRE_KEY"
+
+// config is what the flags say of a configuration.
+func (d dataFlag) config() node.Config {
+	return node.Config{Data: d.Data, KeyFile: d.KeyFile, Key: os.Getenv(keyVariable)}
 }
 
 // open opens the data folder for a command that does not serve.
 func (d dataFlag) open(ctx context.Context) (*node.Data, error) {
-	return node.OpenData(ctx, node.Config{Data: d.Data})
+	return node.OpenData(ctx, d.config())
 }
 
 // existing opens a data folder that must be there already, for commands that only read.
 func (d dataFlag) existing(ctx context.Context) (*node.Data, error) {
-	if _, err := os.Stat(d.Data); err != nil {
-		return nil, fmt.Errorf("there is no data folder %s: set --data, or fill it with \"roamwire import\"", d.Data)
+	if err := d.exists(); err != nil {
+		return nil, err
 	}
 	return d.open(ctx)
+}
+
+func (d dataFlag) exists() error {
+	if _, err := os.Stat(d.Data); err != nil {
+		return fmt.Errorf("there is no data folder %s: set --data, start \"roamwire serve\", or fill it with \"roamwire import\"", d.Data)
+	}
+	return nil
 }
 
 // logFlags say how much is logged, and how.
@@ -44,6 +60,11 @@ func (l logFlags) logger(w io.Writer) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(w, options))
 	}
 	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// quietLogger tells of what went wrong and of nothing else.
+func quietLogger(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelError}))
 }
 
 // A partyFlag is a party of ours as typed: DE/ROA, or DE/ROA=Name of the business.

@@ -34,7 +34,8 @@ type cli struct {
 
 	Serve    serveCmd    `cmd:"" help:"Run the node."`
 	Demo     demoCmd     `cmd:"" help:"Run a node with sample data in a temporary folder, and show what to try."`
-	Partner  partnerCmd  `cmd:"" help:"Add, list and remove partners."`
+	Partner  partnerCmd  `cmd:"" help:"Register partners, and see where we stand with them."`
+	Key      keyCmd      `cmd:"" help:"The key that encrypts the tokens we call partners with."`
 	Import   importCmd   `cmd:"" help:"Fill the node from files."`
 	Export   exportCmd   `cmd:"" help:"Write what the node has to a file."`
 	Validate validateCmd `cmd:"" help:"Check objects in files against OCPI."`

@@ -6,16 +6,25 @@ import (
 	"fmt"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
 )
 
 type partnerCmd struct {
-	Add    partnerAddCmd    `cmd:"" help:"Add a partner and print its token."`
-	List   partnerListCmd   `cmd:"" help:"List partners."`
-	Remove partnerRemoveCmd `cmd:"" help:"Remove a partner; its token is refused from then on."`
+	Invite     partnerInviteCmd     `cmd:"" help:"Make a token A, and print what to send to a partner that is to register with us."`
+	Register   partnerRegisterCmd   `cmd:"" help:"Register with a partner that has sent us its URL and a token A."`
+	Show       partnerShowCmd       `cmd:"" help:"Tell where we stand with a partner."`
+	List       partnerListCmd       `cmd:"" help:"List partners."`
+	Rotate     partnerRotateCmd     `cmd:"" help:"Exchange new tokens with a partner."`
+	Update     partnerUpdateCmd     `cmd:"" help:"Read a partner's versions and endpoints again."`
+	Retry      partnerRetryCmd      `cmd:"" help:"Go on with an exchange that failed."`
+	Rollback   partnerRollbackCmd   `cmd:"" help:"Give up an exchange that failed."`
+	Suspend    partnerSuspendCmd    `cmd:"" help:"Stop exchanging data with a partner; the registration stays."`
+	Resume     partnerResumeCmd     `cmd:"" help:"Exchange data with a suspended partner again."`
+	Unregister partnerUnregisterCmd `cmd:"" help:"End the registration, on the partner's side too."`
+	Add        partnerAddCmd        `cmd:"" help:"Add a partner by hand, without a registration, and print its token."`
+	Remove     partnerRemoveCmd     `cmd:"" help:"Forget a partner without telling it; its tokens are refused from then on."`
 }
 
 type partnerAddCmd struct {
@@ -74,18 +83,18 @@ func (p *partnerListCmd) Run(ctx context.Context, io streams) error {
 	if err != nil {
 		return err
 	}
-	partners, err := data.Partners.List(ctx)
+	partners, err := data.Partners.Relations(ctx)
 	if err = errors.Join(err, data.Close()); err != nil {
 		return err
 	}
 	if len(partners) == 0 {
-		fmt.Fprintln(io.out, "no partners; add one with \"roamwire partner add\"")
+		fmt.Fprintln(io.out, "no partners; invite one with \"roamwire partner invite\"")
 		return nil
 	}
 	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tPARTIES\tSERVED BY\tADDED")
-	for _, p := range partners {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", p.ID, partyRoles(p.Roles), servedBy(p.Serves), p.Added.UTC().Format(time.RFC3339))
+	fmt.Fprintln(w, "NAME\tPARTIES\tSERVED BY\tADDED\tSTATE")
+	for _, r := range partners {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.Name, orDash(partyRoles(r.Remote.Roles)), servedBy(r.Terms.Serves), stamp(r.Added), r.Words())
 	}
 	return w.Flush()
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/roamwire/roamwire/node"
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/handshake"
 )
 
 type serveCmd struct {
@@ -31,22 +32,36 @@ type serveCmd struct {
 	TrailingSlash   bool          `help:"End the endpoint URLs in version details with a slash. Both forms are served either way."`
 	OpenData        bool          `help:"Let anyone read locations and tariffs without a token, and nothing else."`
 	CORSOrigin      []string      `help:"Web origin that may call from a browser, or * for any. Can be repeated." name:"cors-origin" placeholder:"ORIGIN"`
+
+	AllowPrivate        bool          `help:"Call partners at private and loopback addresses too, and without TLS. Without it such URLs are refused, whoever names them."`
+	CallTimeout         time.Duration `help:"Time a partner has to answer a call of ours while tokens are exchanged." default:"10s" placeholder:"TIME"`
+	RegistrationTimeout time.Duration `help:"Time an exchange of credentials may take from its first step to its last. One that was interrupted is looked after when it is over." default:"1m" placeholder:"TIME"`
+	TokenGrace          time.Duration `help:"Time a token that was replaced stays good, as long as its successor has not been used." default:"24h" placeholder:"TIME"`
+	RegistrationWindow  time.Duration `help:"Time a partner may register again with the same token A, because our answer may have been lost." default:"15m" placeholder:"TIME"`
 }
+
+// onStep is told of the steps of exchanges of credentials; tests set it.
+var onStep func(context.Context, handshake.Step)
 
 // Help is what serve --help teaches beside its flags.
 func (serveCmd) Help() string {
-	return `Partners are added with "roamwire partner add", data with "roamwire import"; both work while the node runs.
+	return `Partners are invited with "roamwire partner invite" and registered with by "roamwire partner register"; data comes with
+"roamwire import". All of them work while the node runs.
 
 Example:
   roamwire serve --party "DE/ROA=Roamwire Power" --listen :8080 --public-url https://ocpi.example.com`
 }
 
 func (s *serveCmd) config(io streams) node.Config {
-	config := node.Config{
-		Data: s.Data, Listen: s.Listen, PublicURL: s.PublicURL, Prefix: s.Prefix, AdminListen: s.AdminListen,
-		TLSCert: s.TLSCert, TLSKey: s.TLSKey, PageLimit: s.PageLimit, MaxBody: s.MaxBody,
-		HeaderTimeout: s.HeaderTimeout, BodyTimeout: s.BodyTimeout, IdleTimeout: s.IdleTimeout, ShutdownTimeout: s.ShutdownTimeout,
-		TrailingSlash: s.TrailingSlash, OpenData: s.OpenData, CORSOrigins: s.CORSOrigin, Logger: s.logger(io.err),
+	config := s.dataFlag.config()
+	config.Listen, config.PublicURL, config.Prefix, config.AdminListen = s.Listen, s.PublicURL, s.Prefix, s.AdminListen
+	config.TLSCert, config.TLSKey = s.TLSCert, s.TLSKey
+	config.PageLimit, config.MaxBody = s.PageLimit, s.MaxBody
+	config.HeaderTimeout, config.BodyTimeout, config.IdleTimeout = s.HeaderTimeout, s.BodyTimeout, s.IdleTimeout
+	config.ShutdownTimeout, config.TrailingSlash, config.OpenData, config.CORSOrigins = s.ShutdownTimeout, s.TrailingSlash, s.OpenData, s.CORSOrigin
+	config.AllowPrivate, config.Logger, config.OnStep = s.AllowPrivate, s.logger(io.err), onStep
+	config.Registration = node.RegistrationLimits{
+		CallTimeout: s.CallTimeout, Timeout: s.RegistrationTimeout, Grace: s.TokenGrace, Window: s.RegistrationWindow,
 	}
 	for _, p := range s.Party {
 		config.Parties = append(config.Parties, node.Party{Party: p.party, Roles: roles(s.Role), Name: p.name, Website: s.Website})

@@ -141,7 +141,7 @@ func benchObject(b *testing.B, db *sqlite.DB) {
 }
 
 func benchPartner(b *testing.B, db *sqlite.DB) {
-	p := store.Partner{Token: sha256.Sum256([]byte(b.Name()))}
+	p := store.Partner{Tokens: []store.Token{{Hash: sha256.Sum256([]byte(b.Name()))}}}
 	p.ID = "partner"
 	p.Roles = []ocpi.PartyRole{{Role: ocpi.RoleEMSP, Party: benchParty}}
 	if err := db.AddPartner(b.Context(), p); err != nil {
@@ -152,7 +152,7 @@ func benchPartner(b *testing.B, db *sqlite.DB) {
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if _, err := db.PartnerByToken(b.Context(), p.Token); err != nil {
+			if _, err := db.PartnerByToken(b.Context(), p.Tokens[0].Hash); err != nil {
 				b.Error(err)
 			}
 		}

@@ -231,7 +231,7 @@ func useEverything(t *testing.T, db *DB) {
 	if err := db.Write(ctx, func(store.Tx) error { return context.Canceled }); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-	p := store.Partner{Partner: ocpi.Partner{ID: "partner"}}
+	p := store.Partner{Partner: ocpi.Partner{ID: "partner"}, Tokens: []store.Token{{Hash: store.TokenHash{1}}}}
 	check(db.AddPartner(ctx, p))
 	_, err := db.Object(ctx, token.Key)
 	check(err)
@@ -247,7 +247,7 @@ func useEverything(t *testing.T, db *DB) {
 	}
 	_, err = db.Partners(ctx)
 	check(err)
-	_, err = db.PartnerByToken(ctx, p.Token)
+	_, err = db.PartnerByToken(ctx, p.Tokens[0].Hash)
 	check(err)
 	check(db.RemovePartner(ctx, "partner"))
 }

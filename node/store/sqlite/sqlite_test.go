@@ -88,7 +88,7 @@ func TestEverythingIsThereAfterReopening(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := store.Partner{Partner: ocpi.Partner{ID: "partner"}, Token: store.TokenHash{1}, Added: time.Unix(1, 0).UTC()}
+	p := store.Partner{Partner: ocpi.Partner{ID: "partner"}, Tokens: []store.Token{{Hash: store.TokenHash{1}, Status: "current"}}, Added: time.Unix(1, 0).UTC()}
 	if err := db.AddPartner(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func TestEverythingIsThereAfterReopening(t *testing.T) {
 	if err != nil || string(page.Objects[1].Rendition) != `"old"` {
 		t.Errorf("renditions %+v, error %v", page, err)
 	}
-	got, err := db.PartnerByToken(t.Context(), p.Token)
+	got, err := db.PartnerByToken(t.Context(), p.Tokens[0].Hash)
 	if diff := cmp.Diff(p, got, cmpopts.EquateEmpty()); diff != "" || err != nil {
 		t.Errorf("partner, error %v (-want +got):\n%s", err, diff)
 	}
@@ -145,17 +145,17 @@ func TestTwoHandlesOnOneFileSeeEachOther(t *testing.T) {
 		t.Errorf("%d numbers of changes for %d writes", len(changes), 2*writes)
 	}
 
-	p := store.Partner{Partner: ocpi.Partner{ID: "partner"}, Token: store.TokenHash{1}}
+	p := store.Partner{Partner: ocpi.Partner{ID: "partner"}, Tokens: []store.Token{{Hash: store.TokenHash{1}, Status: "current"}}}
 	if err := one.AddPartner(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := two.PartnerByToken(t.Context(), p.Token); err != nil {
+	if _, err := two.PartnerByToken(t.Context(), p.Tokens[0].Hash); err != nil {
 		t.Errorf("partner added by one, asked from two: %v", err)
 	}
 	if err := two.RemovePartner(t.Context(), p.ID); err != nil {
 		t.Error(err)
 	}
-	if _, err := one.PartnerByToken(t.Context(), p.Token); !errors.Is(err, store.ErrNotFound) {
+	if _, err := one.PartnerByToken(t.Context(), p.Tokens[0].Hash); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("partner removed by two, asked from one: %v", err)
 	}
 }

@@ -34,19 +34,19 @@ func TestWhatIsRememberedEndsWithTheNextWrite(t *testing.T) {
 		if i%2 == 0 {
 			writer, reader = two, one
 		}
-		p := store.Partner{Partner: ocpi.Partner{ID: fmt.Sprint(i)}, Token: store.TokenHash{byte(i), 1}, Added: time.Unix(1, 0)}
+		p := store.Partner{Partner: ocpi.Partner{ID: fmt.Sprint(i)}, Tokens: []store.Token{{Hash: store.TokenHash{byte(i), 1}}}, Added: time.Unix(1, 0)}
 		if err := writer.AddPartner(t.Context(), p); err != nil {
 			t.Fatal(err)
 		}
 		for range 3 {
-			if got, err := reader.PartnerByToken(t.Context(), p.Token); err != nil || got.ID != p.ID {
+			if got, err := reader.PartnerByToken(t.Context(), p.Tokens[0].Hash); err != nil || got.ID != p.ID {
 				t.Fatalf("%d: added by one, the other finds %q, %v", i, got.ID, err)
 			}
 		}
 		if err := writer.RemovePartner(t.Context(), p.ID); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := reader.PartnerByToken(t.Context(), p.Token); !errors.Is(err, store.ErrNotFound) {
+		if _, err := reader.PartnerByToken(t.Context(), p.Tokens[0].Hash); !errors.Is(err, store.ErrNotFound) {
 			t.Fatalf("%d: removed by one, the other says %v", i, err)
 		}
 	}
@@ -120,17 +120,17 @@ func TestADatabaseBehindALinkIsWatchedWhereItIs(t *testing.T) {
 	if _, watching := db.watch.now(); !watching {
 		t.Error("the database is not watched here")
 	}
-	p := store.Partner{Partner: ocpi.Partner{ID: "p"}, Token: store.TokenHash{1}, Added: time.Unix(1, 0)}
+	p := store.Partner{Partner: ocpi.Partner{ID: "p"}, Tokens: []store.Token{{Hash: store.TokenHash{1}}}, Added: time.Unix(1, 0)}
 	if err := db.AddPartner(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.PartnerByToken(t.Context(), p.Token); err != nil {
+	if _, err := db.PartnerByToken(t.Context(), p.Tokens[0].Hash); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.RemovePartner(t.Context(), p.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.PartnerByToken(t.Context(), p.Token); !errors.Is(err, store.ErrNotFound) {
+	if _, err := db.PartnerByToken(t.Context(), p.Tokens[0].Hash); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a partner that was removed is still let in: %v", err)
 	}
 }

@@ -29,9 +29,14 @@ type Home interface {
 	LatestChange(ctx context.Context, module ocpi.ModuleID, source string) (int64, error)
 
 	AddPartner(ctx context.Context, p store.Partner) error
+	ChangePartner(ctx context.Context, name string, fn func(*store.Partner) error) error
+	Partner(ctx context.Context, name string) (store.Partner, error)
 	Partners(ctx context.Context) ([]store.Partner, error)
 	PartnerByToken(ctx context.Context, token store.TokenHash) (store.Partner, error)
 	RemovePartner(ctx context.Context, name string) error
+
+	Note(ctx context.Context, name string, value []byte) error
+	ReadNote(ctx context.Context, name string) ([]byte, error)
 }
 
 // Run runs the suite. The function opens a new, empty home and closes it when its test ends.

@@ -376,7 +376,7 @@ func testQueries(t *testing.T, target Target) {
 func testMethods(t *testing.T, target Target) {
 	c := target.partner(t, 0)
 	offered := map[string]string{
-		"/versions": "GET", "/2.1.1/details": "GET", "/cpo/2.1.1/credentials": "GET",
+		"/versions": "GET", "/2.1.1/details": "GET",
 		"/cpo/2.1.1/locations": "GET", "/cpo/2.1.1/locations/LOC1": "GET", "/cpo/2.1.1/locations/LOC1/1/1": "GET",
 		"/cpo/2.1.1/sessions": "GET", "/cpo/2.1.1/cdrs": "GET", "/cpo/2.1.1/tariffs": "GET",
 		c.owned("cpo", "tokens", "T"): "GET, PUT, PATCH", "/cpo/2.1.1/commands/START_SESSION": "POST",
@@ -395,6 +395,12 @@ func testMethods(t *testing.T, target Target) {
 			if r.http != http.StatusMethodNotAllowed || r.header.Get("Allow") != allow {
 				t.Errorf("%s: got HTTP %d and Allow %q, want 405 and %q", r.call, r.http, r.header.Get("Allow"), allow)
 			}
+		}
+	}
+	for _, method := range []string{"POST", "PATCH"} {
+		r := c.do(method, "/cpo/2.1.1/credentials", map[string]string{})
+		if allow := strings.Split(r.header.Get("Allow"), ", "); r.http != 405 || allow[0] != "GET" || slices.Contains(allow, method) {
+			t.Errorf("C-05, C-08: %s of credentials by a partner that is registered: got HTTP %d, Allow %v", method, r.http, allow)
 		}
 	}
 }

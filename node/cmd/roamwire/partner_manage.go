@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/roamwire/roamwire/node"
+	"github.com/roamwire/roamwire/ocpi/handshake"
+)
+
+// nameFlags are what most commands about a partner take.
+type nameFlags struct {
+	dataFlag
+	Name string `arg:"" help:"Our name for the partner."`
+}
+
+// manage does something to the relation with the partner, and says where we then stand.
+func (n nameFlags) manage(ctx context.Context, io streams, do func(h *handshake.Handshake) error) error {
+	return n.registering(ctx, io, func(_ *node.Data, h *handshake.Handshake) error {
+		return told(ctx, io, h, n.Name, do(h))
+	})
+}
+
+type partnerRotateCmd struct{ nameFlags }
+
+// Run exchanges new tokens.
+func (p *partnerRotateCmd) Run(ctx context.Context, io streams) error {
+	return p.manage(ctx, io, func(h *handshake.Handshake) error { return h.Rotate(ctx, p.Name) })
+}
+
+type partnerUpdateCmd struct{ nameFlags }
+
+// Run reads versions and endpoints again.
+func (p *partnerUpdateCmd) Run(ctx context.Context, io streams) error {
+	return p.manage(ctx, io, func(h *handshake.Handshake) error { return h.Update(ctx, p.Name) })
+}
+
+type partnerRetryCmd struct{ nameFlags }
+
+// Run goes on with what failed.
+func (p *partnerRetryCmd) Run(ctx context.Context, io streams) error {
+	return p.manage(ctx, io, func(h *handshake.Handshake) error { return h.Retry(ctx, p.Name) })
+}
+
+type partnerRollbackCmd struct{ nameFlags }
+
+// Run gives up what failed.
+func (p *partnerRollbackCmd) Run(ctx context.Context, io streams) error {
+	return p.manage(ctx, io, func(h *handshake.Handshake) error { return h.Rollback(ctx, p.Name) })
+}
+
+type partnerSuspendCmd struct{ nameFlags }
+
+// Run stops the exchange of data.
+func (p *partnerSuspendCmd) Run(ctx context.Context, io streams) error {
+	return p.manage(ctx, io, func(h *handshake.Handshake) error { return h.Suspend(ctx, p.Name, true) })
+}
+
+type partnerResumeCmd struct{ nameFlags }
+
+// Run lets the exchange of data go on.
+func (p *partnerResumeCmd) Run(ctx context.Context, io streams) error {
+	return p.manage(ctx, io, func(h *handshake.Handshake) error { return h.Suspend(ctx, p.Name, false) })
+}
+
+type partnerUnregisterCmd struct {
+	nameFlags
+	Force bool `help:"End the registration here even though the partner cannot be told."`
+}
+
+// Run ends the registration.
+func (p *partnerUnregisterCmd) Run(ctx context.Context, io streams) error {
+	err := p.manage(ctx, io, func(h *handshake.Handshake) error { return h.Unregister(ctx, p.Name, p.Force) })
+	if err != nil && !p.Force {
+		return fmt.Errorf("%w; with --force it ends on our side alone", err)
+	}
+	return err
+}

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/handshake"
+)
+
+type partnerShowCmd struct {
+	nameFlags
+	JSON bool `help:"Print JSON."`
+}
+
+// Run tells where we stand with a partner.
+func (p *partnerShowCmd) Run(ctx context.Context, s streams) error {
+	data, err := p.existing(ctx)
+	if err != nil {
+		return err
+	}
+	r, err := data.Partners.Relation(ctx, p.Name)
+	if err = errors.Join(err, data.Close()); err != nil {
+		return err
+	}
+	if p.JSON {
+		return showJSON(s.out, r)
+	}
+	return show(s.out, r, time.Now())
+}
+
+// showJSON prints the relation without its tokens.
+func showJSON(out io.Writer, r handshake.Relation) error {
+	for i := range r.Inbound {
+		r.Inbound[i].Hash = handshake.TokenHash{}
+	}
+	for i := range r.Outbound {
+		r.Outbound[i].Token = ""
+	}
+	if r.Attempt != nil {
+		r.Attempt.TokenA, r.Attempt.Sent = "", ""
+	}
+	raw, err := json.Marshal(struct {
+		Words string `json:"words"`
+		handshake.Relation
+	}{r.Words(), r}, jsontext.WithIndent("  "))
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "%s\n", raw)
+	return err
+}
+
+// show prints the relation for people.
+func show(out io.Writer, r handshake.Relation, now time.Time) error {
+	fmt.Fprintln(out, r.Name)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	line := func(name string, lines ...string) {
+		for i, text := range lines {
+			if i > 0 {
+				name = ""
+			}
+			fmt.Fprintf(w, "  %s\t%s\n", name, text)
+		}
+	}
+	line("state", r.Words())
+	line("since", stamp(r.Since)+", "+ago(r.Since, now))
+	line("parties", orDash(partyRoles(r.Remote.Roles)))
+	if r.Remote.Business != "" {
+		line("business", r.Remote.Business)
+	}
+	line("served by", servedBy(r.Terms.Serves))
+	line("terms", terms(r.Terms)...)
+	if r.Remote.VersionsURL != "" {
+		line("versions URL", r.Remote.VersionsURL)
+	}
+	line("versions", versions(r.Remote)...)
+	line("endpoints", endpoints(r.Remote.Endpoints)...)
+	line("they call us with", inbound(r.Inbound, now)...)
+	line("we call them with", outbound(r, now)...)
+	line("quirks", cmp.Or(r.Terms.Quirks, "lenient"))
+	return w.Flush()
+}
+
+func terms(t handshake.Terms) []string {
+	var terms []string
+	if t.Role != "" {
+		terms = append(terms, "the partner is "+string(t.Role))
+	}
+	if t.Party != (ocpi.Party{}) {
+		terms = append(terms, "the party is "+t.Party.String())
+	}
+	if len(t.Modules) > 0 {
+		terms = append(terms, fmt.Sprintf("these modules must be offered: %v", t.Modules))
+	}
+	if t.Pin != "" {
+		terms = append(terms, "the version is "+string(t.Pin))
+	}
+	return terms
+}
+
+func versions(r handshake.Remote) []string {
+	var texts []string
+	for _, v := range r.Offers {
+		text := string(v)
+		if v == r.Version {
+			text += " (in use)"
+		}
+		texts = append(texts, text)
+	}
+	if len(texts) == 0 {
+		return nil
+	}
+	return []string{strings.Join(texts, ", ") + "; read " + stamp(r.Read)}
+}
+
+func endpoints(endpoints []ocpi.Endpoint) []string {
+	var lines []string
+	for _, e := range endpoints {
+		lines = append(lines, strings.TrimSpace(fmt.Sprintf("%-12s %s %s", e.Module, e.Role, e.URL)))
+	}
+	return lines
+}
+
+func inbound(tokens []handshake.InboundToken, now time.Time) []string {
+	if len(tokens) == 0 {
+		return []string{"no token"}
+	}
+	var lines []string
+	for _, t := range tokens {
+		words := map[handshake.TokenStatus]string{
+			handshake.TokenInvitation: "token A, to register with",
+			handshake.TokenSpent:      "token A, in case our answer was lost",
+			handshake.TokenPending:    "new token, being sent",
+			handshake.TokenCurrent:    "current token",
+			handshake.TokenOld:        "token before",
+		}[t.Status]
+		words += ", made " + ago(t.Made, now)
+		switch {
+		case t.Status == handshake.TokenCurrent && t.Used.IsZero():
+			words += ", not used yet"
+		case t.Status == handshake.TokenCurrent:
+			words += ", first used " + ago(t.Used, now)
+		}
+		if !t.Expires.IsZero() {
+			words += ", good until " + stamp(t.Expires)
+		}
+		lines = append(lines, words)
+	}
+	return lines
+}
+
+func outbound(r handshake.Relation, now time.Time) []string {
+	if len(r.Outbound) == 0 {
+		return []string{"no token"}
+	}
+	var lines []string
+	for i, t := range r.Outbound {
+		words := "current token"
+		if i > 0 {
+			words = "token before"
+		}
+		words += ", made " + ago(t.Made, now)
+		if t.Proven.IsZero() {
+			words += ", not proven yet"
+		}
+		lines = append(lines, words)
+	}
+	if r.Encoding != "" {
+		lines[0] += ", sent " + string(r.Encoding)
+	}
+	return lines
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// ago says how long ago something was.
+func ago(t, now time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	d := now.Sub(t)
+	switch {
+	case d < time.Minute:
+		return "just now"
+	case d < time.Hour:
+		return fmt.Sprintf("%d min ago", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h ago", int(d.Hours()))
+	default:
+		return fmt.Sprintf("%d days ago", int(d.Hours()/24))
+	}
+}
+
+func orDash(s string) string { return cmp.Or(s, "-") }

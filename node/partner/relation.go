@@ -1,0 +1,159 @@
+package partner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/roamwire/roamwire/node/store"
+	"github.com/roamwire/roamwire/ocpi/handshake"
+)
+
+// Relation implements handshake.Store.
+func (r *Registry) Relation(ctx context.Context, name string) (handshake.Relation, error) {
+	p, err := r.store.Partner(ctx, name)
+	if err != nil {
+		return handshake.Relation{}, unknown(err)
+	}
+	return r.open(&p)
+}
+
+// RelationByToken implements handshake.Store.
+func (r *Registry) RelationByToken(ctx context.Context, token handshake.TokenHash) (handshake.Relation, error) {
+	p, err := r.store.PartnerByToken(ctx, store.TokenHash(token))
+	if err != nil {
+		return handshake.Relation{}, unknown(err)
+	}
+	return r.open(&p)
+}
+
+// Relations implements handshake.Store.
+func (r *Registry) Relations(ctx context.Context) ([]handshake.Relation, error) {
+	partners, err := r.store.Partners(ctx)
+	if err != nil {
+		return nil, err
+	}
+	relations := make([]handshake.Relation, len(partners))
+	for i := range partners {
+		if relations[i], err = r.open(&partners[i]); err != nil {
+			return nil, err
+		}
+	}
+	return relations, nil
+}
+
+// AddRelation implements handshake.Store.
+func (r *Registry) AddRelation(ctx context.Context, relation handshake.Relation) error {
+	p, err := r.seal(&relation)
+	if err != nil {
+		return err
+	}
+	return unknown(r.store.AddPartner(ctx, p))
+}
+
+// ChangeRelation implements handshake.Store.
+func (r *Registry) ChangeRelation(ctx context.Context, name string, fn func(*handshake.Relation) error) error {
+	return unknown(r.store.ChangePartner(ctx, name, func(p *store.Partner) error {
+		relation, err := r.open(p)
+		if err != nil {
+			return err
+		}
+		if err := fn(&relation); err != nil {
+			return err
+		}
+		*p, err = r.seal(&relation)
+		return err
+	}))
+}
+
+// unknown turns the store's errors into those of the handshake.
+func unknown(err error) error {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return fmt.Errorf("%w: %w", handshake.ErrUnknown, err)
+	case errors.Is(err, store.ErrExists):
+		return fmt.Errorf("%w: %w", handshake.ErrTaken, err)
+	default:
+		return err
+	}
+}
+
+// seal makes the record of a relation, with its secrets encrypted.
+func (r *Registry) seal(relation *handshake.Relation) (store.Partner, error) {
+	p := store.Partner{Partner: *relation.Partner(), Added: relation.Added}
+	for _, t := range relation.Inbound {
+		p.Tokens = append(p.Tokens, store.Token{Hash: store.TokenHash(t.Hash), Status: string(t.Status), Expires: t.Expires, Used: t.Used})
+	}
+	sealed := relation.Clone()
+	if err := r.secrets(&sealed, r.keys.Seal); err != nil {
+		return p, err
+	}
+	raw, err := json.Marshal(&sealed)
+	if err != nil {
+		return p, fmt.Errorf("write relation with %s: %w", relation.Name, err)
+	}
+	p.Relation = raw
+	return p, nil
+}
+
+// open reads the relation of a record. A record from before there were relations is a partner added by hand.
+func (r *Registry) open(p *store.Partner) (handshake.Relation, error) {
+	if len(p.Relation) == 0 {
+		return byHand(p), nil
+	}
+	var relation handshake.Relation
+	if err := json.Unmarshal(p.Relation, &relation); err != nil {
+		return relation, fmt.Errorf("read relation with %s: %w", p.ID, err)
+	}
+	return relation, r.secrets(&relation, r.keys.Open)
+}
+
+// secrets encrypts or decrypts the secrets of a relation.
+func (r *Registry) secrets(relation *handshake.Relation, change func(partner, text string) (string, error)) error {
+	texts := []*string{}
+	for i := range relation.Outbound {
+		texts = append(texts, &relation.Outbound[i].Token)
+	}
+	if a := relation.Attempt; a != nil {
+		texts = append(texts, &a.TokenA, &a.Sent)
+	}
+	for _, text := range texts {
+		changed, err := change(relation.Name, *text)
+		if err != nil {
+			return err
+		}
+		*text = changed
+	}
+	return nil
+}
+
+func byHand(p *store.Partner) handshake.Relation {
+	relation := handshake.Relation{
+		Name: p.ID, Added: p.Added, State: handshake.ByHand, Since: p.Added,
+		Terms:  handshake.Terms{Serves: p.Serves, Quirks: p.Quirks},
+		Remote: handshake.Remote{Roles: p.Roles, Version: p.Version},
+	}
+	for _, t := range p.Tokens {
+		relation.Inbound = append(relation.Inbound, handshake.InboundToken{
+			Hash: handshake.TokenHash(t.Hash), Status: handshake.TokenStatus(t.Status), Made: p.Added, Used: t.Used, Expires: t.Expires,
+		})
+	}
+	return relation
+}
+
+// EncryptAnew writes every relation with the key that encrypts now.
+func (r *Registry) EncryptAnew(ctx context.Context) (relations int, err error) {
+	partners, err := r.store.Partners(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, p := range partners {
+		if err := r.ChangeRelation(ctx, p.ID, func(*handshake.Relation) error { return nil }); err != nil {
+			return relations, fmt.Errorf("encrypt the tokens of %s anew: %w", p.ID, err)
+		}
+		relations++
+	}
+	return relations, nil
+}

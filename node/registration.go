@@ -1,0 +1,129 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/roamwire/roamwire/node/store"
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/handshake"
+	"github.com/roamwire/roamwire/ocpi/ocpiclient"
+)
+
+// A self is what a node that serves leaves in its data, for the commands that run beside it: they register partners in
+// its name.
+type self struct {
+	URL          string             `json:"url"`
+	Parties      []Party            `json:"parties"`
+	Versions     []ocpi.Version     `json:"versions"`
+	AllowPrivate bool               `json:"allow_private"`
+	Registration RegistrationLimits `json:"registration"`
+}
+
+const selfNote = "self"
+
+// RegistrationLimits bound exchanges of credentials in time. Zero values stand for the defaults of package handshake.
+type RegistrationLimits struct {
+	// CallTimeout bounds one call to a partner, Timeout an exchange from its first step to its last.
+	CallTimeout time.Duration `json:"call_timeout"`
+	Timeout     time.Duration `json:"timeout"`
+	// Grace is how long a token that was replaced stays good while its successor is not used.
+	Grace time.Duration `json:"grace"`
+	// Window is how long a token A can be used again after a registration whose answer may have been lost.
+	Window time.Duration `json:"window"`
+}
+
+// errNeverServed is told by commands that need to know who the node is.
+var errNeverServed = errors.New(`no node has served with this data yet: start "roamwire serve" first, and leave it running, because partners call back while they register`)
+
+// Registration returns what registers partners, in the name of the node that serves with this data.
+func (d *Data) Registration(ctx context.Context) (*handshake.Handshake, error) {
+	if d.handshake != nil {
+		return d.handshake, nil
+	}
+	own, err := d.self(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d.handshake, err = d.newHandshake(own)
+	return d.handshake, err
+}
+
+// VersionsURL is where a partner in this role finds our versions. The empty role gives the URL for every role.
+func (d *Data) VersionsURL(ctx context.Context, role ocpi.Role) (string, error) {
+	own, err := d.self(ctx)
+	if err != nil {
+		return "", err
+	}
+	switch role {
+	case ocpi.RoleEMSP:
+		return own.URL + sidePath(ocpi.RoleCPO) + "/versions", nil
+	case ocpi.RoleCPO:
+		return own.URL + sidePath(ocpi.RoleEMSP) + "/versions", nil
+	default:
+		return own.URL + "/versions", nil
+	}
+}
+
+func sidePath(role ocpi.Role) string { return "/" + strings.ToLower(string(role)) }
+
+func (d *Data) self(ctx context.Context) (self, error) {
+	var own self
+	raw, err := d.db.ReadNote(ctx, selfNote)
+	if errors.Is(err, store.ErrNotFound) {
+		return own, errNeverServed
+	}
+	if err == nil {
+		err = json.Unmarshal(raw, &own)
+	}
+	if err != nil {
+		return own, fmt.Errorf("read who the node is: %w", err)
+	}
+	return own, nil
+}
+
+// introduce leaves who the node is in its data.
+func (n *Node) introduce(ctx context.Context) (self, error) {
+	own := self{
+		URL: n.URL(), Parties: n.config.Parties, Versions: n.config.Versions,
+		AllowPrivate: n.config.AllowPrivate, Registration: n.config.Registration,
+	}
+	raw, err := json.Marshal(&own)
+	if err != nil {
+		return own, err
+	}
+	return own, n.db.Note(ctx, selfNote, raw)
+}
+
+func (d *Data) newHandshake(own self) (*handshake.Handshake, error) {
+	limits := own.Registration
+	return handshake.New(handshake.Config{
+		Store: d.Partners, Own: &credentials{url: own.URL, parties: own.Parties}, Parties: partyRoles(own.Parties), Versions: own.Versions,
+		Transport:   ocpiclient.NewTransport(ocpiclient.TransportConfig{AllowPrivate: own.AllowPrivate}),
+		CallTimeout: limits.CallTimeout, Timeout: limits.Timeout, Grace: limits.Grace, Window: limits.Window,
+		Logger: d.config.Logger, Now: d.config.Now, OnStep: d.config.OnStep, Observe: d.observe,
+	})
+}
+
+// recoverEvery is how often the node looks after exchanges of credentials that were interrupted.
+const recoverEvery = 2 * time.Second
+
+// recoverRegistrations looks after interrupted exchanges until ctx ends.
+func (n *Node) recoverRegistrations(ctx context.Context) {
+	every := time.NewTicker(recoverEvery)
+	defer every.Stop()
+	for {
+		if err := n.handshake.Recover(ctx); err != nil && ctx.Err() == nil {
+			n.config.Logger.ErrorContext(ctx, "cannot look after registrations", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+		}
+	}
+}

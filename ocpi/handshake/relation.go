@@ -1,0 +1,252 @@
+package handshake
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/roamwire/roamwire/ocpi"
+)
+
+// A Relation is what we know about one partner and where we stand with it.
+type Relation struct {
+	// Name is our name for the partner.
+	Name  string    `json:"name"`
+	Added time.Time `json:"added"`
+	State State     `json:"state"`
+	// Since is when State was reached.
+	Since time.Time `json:"since"`
+	// Suspended tells that no data is exchanged, by our decision.
+	Suspended bool `json:"suspended,omitzero"`
+
+	Terms  Terms  `json:"terms,omitzero"`
+	Remote Remote `json:"remote,omitzero"`
+
+	// Inbound are the tokens the partner may call us with.
+	Inbound []InboundToken `json:"inbound,omitempty"`
+	// Outbound are the tokens we call the partner with, the one in use first. Others are kept until it is proven.
+	// Stores keep them encrypted.
+	Outbound []OutboundToken `json:"outbound,omitempty"`
+	// Encoding is the form of token the partner was found to understand; empty where that is its version's.
+	Encoding ocpi.TokenEncoding `json:"encoding,omitempty"`
+
+	// Attempt is the exchange that is under way or has failed; nil for none.
+	Attempt *Attempt `json:"attempt,omitempty"`
+}
+
+// State is where we stand with a partner when no exchange is under way.
+type State string
+
+// The states of a relation.
+const (
+	// ByHand is a partner that somebody added with its token: it may call us, and we cannot call it.
+	ByHand State = "added by hand"
+	// Unregistered is a partner that we have begun to register with.
+	Unregistered State = "not registered"
+	// Invited is a partner that has got a token A to register with us.
+	Invited State = "invited"
+	// Registered is a partner with tokens in both directions.
+	Registered State = "registered"
+	// Removed is a partner whose registration has ended. Neither side's tokens are good any more.
+	Removed State = "removed"
+)
+
+// Terms are what the operator has decided about a partner.
+type Terms struct {
+	// Role is the role the partner has; empty where its first call decides. In 2.1.1 a connection is between two roles
+	// (requirements V-05, C-22).
+	Role ocpi.Role `json:"role,omitempty"`
+	// Party is the party the partner must be; zero for any that is free.
+	Party ocpi.Party `json:"party,omitzero"`
+	// Serves are the parties of ours that deal with the partner; empty for all.
+	Serves []ocpi.Party `json:"serves,omitempty"`
+	// Modules must be among the partner's endpoints. Credentials and one more must be in any case.
+	Modules []ocpi.ModuleID `json:"modules,omitempty"`
+	// Pin is the only version to be used; empty for the highest that both speak.
+	Pin ocpi.Version `json:"pin,omitempty"`
+	// Quirks is the profile of deviations, as package quirk reads it.
+	Quirks string `json:"quirks,omitempty"`
+}
+
+// Remote is what a partner has told us.
+type Remote struct {
+	// VersionsURL is the partner's versions endpoint.
+	VersionsURL string `json:"versions_url,omitempty"`
+	// Offers are all versions the partner offers, also those nobody here speaks (requirement V-08).
+	Offers []ocpi.Version `json:"offers,omitempty"`
+	// Version is the one in use, with its endpoints.
+	Version   ocpi.Version    `json:"version,omitempty"`
+	Endpoints []ocpi.Endpoint `json:"endpoints,omitempty"`
+	// Roles are the partner's parties.
+	Roles []ocpi.PartyRole `json:"roles,omitempty"`
+	// Business is the partner's own name.
+	Business string `json:"business,omitempty"`
+	// Read is when versions and endpoints were last read.
+	Read time.Time `json:"read,omitzero"`
+}
+
+// An Attempt is one exchange of credentials, while it is under way and after it has failed.
+type Attempt struct {
+	// ID tells this attempt from every other.
+	ID   string `json:"id"`
+	Kind Kind   `json:"kind"`
+	// Direction says who has begun it.
+	Direction ocpi.Direction `json:"direction"`
+	// Step is the number of the step under way, as the package's documentation counts them.
+	Step  int       `json:"step"`
+	Began time.Time `json:"began"`
+	// Until is when whoever works on it must be done. An attempt that is neither done nor failed by then was interrupted.
+	Until time.Time `json:"until"`
+	// Failure is why it failed; empty while it is under way.
+	Failure string `json:"failure,omitempty"`
+	// Again is when Recover tries once more; zero where a person has to decide.
+	Again time.Time `json:"again,omitzero"`
+	// Tries counts how often it was begun.
+	Tries int `json:"tries"`
+	// Unclear tells that our credentials were sent and it is not known whether they arrived.
+	Unclear bool `json:"unclear,omitzero"`
+
+	// TokenA is what a partner gave us to register with. Stores keep it encrypted.
+	TokenA string `json:"token_a,omitempty"`
+	// Sent is the token our credentials carry; it is the same in every try, so that a repeated request is the same
+	// request. Stores keep it encrypted.
+	Sent string `json:"sent,omitempty"`
+	// URL is the partner's versions endpoint, as it was given to us for this attempt.
+	URL string `json:"url,omitempty"`
+}
+
+// Kind is what an attempt is for.
+type Kind string
+
+// The kinds of attempts.
+const (
+	Registering   Kind = "registering"
+	Rotating      Kind = "rotating"
+	Updating      Kind = "updating"
+	Unregistering Kind = "unregistering"
+)
+
+// TokenHash is the SHA-256 of a token.
+type TokenHash [32]byte
+
+// An InboundToken is a token a partner may call us with. The token itself is not kept.
+type InboundToken struct {
+	Hash   TokenHash   `json:"hash,omitzero"`
+	Status TokenStatus `json:"status"`
+	Made   time.Time   `json:"made"`
+	// Used is when the partner first called with it; zero for not yet, and not kept for tokens that cannot be registered
+	// with.
+	Used time.Time `json:"used,omitzero"`
+	// Expires is when it stops being good; zero for never.
+	Expires time.Time `json:"expires,omitzero"`
+}
+
+// TokenStatus says what a token is good for.
+type TokenStatus string
+
+// The states of a token, in the order of its life.
+const (
+	// TokenInvitation is a token A: it is good for registering, and nothing else.
+	TokenInvitation TokenStatus = "invitation"
+	// TokenSpent is a token A whose registration has succeeded. For a short while it may be used again, by a partner that
+	// has not got our answer (requirement C-18).
+	TokenSpent TokenStatus = "spent"
+	// TokenPending is in credentials that we are sending. The partner calls back with it while it answers.
+	TokenPending TokenStatus = "pending"
+	// TokenCurrent is the one the partner should use.
+	TokenCurrent TokenStatus = "current"
+	// TokenOld was current, and is good until its successor has been used or it expires (requirement C-19).
+	TokenOld TokenStatus = "old"
+)
+
+// An OutboundToken is a token we call a partner with.
+type OutboundToken struct {
+	Token string    `json:"token,omitempty"`
+	Made  time.Time `json:"made"`
+	// Proven is when a call with it first succeeded; zero for not yet.
+	Proven time.Time `json:"proven,omitzero"`
+}
+
+// Partner is the relation as servers and clients see it.
+func (r *Relation) Partner() *ocpi.Partner {
+	p := &ocpi.Partner{
+		ID: r.Name, Roles: slices.Clone(r.Remote.Roles), Serves: slices.Clone(r.Terms.Serves),
+		Version: r.Remote.Version, Quirks: r.Terms.Quirks,
+	}
+	if len(p.Roles) == 0 && r.Terms.Role != "" {
+		p.Roles = []ocpi.PartyRole{{Role: r.Terms.Role, Party: r.Terms.Party}}
+	}
+	switch {
+	case r.Suspended:
+		p.Access = ocpi.AccessSuspended
+	case r.State != Registered && r.State != ByHand:
+		p.Access = ocpi.AccessRegistration
+	}
+	return p
+}
+
+// Words tells people where we stand.
+func (r *Relation) Words() string {
+	words := string(r.State)
+	if a := r.Attempt; a != nil {
+		words = a.words()
+		if r.State == Registered {
+			words = "registered, " + words
+		}
+	}
+	if r.Suspended {
+		words += ", suspended"
+	}
+	return words
+}
+
+func (a *Attempt) words() string {
+	if a.Failure == "" {
+		return fmt.Sprintf("%s, step %d", a.Kind, a.Step)
+	}
+	words := fmt.Sprintf("%s failed at step %d: %s", a.Kind, a.Step, a.Failure)
+	if !a.Again.IsZero() {
+		words += "; tried again at " + a.Again.UTC().Format(time.RFC3339)
+	}
+	return words
+}
+
+// underWay reports whether somebody is working on the attempt.
+func (a *Attempt) underWay(now time.Time) bool {
+	return a != nil && a.Failure == "" && now.Before(a.Until)
+}
+
+// token returns the inbound token with a hash.
+func (r *Relation) token(hash TokenHash) *InboundToken {
+	for i := range r.Inbound {
+		if r.Inbound[i].Hash == hash {
+			return &r.Inbound[i]
+		}
+	}
+	return nil
+}
+
+// forget removes the inbound tokens of some states.
+func (r *Relation) forget(statuses ...TokenStatus) {
+	r.Inbound = slices.DeleteFunc(r.Inbound, func(t InboundToken) bool { return slices.Contains(statuses, t.Status) })
+}
+
+// become moves to a state.
+func (r *Relation) become(s State, now time.Time) {
+	if r.State != s {
+		r.State, r.Since = s, now
+	}
+}
+
+// Clone returns a copy that shares nothing with the relation.
+func (r *Relation) Clone() Relation {
+	c := *r
+	c.Terms.Serves, c.Terms.Modules = slices.Clone(r.Terms.Serves), slices.Clone(r.Terms.Modules)
+	c.Remote.Offers, c.Remote.Endpoints = slices.Clone(r.Remote.Offers), slices.Clone(r.Remote.Endpoints)
+	c.Remote.Roles = slices.Clone(r.Remote.Roles)
+	c.Inbound, c.Outbound = slices.Clone(r.Inbound), slices.Clone(r.Outbound)
+	if r.Attempt != nil {
+		c.Attempt = new(*r.Attempt)
+	}
+	return c
+}
