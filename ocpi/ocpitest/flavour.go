@@ -2,6 +2,7 @@ package ocpitest
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/ocpiserver"
@@ -15,6 +16,8 @@ type flavour struct {
 	wrap func(*Partner, http.Handler) http.Handler
 	// dress changes an object on its way out, given its name in the tables of 2.1.1.
 	dress func(raw []byte, object string) []byte
+	// join makes the URL of an object from that of its endpoint and the path below.
+	join func(endpoint, path string) string
 	// status is the OCPI status that a failure to look at the other side is answered with.
 	status map[failure]ocpi.StatusCode
 	// newToken makes tokens; nil for the usual.
@@ -27,6 +30,8 @@ func flavourOf(name Flavour) (flavour, bool) {
 	switch name {
 	case FlavourStandard:
 		return standard(), true
+	case FlavourOCPIPython:
+		return pythonFlavour(), true
 	default:
 		return flavour{}, false
 	}
@@ -37,6 +42,7 @@ func standard() flavour {
 		configure: func(*ocpiserver.Config) {},
 		wrap:      func(_ *Partner, server http.Handler) http.Handler { return server },
 		dress:     func(raw []byte, _ string) []byte { return raw },
+		join:      func(endpoint, path string) string { return strings.TrimRight(endpoint, "/") + "/" + path }, // TF-63
 		status:    standardStatus(),
 	}
 }

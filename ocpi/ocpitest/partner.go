@@ -57,7 +57,7 @@ type PartnerConfig struct {
 	Name string
 	// Roles are ocpi.RoleCPO, ocpi.RoleEMSP or both. Default eMSP.
 	Roles []ocpi.Role
-	// Versions are those it speaks; all that package ocpiserver serves if empty.
+	// Versions are those it speaks. Default 2.1.1.
 	Versions []ocpi.Version
 	// Expect are modules that the other side must offer. Where one is missing, registration fails with status 3003
 	// (requirement C-15). The module credentials is expected in any case.
