@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strconv"
 	"strings"
@@ -261,10 +262,12 @@ func TestNeverAnswerEndsWithTheClientOrThePartner(t *testing.T) {
 		_, err := plain(t.Context(), http.MethodPut, s.URL+"/cpo/2.1.1/tokens/NL/TPE/1", s.peer.TheirToken, "{}")
 		answered <- err
 	}()
-	if _, err := s.Wait(t.Context(), 1, ocpitest.Calls("PUT")); err != nil {
+	waiting, cancelWaiting := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancelWaiting()
+	if _, err := s.Wait(waiting, 1, ocpitest.Calls("PUT")); err != nil {
 		t.Fatal(err)
 	}
-	if took := timed(func() { _ = s.Close() }); took > time.Second {
+	if took := timed(func() { _ = s.Close() }); took > 5*time.Second {
 		t.Errorf("Close took %s", took)
 	}
 	if err := <-answered; err == nil {
@@ -295,9 +298,11 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 				_ = response.Body.Close()
 			}
 		})
-		if _, err := p.Wait(t.Context(), 1, nil); err != nil {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		if _, err := p.Wait(ctx, 1, nil); err != nil {
 			t.Fatal(err)
 		}
+		cancel()
 		if err := p.Close(); err != nil {
 			t.Error(err)
 		}
@@ -524,4 +529,47 @@ func TestAPartnerIsForManyAtOnce(t *testing.T) {
 		})
 	}
 	group.Wait()
+}
+
+func TestCloseEndsARegistrationThatHangs(t *testing.T) {
+	cpo, emsp := newCPO(t), newPartner(t, ocpitest.PartnerConfig{})
+	emsp.Mean(ocpitest.Fault{On: ocpitest.Calls("", ocpitest.CallVersions), Do: ocpitest.NeverAnswer()})
+	url, tokenA := cpo.Invite()
+	done := make(chan error, 1)
+	go func() { done <- emsp.Register(t.Context(), url, tokenA) }()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if _, err := emsp.Wait(ctx, 1, ocpitest.Calls("GET", ocpitest.CallVersions)); err != nil {
+		t.Fatal(err)
+	}
+	if took := timed(func() { _ = cpo.Close() }); took > 5*time.Second {
+		t.Errorf("Close took %s", took)
+	}
+	if err := <-done; err == nil {
+		t.Error("the registration has succeeded")
+	}
+}
+
+// Later versions have several parties in their credentials.
+func TestLieAboutPartyOfEveryRole(t *testing.T) {
+	server := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"data":{"roles":[{"role":"CPO","country_code":"NL","party_id":"GPE"},{"role":"EMSP","country_code":"NL","party_id":"GPE"}]},"status_code":1000,"timestamp":"2026-03-04T12:00:00Z"}`)
+	})
+	recorder := httptest.NewRecorder()
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/ocpi/2.2.1/credentials", nil)
+	ocpitest.LieAboutParty(ocpi.NewParty("DE", "LIE"))(server).ServeHTTP(recorder, request)
+	const want = `{"data":{"roles":[{"country_code":"DE","party_id":"LIE","role":"CPO"},{"country_code":"DE","party_id":"LIE","role":"EMSP"}]}`
+	if got := recorder.Body.String(); !strings.HasPrefix(got, want[:len(want)-1]) {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestNewPagesOfTokensHaveNewUIDs(t *testing.T) {
+	cpo, emsp := registered(t)
+	emsp.Mean(ocpitest.Fault{Do: ocpitest.EndlessNewPages()})
+	reply, err := cpo.Get(t.Context(), cpo.Peer().Endpoint(ocpi.ModuleTokens)+"?limit=1&offset=7")
+	var tokens []v211.Token
+	if err != nil || json.Unmarshal(reply.Data, &tokens) != nil || len(tokens) != 1 || !strings.HasSuffix(tokens[0].UID, "-7") {
+		t.Errorf("%v: %s", err, reply.Body)
+	}
 }

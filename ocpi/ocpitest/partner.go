@@ -69,6 +69,8 @@ type PartnerConfig struct {
 	ForgetOldToken bool
 	// PageLimit is the largest number of objects in a page; 0 for that of package ocpiserver.
 	PageLimit int
+	// CallTimeout is how long its own calls wait for an answer. Default 30 seconds.
+	CallTimeout time.Duration
 	// Empty leaves the sample's objects out.
 	Empty bool
 	// Flavour is whose habits it has; empty for what the specification says.
@@ -95,6 +97,9 @@ func (c PartnerConfig) withDefaults() PartnerConfig {
 	}
 	if len(c.Versions) == 0 {
 		c.Versions = []ocpi.Version{ocpi.V211}
+	}
+	if c.CallTimeout <= 0 {
+		c.CallTimeout = callTimeout
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -126,7 +131,7 @@ func NewPartner(config PartnerConfig) (*Partner, error) {
 	}
 	p := &Partner{
 		URL: "http://" + listener.Addr().String() + "/ocpi", Party: config.Party, config: config,
-		client: newClient(), served: make(chan struct{}),
+		client: newClient(config.CallTimeout), served: make(chan struct{}),
 	}
 	p.flavour, _ = flavourOf(config.Flavour) // check has seen to it
 	if err := p.build(); err != nil {

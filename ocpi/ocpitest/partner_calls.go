@@ -72,9 +72,9 @@ const (
 	maxReplyBody = 16 << 20
 )
 
-func newClient() *http.Client {
+func newClient(timeout time.Duration) *http.Client {
 	return &http.Client{
-		Timeout:       callTimeout,
+		Timeout:       timeout,
 		Transport:     &http.Transport{Proxy: nil, MaxIdleConnsPerHost: 8, IdleConnTimeout: callTimeout},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

@@ -3,6 +3,7 @@ package ocpitest_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/roamwire/roamwire/ocpi"
@@ -353,13 +355,16 @@ func TestTwoRegistrationsAtOnceAreOneAndARefusal(t *testing.T) {
 		case <-r.Context().Done():
 		}
 	})})
-	var group sync.WaitGroup
-	var firstErr error
-	group.Go(func() { firstErr = first.Register(t.Context(), url, tokenA) })
-	<-reached
+	done := make(chan error, 1)
+	go func() { done <- first.Register(t.Context(), url, tokenA) }()
+	select {
+	case <-reached:
+	case err := <-done:
+		t.Fatalf("the first has ended before it was looked at: %v", err)
+	}
 	secondErr := second.Register(t.Context(), url, tokenA)
 	close(goOn)
-	group.Wait()
+	firstErr := <-done // Register has a deadline
 	if firstErr != nil || !errors.Is(secondErr, &ocpi.Error{HTTP: http.StatusConflict}) {
 		t.Errorf("the first: %v, the second: %v", firstErr, secondErr)
 	}
@@ -505,5 +510,84 @@ func TestAnEmptyPartnerHasNothing(t *testing.T) {
 	p := newPartner(t, ocpitest.PartnerConfig{Roles: []ocpi.Role{ocpi.RoleCPO, ocpi.RoleEMSP}, Empty: true})
 	if n := len(p.CPO.Locations.All()) + len(p.EMSP.Tokens.All()); n > 0 {
 		t.Errorf("it has %d objects", n)
+	}
+}
+
+func TestRequestsKnowTheirModule(t *testing.T) {
+	p := newPartner(t, ocpitest.PartnerConfig{})
+	cases := map[string]ocpi.ModuleID{
+		"/ocpi": "", "/": "", "/ocpi/versions": "versions", "/ocpi/emsp/versions": "versions", "/ocpi/2.1.1": "details",
+		"/ocpi/cpo/2.1.1/details": "details", "/ocpi/emsp/2.1.1/tokens/": "tokens", "/ocpi/cpo/2.1.1/locations/L1/1": "locations",
+	}
+	for path, want := range cases {
+		p.Forget()
+		status(t, "GET", strings.TrimSuffix(p.URL, "/ocpi")+path, "")
+		if got := p.Requests(nil); len(got) != 1 || got[0].Module != want {
+			t.Errorf("%s: %v", path, got)
+		}
+	}
+}
+
+func TestBodiesAreSentAsTheyAre(t *testing.T) {
+	cpo, emsp := registered(t)
+	url := emsp.Peer().Endpoint(ocpi.ModuleTokens) + "/NL/TPE/1"
+	for name, body := range map[string]any{
+		"bytes": []byte(`{"a": 1}`), "a JSON value": jsontext.Value(`{"a": 1}`), "a map": map[string]int{"a": 1},
+	} {
+		cpo.Forget()
+		if _, err := emsp.Do(t.Context(), http.MethodPatch, url, body); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		got := cpo.Requests(nil)
+		if len(got) != 1 || strings.ReplaceAll(string(got[0].Body), " ", "") != `{"a":1}` || got[0].Header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	if _, err := emsp.Do(t.Context(), http.MethodPatch, url, func() {}); err == nil {
+		t.Error("a function has been sent")
+	}
+	if _, err := emsp.Do(t.Context(), "BAD METHOD", url, nil); err == nil {
+		t.Error("a method that is none has been sent")
+	}
+}
+
+// A client that stops in the middle of its body is written down with what came of it, and holds nobody up.
+func TestABodyThatBreaksOffIsWrittenDown(t *testing.T) {
+	cpo, emsp := registered(t)
+	cpo.Forget()
+	body, send := io.Pipe()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, emsp.Peer().Endpoint(ocpi.ModuleTokens)+"/NL/TPE/1", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_, _ = io.WriteString(send, `{"uid":`)
+		_ = send.CloseWithError(io.ErrUnexpectedEOF)
+	}()
+	if _, err := do(request); err == nil {
+		t.Error("there is an answer")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	got, err := cpo.Wait(ctx, 1, nil)
+	if err != nil || string(got[0].Body) != `{"uid":` {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+func TestPushNeedsSomebodyWhoTakesIt(t *testing.T) {
+	emsp := newPartner(t, ocpitest.PartnerConfig{})
+	if _, err := ocpitest.Push(t.Context(), emsp, sample().Token(1)); err == nil {
+		t.Error("pushed to nobody")
+	}
+	_, emsp = registered(t)
+	cpo := newCPO(t)
+	cpo.Mean(ocpitest.Fault{Do: ocpitest.WithoutEndpoints(ocpi.ModuleTokens)})
+	url, tokenA := cpo.Invite()
+	if err := emsp.Register(t.Context(), url, tokenA); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ocpitest.Push(t.Context(), emsp, sample().Token(1)); err == nil {
+		t.Error("pushed to a module that is not there")
 	}
 }

@@ -1,6 +1,7 @@
 package ocpitest
 
 import (
+	"cmp"
 	"reflect"
 	"strings"
 
@@ -60,10 +61,11 @@ func pythonType(object string) reflect.Type {
 type pythonField struct {
 	ours, theirs string
 	// of is the type of the value, or of the elements of a list.
-	of       reflect.Type
-	list     bool
-	required bool
-	pythonDeviation
+	of reflect.Type
+	// list is how it is in 2.1.1; single tells that they have one object instead.
+	list, single bool
+	// required is how it is for them; optional tells that only 2.1.1 must have it.
+	required, optional bool
 }
 
 // pythonFields reads the fields of an object from this library's type for it.
@@ -75,15 +77,14 @@ func pythonFields(t reflect.Type) []pythonField {
 		if name == "" { // unknown fields
 			continue
 		}
-		f := pythonField{ours: name, theirs: name, of: field.Type, required: options == "", pythonDeviation: deviations[t.Name()+"."+name]}
-		f.list = f.of.Kind() == reflect.Slice
+		d := deviations[t.Name()+"."+name]
+		f := pythonField{
+			ours: name, theirs: cmp.Or(d.name, name), of: field.Type, list: field.Type.Kind() == reflect.Slice, single: d.single,
+			required: (options == "" || d.required) && !d.optional, optional: d.optional,
+		}
 		if f.list || f.of.Kind() == reflect.Pointer {
 			f.of = f.of.Elem()
 		}
-		if f.name != "" {
-			f.theirs = f.name
-		}
-		f.required = (f.required || f.pythonDeviation.required) && !f.optional
 		fields = append(fields, f)
 	}
 	return fields

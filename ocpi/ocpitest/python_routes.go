@@ -148,9 +148,9 @@ const (
 type tokenKind string
 
 const (
-	unknownToken tokenKind = "unknown"
-	tokenA       tokenKind = "A"
-	tokenC       tokenKind = "C"
+	kindUnknown tokenKind = "unknown"
+	kindA       tokenKind = "A"
+	kindC       tokenKind = "C"
 )
 
 // pythonRefusals says how each kind of interface answers which tokens; other tokens pass. Credentials are a kind for
@@ -159,13 +159,13 @@ func pythonRefusals() map[pythonGate]map[tokenKind]*Answer {
 	invalid, unauthorized := detail(http.StatusForbidden, invalidToken), detail(http.StatusUnauthorized, "Unauthorized")
 	registered, notRegistered := detail(http.StatusMethodNotAllowed, "Client is already registered"), detail(http.StatusMethodNotAllowed, "Client is not registered")
 	return map[pythonGate]map[tokenKind]*Answer{
-		gateModule:               {unknownToken: invalid, tokenA: invalid},
-		gateVersions:             {unknownToken: unauthorized},
-		gateDetails:              {unknownToken: unauthorized},
-		gateRegister + " GET":    {unknownToken: invalid, tokenA: invalid},
-		gateRegister + " POST":   {unknownToken: unauthorized, tokenC: registered},
-		gateRegister + " PUT":    {unknownToken: notRegistered, tokenA: notRegistered},
-		gateRegister + " DELETE": {unknownToken: invalid, tokenA: invalid},
+		gateModule:               {kindUnknown: invalid, kindA: invalid},
+		gateVersions:             {kindUnknown: unauthorized},
+		gateDetails:              {kindUnknown: unauthorized},
+		gateRegister + " GET":    {kindUnknown: invalid, kindA: invalid},
+		gateRegister + " POST":   {kindUnknown: unauthorized, kindC: registered},
+		gateRegister + " PUT":    {kindUnknown: notRegistered, kindA: notRegistered},
+		gateRegister + " DELETE": {kindUnknown: invalid, kindA: invalid},
 	}
 }
 
@@ -190,11 +190,11 @@ func (c *pythonCall) kind() tokenKind {
 	partner, err := c.partner.relation.PartnerByToken(context.Background(), c.token)
 	switch {
 	case err != nil:
-		return unknownToken
+		return kindUnknown
 	case partner.Access == ocpi.AccessRegistration:
-		return tokenA
+		return kindA
 	default:
-		return tokenC
+		return kindC
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -504,4 +505,43 @@ func push[T ocpitest.Object](object T) func(context.Context, *ocpitest.Partner) 
 	return func(ctx context.Context, p *ocpitest.Partner) (ocpitest.Reply, error) {
 		return ocpitest.Push(ctx, p, object)
 	}
+}
+
+// Whatever a body is, the answer is one of theirs.
+func FuzzPythonBody(f *testing.F) {
+	for _, seed := range []string{
+		pythonLocation, `{}`, `[]`, `[1]`, `5`, `"x"`, `null`, `{"evses":5}`, `{"evses":[5]}`, `{"coordinates":[]}`, `{"name":{}}`, `{`, "\xff", `{"id":1,"id":2}`,
+	} {
+		f.Add(seed)
+	}
+	p, err := ocpitest.NewPartner(ocpitest.PartnerConfig{Flavour: ocpitest.FlavourOCPIPython})
+	if err != nil {
+		f.Fatal(err)
+	}
+	cpo, err := ocpitest.NewPartner(ocpitest.PartnerConfig{Party: gpe, Roles: []ocpi.Role{ocpi.RoleCPO}, CallTimeout: 3 * time.Second})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { _, _ = p.Close(), cpo.Close() })
+	url, tokenA := p.Invite()
+	if err := cpo.Register(f.Context(), url, tokenA); err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		for _, method := range []string{http.MethodPut, http.MethodPatch} {
+			reply, err := cpo.Do(t.Context(), method, p.URL+"/emsp/2.1.1/locations/NL/GPE/LOC1", []byte(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch reply.HTTP {
+			case 200, 400, 404, 422:
+			default:
+				t.Errorf("%s: HTTP %d: %s", method, reply.HTTP, reply.Body)
+			}
+			if !jsontext.Value(reply.Body).IsValid() || reply.HTTP == 200 && reply.StatusCode != 1000 {
+				t.Errorf("%s: %s", method, reply.Body)
+			}
+		}
+		p.Forget()
+	})
 }
