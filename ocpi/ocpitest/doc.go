@@ -28,7 +28,7 @@
 //		Do:    ocpitest.Slow(5 * time.Second),
 //	})
 //
-// With [FlavourOCPIPython] it has the habits of an implementation in Python that many partners run.
+// With [FlavourOCPIPython] it has the habits of extrawest_ocpi, an implementation in Python.
 //
 // Nothing here needs a *testing.T, the zero value of every backend is empty and ready, and all of them may be used by
 // many goroutines at once. What goes in and what comes out is copied: an object that a test has in its hands is never

@@ -7,10 +7,11 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/go-json-experiment/json"
+
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/convert"
 	"github.com/roamwire/roamwire/ocpi/v230"
-	"github.com/roamwire/roamwire/ocpi/wire"
 )
 
 // Push sends an object of a Partner's to the other side, in the version that was agreed on and as its flavour writes it:
@@ -44,31 +45,24 @@ type pushedKind struct {
 }
 
 // write writes an object in a version, as the flavour does.
-func (p *Partner) write(object any, version ocpi.Version) ([]byte, pushedKind, error) {
-	codecs, ok := wire.For(version)
-	if !ok {
-		return nil, pushedKind{}, fmt.Errorf("version %s cannot be written", version)
-	}
-	env := convert.Env{EMSP: p.Party, Location: p.locationOf}
-	var raw []byte
-	var kind pushedKind
-	var err error
+func (p *Partner) write(object any, version ocpi.Version) (raw []byte, kind pushedKind, err error) {
+	env := convert.Env{Location: p.locationOf}
 	switch o := object.(type) {
 	case *v230.Location:
 		kind = pushedKind{ocpi.ModuleLocations, "Location"}
-		raw, _, err = codecs.Locations.Write(*o, env)
+		raw, err = document(o, version, convert.LocationTo211, env)
 	case *v230.Session:
 		kind = pushedKind{ocpi.ModuleSessions, "Session"}
-		raw, _, err = codecs.Sessions.Write(*o, env)
+		raw, err = document(o, version, convert.SessionTo211, env)
 	case *v230.CDR:
 		kind = pushedKind{ocpi.ModuleCDRs, "CDR"}
-		raw, _, err = codecs.CDRs.Write(*o, env)
+		raw, err = document(o, version, convert.CDRTo211, env)
 	case *v230.Tariff:
 		kind = pushedKind{ocpi.ModuleTariffs, "Tariff"}
-		raw, _, err = codecs.Tariffs.Write(*o, env)
+		raw, err = document(o, version, convert.TariffTo211, env)
 	case *v230.Token:
 		kind = pushedKind{ocpi.ModuleTokens, "Token"}
-		raw, _, err = codecs.Tokens.Write(*o, env)
+		raw, err = document(o, version, convert.TokenTo211, env)
 	default:
 		panic("ocpitest: unreachable: Object lists its types")
 	}
@@ -76,6 +70,19 @@ func (p *Partner) write(object any, version ocpi.Version) ([]byte, pushedKind, e
 		return nil, kind, err
 	}
 	return p.flavour.dress(raw, kind.name), kind, nil
+}
+
+// document writes an object of the model in a version.
+func document[T, Old any](object *T, version ocpi.Version, to211 func(T, convert.Env) (Old, []convert.Loss), env convert.Env) ([]byte, error) {
+	switch version {
+	case ocpi.V211:
+		old, _ := to211(*object, env)
+		return json.Marshal(&old)
+	case ocpi.V230:
+		return json.Marshal(object)
+	default:
+		return nil, fmt.Errorf("version %s cannot be written", version)
+	}
 }
 
 // locationOf finds the location that a session of ours took place at, which 2.1.1 sends with it.

@@ -10,8 +10,8 @@ import (
 
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/convert"
+	"github.com/roamwire/roamwire/ocpi/v211"
 	"github.com/roamwire/roamwire/ocpi/v230"
-	"github.com/roamwire/roamwire/ocpi/wire"
 )
 
 // Invite makes a registration token, token A, and returns what the other side needs to register with the Partner. An
@@ -83,13 +83,9 @@ var errNotRegistered = errors.New("ocpitest: the Partner is not registered with 
 
 // exchangeCredentials sends ours and keeps theirs.
 func (p *Partner) exchangeCredentials(ctx context.Context, method string, found discovery, token string) error {
-	codecs, ok := wire.For(found.version)
-	if !ok {
-		return fmt.Errorf("version %s cannot be written", found.version)
-	}
 	own := p.credentials(p.newToken())
 	defer p.relation.offer(own.Token)()
-	body, _, err := codecs.Credentials.Write(own, convert.Env{Role: p.config.Roles[0]})
+	body, err := writeCredentials(own, found.version, p.config.Roles[0])
 	if err != nil {
 		return err
 	}
@@ -101,12 +97,29 @@ func (p *Partner) exchangeCredentials(ctx context.Context, method string, found 
 	if err := reply.failure(); err != nil {
 		return err
 	}
-	theirs, _, err := codecs.Credentials.Read(reply.Data, convert.Env{Role: opposite(p.config.Roles[0])})
+	theirs, err := readCredentials(reply.Data, found.version, opposite(p.config.Roles[0]))
 	if err != nil {
 		return fmt.Errorf("their credentials: %w", err)
 	}
 	p.keep(found, theirs, own.Token, "")
 	return nil
+}
+
+func writeCredentials(own v230.Credentials, version ocpi.Version, role ocpi.Role) ([]byte, error) {
+	return document(&own, version, convert.CredentialsTo211, convert.Env{Role: role})
+}
+
+func readCredentials(raw []byte, version ocpi.Version, role ocpi.Role) (v230.Credentials, error) {
+	if version != ocpi.V211 {
+		theirs, _, err := v230.DecodeCredentials(raw)
+		return theirs, err
+	}
+	old, _, err := v211.DecodeCredentials(raw)
+	if err != nil {
+		return v230.Credentials{}, err
+	}
+	theirs, _ := convert.CredentialsFrom211(old, convert.Env{Role: role})
+	return theirs, nil
 }
 
 // keep remembers what an exchange of credentials has brought.
