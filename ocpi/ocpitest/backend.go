@@ -61,6 +61,7 @@ var (
 	_ ocpiserver.Authorizer             = (*TokenSender)(nil)
 	_ ocpiserver.Partners               = (*Partners)(nil)
 	_ ocpiserver.Credentials            = (*Credentials)(nil)
+	_ ocpiserver.Registrar              = registrar{}
 	_ ocpiserver.CDRReceiver            = (*CDRReceiver)(nil)
 	_ ocpiserver.CommandResults         = (*CommandResults)(nil)
 	_ ocpiserver.Commands               = (*Commands)(nil)

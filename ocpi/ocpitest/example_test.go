@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -95,4 +96,47 @@ func ExampleCommands() {
 	// Output:
 	// REJECTED <nil>
 	// tubantia UNLOCK_CONNECTOR LOC1-1 https://tubantia.example.com/17
+}
+
+// A partner that is mean: a client of locations is told to come back later once, and finds no way out of the pages.
+func ExamplePartner() {
+	cpo, err := ocpitest.NewPartner(ocpitest.PartnerConfig{Party: ocpi.NewParty("NL", "GPE"), Roles: []ocpi.Role{ocpi.RoleCPO}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer cpo.Close()
+	versionsURL, tokenA := cpo.Invite()
+
+	// The system under test registers; here another Partner stands in for it.
+	system, err := ocpitest.NewPartner(ocpitest.PartnerConfig{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer system.Close()
+	ctx := context.Background()
+	if err := system.Register(ctx, versionsURL, tokenA); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("registered with", system.Peer().Credentials.Roles[0].BusinessDetails.Name)
+
+	locations := ocpitest.Calls(http.MethodGet, ocpi.ModuleLocations)
+	cpo.Mean(ocpitest.Fault{On: locations, Times: 1, Do: ocpitest.TooManyRequests("5")})
+	cpo.Mean(ocpitest.Fault{On: locations, Do: ocpitest.LoopingLink()})
+	for range 2 {
+		reply, err := system.Get(ctx, system.Peer().Endpoint(ocpi.ModuleLocations)+"?limit=2")
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(reply.HTTP, reply.Header.Get("Retry-After"), strings.Contains(reply.Header.Get("Link"), "locations?limit=2>"))
+	}
+	fmt.Println(len(cpo.Requests(locations)), "requests for locations")
+	// Output:
+	// registered with Test partner
+	// 429 5 false
+	// 200  true
+	// 2 requests for locations
 }
