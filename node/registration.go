@@ -110,7 +110,7 @@ func (d *Data) newHandshake(own self) (*handshake.Handshake, error) {
 }
 
 // recoverEvery is how often the node looks after exchanges of credentials that were interrupted.
-const recoverEvery = 2 * time.Second
+const recoverEvery = time.Second
 
 // recoverRegistrations looks after interrupted exchanges until ctx ends.
 func (n *Node) recoverRegistrations(ctx context.Context) {

@@ -59,7 +59,7 @@ func notRegistered() error {
 
 // end forgets both sides' tokens, and frees the partner's parties.
 func (r *Relation) end(now time.Time) {
-	r.Inbound, r.Outbound, r.Attempt = nil, nil, nil
+	r.Inbound, r.Outbound, r.Attempt, r.Suspended = nil, nil, nil, false
 	r.Remote.Roles, r.Remote.Endpoints, r.Remote.Version, r.Encoding = nil, nil, "", ""
 	r.become(Removed, now)
 }
