@@ -73,6 +73,23 @@ func TestWhatOnePutsRightBringsToLightWhatIsBelow(t *testing.T) {
 	}
 }
 
+// The check keeps a thousand findings of a document; a large location in which every connector deviates has more.
+func TestMoreDeviationsThanAreFoundAtOnceArePutRight(t *testing.T) {
+	var connectors []string
+	for i := range 800 {
+		connectors = append(connectors, strings.Replace(connector, `"id":"1"`, fmt.Sprintf(`"id":"%d"`, i), 1))
+	}
+	want := strings.Replace(location, connector, strings.Join(connectors, ","), 1)
+	in := strings.NewReplacer(`"voltage":400`, `"voltage":"400"`, `"amperage":125`, `"amperage":"125"`).Replace(want)
+	last, findings, applied, err := read(quirk.Default(), []byte(in), decoderOf(v211.DecodeLocation))
+	if err != nil || len(ocpi.UnusableFindings(findings)) > 0 || !slices.Equal(applied, []quirk.Name{quirk.NumbersAsStrings}) {
+		t.Fatal(applied, err)
+	}
+	if string(last) != want {
+		t.Errorf("not everything was put right: %s", last)
+	}
+}
+
 func TestWhatNoQuirkIsAboutStaysUnusable(t *testing.T) {
 	tests := []struct {
 		name, in string
@@ -121,7 +138,7 @@ func TestWhatCannotBePutRightIsToldWithWhatWas(t *testing.T) {
 	for _, f := range findings {
 		got = append(got, fmt.Sprint(f.Pointer, " ", f.Unusable))
 	}
-	if diff := cmp.Diff([]string{"/id true", "/voltage false"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"/voltage false", "/id true"}, got); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]quirk.Name{quirk.NumbersAsStrings}, applied); diff != "" {
