@@ -11,6 +11,10 @@ type Finding struct {
 	// Unusable marks a finding without whose repair the object cannot be used: a required field that is missing, a
 	// value of the wrong JSON type, an unreadable timestamp. All other findings leave the object usable.
 	Unusable bool `json:"unusable"`
+	// Want is what belongs at Pointer, where it is something else or nothing: for programs that put it right.
+	Want Wanted `json:"-"`
+	// Meant is the value of an enum that differs from the one found only in case, blanks and hyphens; empty for none.
+	Meant string `json:"-"`
 }
 
 // String returns "pointer: message".
@@ -40,6 +44,24 @@ const (
 	FindingMismatch    FindingCode = "mismatch"    // URL and body name different objects (unusable)
 	FindingUnreadable  FindingCode = "unreadable"  // not a JSON document (unusable)
 	FindingMore        FindingCode = "more"        // how many findings were left out after the first thousand
+)
+
+// Wanted is what a field holds, as far as JSON tells.
+type Wanted string
+
+// What fields hold. Texts, identifiers and the like are strings.
+const (
+	WantString    Wanted = "string"
+	WantURL       Wanted = "url"
+	WantEnum      Wanted = "enum"
+	WantTimestamp Wanted = "timestamp"
+	WantNumber    Wanted = "number"
+	WantInt       Wanted = "int"
+	WantBool      Wanted = "bool"
+	WantObject    Wanted = "object"
+	WantList      Wanted = "list"
+	// WantAbsent is for a field that a PATCH sets to null though it cannot be cleared.
+	WantAbsent Wanted = "absent"
 )
 
 // UnusableFindings returns the findings that make an object unusable.

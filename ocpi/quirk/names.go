@@ -23,6 +23,7 @@ const (
 	BareCommandResult  Name = "bare-command-result"
 	EndDateTime        Name = "end-date-time"
 	CategoryForSource  Name = "category-for-source"
+	LaterNames         Name = "later-names"
 	ObjectForList      Name = "object-for-list"
 	ListForObject      Name = "list-for-object"
 	NumbersAsStrings   Name = "numbers-as-strings"
@@ -32,12 +33,12 @@ const (
 	NullLists          Name = "null-lists"
 	NullInLists        Name = "null-in-lists"
 	NullInPatch        Name = "null-in-patch"
-	EmptyStrings       Name = "empty-strings"
+	EmptyValues        Name = "empty-values"
 	MissingLastUpdated Name = "missing-last-updated"
 	OffsetTimestamps   Name = "offset-timestamps"
 	ShortTimestamps    Name = "short-timestamps"
 	UnixTimestamps     Name = "unix-timestamps"
-	LowerCaseEnums     Name = "lower-case-enums"
+	EnumSpelling       Name = "enum-spelling"
 )
 
 // Quirks of documents that partners expect.

@@ -5,8 +5,6 @@
 // at, and a finding is only acted on where a quirk of the profile says how.
 package quirk
 
-import "github.com/roamwire/roamwire/ocpi"
-
 // A Name names one deviation.
 type Name string
 
@@ -40,13 +38,3 @@ const (
 	// Writing quirks are about documents that partners expect. Profile.Write applies them.
 	Writing Kind = "writing"
 )
-
-// A repair puts one deviation right.
-type repair struct {
-	fits func(f ocpi.Finding) bool
-}
-
-// A rewrite makes a document what a partner expects.
-type rewrite struct {
-	version ocpi.Version
-}

@@ -108,18 +108,28 @@ func position(raw []byte, offset int64) string {
 // more is broken all over, and need not take all memory to say so.
 const maxFindings = 1000
 
-// add records a finding at the value just read, or below it.
-func (c *checker) add(below string, code ocpi.FindingCode, unusable bool, format string, args ...any) {
+// add records a finding at the value just read.
+func (c *checker) add(code ocpi.FindingCode, unusable bool, format string, args ...any) {
+	c.record(ocpi.Finding{Code: code, Unusable: unusable}, format, args...)
+}
+
+// wanted records that something else, or nothing, is where a value belongs: at the value just read, or below it.
+func (c *checker) wanted(want ocpi.Wanted, below string, code ocpi.FindingCode, format string, args ...any) {
+	c.record(ocpi.Finding{Pointer: below, Code: code, Unusable: true, Want: want}, format, args...)
+}
+
+// record completes a finding whose pointer is relative to the value just read.
+func (c *checker) record(f ocpi.Finding, format string, args ...any) {
 	kind := 0
-	if unusable {
+	if f.Unusable {
 		kind = 1
 	}
 	if c.counts[kind]++; c.counts[kind] > maxFindings {
 		return
 	}
-	c.findings = append(c.findings, ocpi.Finding{
-		Pointer: c.here() + below, Code: code, Message: fmt.Sprintf(format, args...), Unusable: unusable,
-	})
+	f.Pointer = c.here() + f.Pointer
+	f.Message = fmt.Sprintf(format, args...)
+	c.findings = append(c.findings, f)
 }
 
 // here is the pointer of the value just read.
@@ -176,7 +186,7 @@ func (c *checker) missing(o *Object, m mode, seen uint64) {
 		if !f.Card.required() || seen&(1<<i) != 0 || m == element && !f.ID {
 			continue
 		}
-		c.add("/"+f.Name, ocpi.FindingMissing, true, "required field is missing")
+		c.wanted(f.want(), "/"+f.Name, ocpi.FindingMissing, "required field is missing")
 	}
 }
 
@@ -212,7 +222,7 @@ func (c *checker) field(f *Field, m mode) (present bool, err error) {
 		if err := c.dec.SkipValue(); err != nil {
 			return true, err
 		}
-		c.add("", ocpi.FindingType, true, "must be a list, not %s", kindName(kind))
+		c.wanted(ocpi.WantList, "", ocpi.FindingType, "must be a list, not %s", kindName(kind))
 		return true, nil
 	}
 	return true, c.list(f, m)
@@ -222,11 +232,15 @@ func (c *checker) null(f *Field, m mode) (present bool, err error) {
 	if err := c.dec.SkipValue(); err != nil {
 		return false, err
 	}
-	if f.Card.required() {
-		c.add("", ocpi.FindingNull, true, "required field is null")
-		return true, nil
+	if !f.Card.required() {
+		return m != full, nil
 	}
-	return m != full, nil
+	want := f.want()
+	if m != full {
+		want = ocpi.WantAbsent
+	}
+	c.wanted(want, "", ocpi.FindingNull, "required field is null")
+	return true, nil
 }
 
 func (c *checker) list(f *Field, m mode) error {
@@ -247,7 +261,7 @@ func (c *checker) list(f *Field, m mode) error {
 		return err
 	}
 	if n == 0 && f.Card == Some {
-		c.add("", ocpi.FindingEmpty, false, "must have at least one element")
+		c.add(ocpi.FindingEmpty, false, "must have at least one element")
 	}
 	return nil
 }
@@ -293,21 +307,21 @@ func (c *checker) readable(f *Field, text string) bool {
 	if f.Kind == KindNumber {
 		_, err := ocpi.ParseNumber(text)
 		if err != nil {
-			c.add("", ocpi.FindingRange, true, "%v", err)
+			c.add(ocpi.FindingRange, true, "%v", err)
 		}
 		return err == nil
 	}
 	n, err := wholeNumber(text)
 	if err != nil {
-		c.add("", ocpi.FindingType, true, "must be a whole number, not %s", clip(text))
+		c.wanted(ocpi.WantInt, "", ocpi.FindingType, "must be a whole number, not %s", clip(text))
 		return false
 	}
 	if strings.ContainsAny(text, ".eE") {
-		c.add("", ocpi.FindingFormat, false, "%s is written with a fraction or an exponent", clip(text))
+		c.add(ocpi.FindingFormat, false, "%s is written with a fraction or an exponent", clip(text))
 		c.odd = true
 	}
 	if digits := len(strings.TrimPrefix(strconv.FormatInt(n, 10), "-")); f.Max > 0 && digits > f.Max {
-		c.add("", ocpi.FindingLength, false, "%d digits, %d are allowed", digits, f.Max)
+		c.add(ocpi.FindingLength, false, "%d digits, %d are allowed", digits, f.Max)
 	}
 	return true
 }
@@ -341,11 +355,12 @@ func (c *checker) text(f *Field) error {
 	switch f.Kind {
 	case KindEnum:
 		if f.ID && len(value) == 0 {
-			c.add("", ocpi.FindingEmpty, true, "required field is empty")
+			c.add(ocpi.FindingEmpty, true, "required field is empty")
 			return nil
 		}
 		if !f.Enum.has(value) && !f.Enum.Open {
-			c.add("", ocpi.FindingEnum, false, "%q is no value of %s", clip(string(value)), f.Enum.Name)
+			c.record(ocpi.Finding{Code: ocpi.FindingEnum, Want: ocpi.WantEnum, Meant: f.Enum.meant(string(value))},
+				"%q is no value of %s", clip(string(value)), f.Enum.Name)
 		}
 		return nil
 	case KindDateTime:
@@ -358,10 +373,10 @@ func (c *checker) text(f *Field) error {
 	default:
 	}
 	if n := utf8.RuneCount(value); f.Max > 0 && n > f.Max {
-		c.add("", ocpi.FindingLength, false, "%d characters, %d are allowed", n, f.Max)
+		c.add(ocpi.FindingLength, false, "%d characters, %d are allowed", n, f.Max)
 	}
 	if len(value) == 0 && f.Card == One {
-		c.add("", ocpi.FindingEmpty, f.ID, "required field is empty") // nothing can be told apart by an empty id
+		c.add(ocpi.FindingEmpty, f.ID, "required field is empty") // nothing can be told apart by an empty id
 		return nil
 	}
 	if len(f.Rules) > 0 && len(value) > 0 {
@@ -373,7 +388,7 @@ func (c *checker) text(f *Field) error {
 func (c *checker) rules(f *Field, value string) {
 	for _, r := range f.Rules {
 		if finding := r(value); finding != nil {
-			c.add("", finding.Code, finding.Unusable, "%s", finding.Message)
+			c.add(finding.Code, finding.Unusable, "%s", finding.Message)
 		}
 	}
 }
@@ -382,9 +397,9 @@ func (c *checker) dateTime(value string) {
 	readable, canonical := ocpi.IsCanonicalDateTime(value)
 	switch {
 	case !readable:
-		c.add("", ocpi.FindingTimestamp, true, "%q is not a timestamp such as 2026-01-31T12:00:00Z", clip(value))
+		c.wanted(ocpi.WantTimestamp, "", ocpi.FindingTimestamp, "%q is not a timestamp such as 2026-01-31T12:00:00Z", clip(value))
 	case !canonical:
-		c.add("", ocpi.FindingTimestamp, false, "%q is not written in UTC with Z", clip(value))
+		c.record(ocpi.Finding{Code: ocpi.FindingTimestamp, Want: ocpi.WantTimestamp}, "%q is not written in UTC with Z", clip(value))
 	}
 }
 
@@ -394,7 +409,7 @@ func (c *checker) wrongType(want Kind) error {
 	if err := c.dec.SkipValue(); err != nil {
 		return err
 	}
-	c.add("", ocpi.FindingType, true, "must be %s, not %s", want.jsonType(), kindName(kind))
+	c.wanted(want.want(), "", ocpi.FindingType, "must be %s, not %s", want.jsonType(), kindName(kind))
 	return nil
 }
 

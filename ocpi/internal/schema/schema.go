@@ -4,6 +4,7 @@ package schema
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/roamwire/roamwire/ocpi"
 )
@@ -65,6 +66,36 @@ func (k Kind) jsonType() string {
 	}
 }
 
+// want is what a field of this kind holds, or each element of its list.
+func (k Kind) want() ocpi.Wanted {
+	switch k {
+	case KindURL:
+		return ocpi.WantURL
+	case KindInt:
+		return ocpi.WantInt
+	case KindNumber:
+		return ocpi.WantNumber
+	case KindBool:
+		return ocpi.WantBool
+	case KindDateTime:
+		return ocpi.WantTimestamp
+	case KindEnum:
+		return ocpi.WantEnum
+	case KindObject:
+		return ocpi.WantObject
+	default:
+		return ocpi.WantString
+	}
+}
+
+// want is what the field holds.
+func (f *Field) want() ocpi.Wanted {
+	if f.Card.list() {
+		return ocpi.WantList
+	}
+	return f.Kind.want()
+}
+
 // A Card is a cardinality.
 type Card uint8
 
@@ -89,6 +120,17 @@ type Enum struct {
 
 func (e *Enum) has(value []byte) bool {
 	return slices.Contains(e.Values, string(value))
+}
+
+// meant returns the value that differs from a wrong one only in case, blanks and hyphens; empty for none.
+func (e *Enum) meant(value string) string {
+	value = strings.NewReplacer(" ", "_", "-", "_").Replace(strings.TrimSpace(value))
+	for _, v := range e.Values {
+		if strings.EqualFold(v, value) {
+			return v
+		}
+	}
+	return ""
 }
 
 // A Rule looks at one value, given without quotes; it returns what is wrong, or nil.
