@@ -104,7 +104,7 @@ func ask[T any](ctx context.Context, c *Client, r request, codec wire.Codec[T], 
 		a.request.secrets = append(a.request.secrets, tokenIn(a.data))
 	}
 	object, report, err := codec.Read(a.data, env, c.profile.At(a.exchange.At))
-	a.note(report, "")
+	c.note(a, report, "")
 	if err != nil {
 		return none, nil, c.fail(ctx, a, Permanent, err, fmt.Sprintf("its %s cannot be used: %s", codec.Object, reason(err)))
 	}

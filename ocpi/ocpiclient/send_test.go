@@ -176,6 +176,13 @@ func TestAnAnswerMayBeAsLargeAsTheLimit(t *testing.T) {
 			t.Errorf("%d bytes too large: %v", less, err)
 		}
 	}
+	partner := newAwkward(t, ocpiclient.Config{}, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "1000000000000")
+		fmt.Fprint(w, body)
+	})
+	if _, err := partner.client.Versions(t.Context(), partner.URL); !errors.Is(err, ocpiclient.ErrTooLarge) {
+		t.Errorf("announced to be too large: %v", err)
+	}
 }
 
 // A connection is used again, also after failures and redirects.
