@@ -143,6 +143,7 @@ func (c Config) check() error {
 		"body timeout": int64(c.BodyTimeout), "idle timeout": int64(c.IdleTimeout), "shutdown timeout": int64(c.ShutdownTimeout),
 		"call timeout": int64(c.Registration.CallTimeout), "registration timeout": int64(c.Registration.Timeout),
 		"token grace": int64(c.Registration.Grace), "registration window": int64(c.Registration.Window),
+		"time between updates": int64(c.Registration.UpdateEvery),
 	} {
 		if n < 0 {
 			return fmt.Errorf("the %s cannot be negative", name)

@@ -35,6 +35,8 @@ type RegistrationLimits struct {
 	Grace time.Duration `json:"grace"`
 	// Window is how long a token A can be used again after a registration whose answer may have been lost.
 	Window time.Duration `json:"window"`
+	// UpdateEvery is how often versions and endpoints of partners are read again; zero for never.
+	UpdateEvery time.Duration `json:"update_every"`
 }
 
 // errNeverServed is told by commands that need to know who the node is.
@@ -104,7 +106,7 @@ func (d *Data) newHandshake(own self) (*handshake.Handshake, error) {
 	return handshake.New(handshake.Config{
 		Store: d.Partners, Own: &credentials{url: own.URL, parties: own.Parties}, Parties: partyRoles(own.Parties), Versions: own.Versions,
 		Transport:   ocpiclient.NewTransport(ocpiclient.TransportConfig{AllowPrivate: own.AllowPrivate}),
-		CallTimeout: limits.CallTimeout, Timeout: limits.Timeout, Grace: limits.Grace, Window: limits.Window,
+		CallTimeout: limits.CallTimeout, Timeout: limits.Timeout, Grace: limits.Grace, Window: limits.Window, UpdateEvery: limits.UpdateEvery,
 		Logger: d.config.Logger, Now: d.config.Now, OnStep: d.config.OnStep, Observe: d.observe,
 	})
 }

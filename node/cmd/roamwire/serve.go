@@ -38,6 +38,7 @@ type serveCmd struct {
 	RegistrationTimeout time.Duration `help:"Time an exchange of credentials may take from its first step to its last. One that was interrupted is looked after when it is over." default:"1m" placeholder:"TIME"`
 	TokenGrace          time.Duration `help:"Time a token that was replaced stays good, as long as its successor has not been used." default:"24h" placeholder:"TIME"`
 	RegistrationWindow  time.Duration `help:"Time a partner may register again with the same token A, because our answer may have been lost." default:"15m" placeholder:"TIME"`
+	UpdateEvery         time.Duration `help:"How often versions and endpoints of registered partners are read again; 0 for never." default:"24h" placeholder:"TIME"`
 }
 
 // onStep is told of the steps of exchanges of credentials; tests set it.
@@ -61,7 +62,7 @@ func (s *serveCmd) config(io streams) node.Config {
 	config.ShutdownTimeout, config.TrailingSlash, config.OpenData, config.CORSOrigins = s.ShutdownTimeout, s.TrailingSlash, s.OpenData, s.CORSOrigin
 	config.AllowPrivate, config.Logger, config.OnStep = s.AllowPrivate, s.logger(io.err), onStep
 	config.Registration = node.RegistrationLimits{
-		CallTimeout: s.CallTimeout, Timeout: s.RegistrationTimeout, Grace: s.TokenGrace, Window: s.RegistrationWindow,
+		CallTimeout: s.CallTimeout, Timeout: s.RegistrationTimeout, Grace: s.TokenGrace, Window: s.RegistrationWindow, UpdateEvery: s.UpdateEvery,
 	}
 	for _, p := range s.Party {
 		config.Parties = append(config.Parties, node.Party{Party: p.party, Roles: roles(s.Role), Name: p.name, Website: s.Website})
