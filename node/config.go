@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/roamwire/roamwire/node/exchange"
 	"github.com/roamwire/roamwire/ocpi"
 )
 
@@ -50,6 +51,8 @@ type Config struct {
 	OpenData bool
 	// CORSOrigins are the web origins that may call from a browser; "*" for any.
 	CORSOrigins []string
+	// Exchanges say what is recorded of the messages between us and our partners, and for how long.
+	Exchanges exchange.Settings
 
 	// Logger gets what happens. Default slog.Default().
 	Logger *slog.Logger
@@ -113,6 +116,9 @@ func (c Config) check() error {
 		if n < 0 {
 			return fmt.Errorf("the %s cannot be negative", name)
 		}
+	}
+	if err := c.Exchanges.Check(); err != nil {
+		return err
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return fmt.Errorf("a TLS certificate and its key go together: one of them is not set")

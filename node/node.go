@@ -9,10 +9,12 @@ package node
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
 
+	"github.com/roamwire/roamwire/node/exchange"
 	"github.com/roamwire/roamwire/node/object"
 	"github.com/roamwire/roamwire/node/partner"
 	"github.com/roamwire/roamwire/node/store/sqlite"
@@ -31,12 +33,16 @@ var (
 type Data struct {
 	Objects  *object.Objects
 	Partners *partner.Registry
+	// Exchanges records what goes between us and our partners. Its Observe and Capture are for whatever calls partners;
+	// those of the server are its own.
+	Exchanges *exchange.Recorder
 
-	db *sqlite.DB
+	db     *sqlite.DB
+	logger *slog.Logger
 }
 
 // OpenData opens the data folder of a configuration, and makes it if it does not exist. Of the configuration it looks
-// at Data, Versions and Now alone.
+// at Data, Versions, Exchanges, Logger and Now alone.
 func OpenData(ctx context.Context, config Config) (*Data, error) {
 	config = config.withDefaults()
 	if err := config.makeFolder(); err != nil {
@@ -50,7 +56,7 @@ func OpenData(ctx context.Context, config Config) (*Data, error) {
 	if err != nil {
 		return nil, closeAfter(db, err)
 	}
-	return &Data{Objects: objects, Partners: partner.NewRegistry(db, config.Now), db: db}, nil
+	return &Data{Objects: objects, Partners: partner.NewRegistry(db, config.Now), Exchanges: config.recorder(), db: db, logger: config.Logger}, nil
 }
 
 func closeAfter(db *sqlite.DB, err error) error {
@@ -59,7 +65,10 @@ func closeAfter(db *sqlite.DB, err error) error {
 }
 
 // Close closes the data folder.
-func (d *Data) Close() error { return d.db.Close() }
+func (d *Data) Close() error {
+	d.closeExchanges()
+	return d.db.Close()
+}
 
 // A Node is a running configuration: its data, its OCPI server and its listeners.
 type Node struct {
@@ -83,6 +92,7 @@ func New(ctx context.Context, config Config) (n *Node, err error) {
 	if n.Data, err = OpenData(ctx, config); err != nil {
 		return nil, err
 	}
+	n.countExchanges()
 	if err := n.listen(ctx); err != nil {
 		return nil, closeAfter(n.db, err)
 	}
@@ -93,6 +103,7 @@ func New(ctx context.Context, config Config) (n *Node, err error) {
 		n.closeListeners()
 		return nil, closeAfter(n.db, err)
 	}
+	n.Exchanges.Start()
 	return n, nil
 }
 
@@ -151,7 +162,8 @@ func (n *Node) build() (*ocpiserver.Server, error) {
 		CORSOrigins:   n.config.CORSOrigins,
 		Logger:        n.config.Logger,
 		Now:           n.config.Now,
-		Observe:       n.metrics.Observe,
+		Observe:       n.observe,
+		Capture:       n.Exchanges.Capture(),
 	}
 	if n.config.has(ocpi.RoleCPO) {
 		config.CPO = n.cpo()

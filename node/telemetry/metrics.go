@@ -44,6 +44,12 @@ func New() *Metrics {
 	return m
 }
 
+// Count shows a number that is counted elsewhere and never falls.
+func (m *Metrics) Count(name, help string, value func() int64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
+		func() float64 { return float64(value()) }))
+}
+
 // Observe counts a request. It is the Observe of an ocpiserver.Config.
 func (m *Metrics) Observe(_ context.Context, e ocpi.Exchange) {
 	module, method := string(e.Module), methodLabel(e.Method)

@@ -35,6 +35,7 @@ type cli struct {
 	Serve    serveCmd    `cmd:"" help:"Run the node."`
 	Demo     demoCmd     `cmd:"" help:"Run a node with sample data in a temporary folder, and show what to try."`
 	Partner  partnerCmd  `cmd:"" help:"Add, list and remove partners."`
+	Log      logCmd      `cmd:"" help:"Show messages between us and our partners."`
 	Import   importCmd   `cmd:"" help:"Fill the node from files."`
 	Export   exportCmd   `cmd:"" help:"Write what the node has to a file."`
 	Validate validateCmd `cmd:"" help:"Check objects in files against OCPI."`

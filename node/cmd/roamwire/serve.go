@@ -12,6 +12,7 @@ import (
 type serveCmd struct {
 	dataFlag
 	logFlags
+	exchangeFlags
 	Listen      string      `help:"Address to serve OCPI on." default:"127.0.0.1:8080" placeholder:"ADDR"`
 	PublicURL   string      `help:"Where partners reach this node from outside, without the prefix, such as https://ocpi.example.com. Every URL handed out starts with it. Default: the address listened on, which partners elsewhere cannot reach." placeholder:"URL"`
 	Prefix      string      `help:"Path of OCPI below the public URL; / for none." default:"/ocpi" placeholder:"PATH"`
@@ -46,7 +47,7 @@ func (s *serveCmd) config(io streams) node.Config {
 		Data: s.Data, Listen: s.Listen, PublicURL: s.PublicURL, Prefix: s.Prefix, AdminListen: s.AdminListen,
 		TLSCert: s.TLSCert, TLSKey: s.TLSKey, PageLimit: s.PageLimit, MaxBody: s.MaxBody,
 		HeaderTimeout: s.HeaderTimeout, BodyTimeout: s.BodyTimeout, IdleTimeout: s.IdleTimeout, ShutdownTimeout: s.ShutdownTimeout,
-		TrailingSlash: s.TrailingSlash, OpenData: s.OpenData, CORSOrigins: s.CORSOrigin, Logger: s.logger(io.err),
+		TrailingSlash: s.TrailingSlash, OpenData: s.OpenData, CORSOrigins: s.CORSOrigin, Exchanges: s.settings(), Logger: s.logger(io.err),
 	}
 	for _, p := range s.Party {
 		config.Parties = append(config.Parties, node.Party{Party: p.party, Roles: roles(s.Role), Name: p.name, Website: s.Website})

@@ -1,0 +1,44 @@
+package node
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+
+	"github.com/roamwire/roamwire/node/exchange"
+	"github.com/roamwire/roamwire/node/exchange/sqlitelog"
+	"github.com/roamwire/roamwire/ocpi"
+)
+
+// ExchangeFile is where the exchanges of a data folder are recorded.
+func ExchangeFile(data string) string { return filepath.Join(data, "exchanges.db") }
+
+// recorder makes the recorder of the data folder. It opens nothing yet.
+func (c Config) recorder() *exchange.Recorder {
+	path := ExchangeFile(c.Data)
+	open := func(ctx context.Context) (exchange.Log, error) { return sqlitelog.Open(ctx, path) }
+	return exchange.New(open, c.Exchanges, exchange.Options{Logger: c.Logger, Now: c.Now})
+}
+
+// closeExchanges writes what is waiting. What cannot be written within seconds is lost, which is no failure of the node.
+func (d *Data) closeExchanges() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := d.Exchanges.Close(ctx); err != nil {
+		d.logger.Warn(err.Error())
+	}
+}
+
+// observe is told of each request that partners have sent us.
+func (n *Node) observe(ctx context.Context, e ocpi.Exchange) {
+	n.metrics.Observe(ctx, e)
+	n.Exchanges.Observe(ctx, e)
+}
+
+func (n *Node) countExchanges() {
+	n.metrics.Count("roamwire_exchanges_recorded_total", "Exchanges with partners that have been recorded.", n.Exchanges.Recorded)
+	n.metrics.Count("roamwire_exchanges_dropped_total",
+		"Exchanges left out of the record, because there were too many or it could not be written.", n.Exchanges.Dropped)
+	n.metrics.Count("roamwire_exchanges_without_bodies_total",
+		"Exchanges recorded without their bodies because there were too many.", n.Exchanges.WithoutBodies)
+}
