@@ -13,6 +13,7 @@ import (
 type serveCmd struct {
 	dataFlag
 	logFlags
+	exchangeFlags
 	Listen      string      `help:"Address to serve OCPI on." default:"127.0.0.1:8080" placeholder:"ADDR"`
 	PublicURL   string      `help:"Where partners reach this node from outside, without the prefix, such as https://ocpi.example.com. Every URL handed out starts with it. Default: the address listened on, which partners elsewhere cannot reach." placeholder:"URL"`
 	Prefix      string      `help:"Path of OCPI below the public URL; / for none." default:"/ocpi" placeholder:"PATH"`
@@ -60,7 +61,7 @@ func (s *serveCmd) config(io streams) node.Config {
 	config.PageLimit, config.MaxBody = s.PageLimit, s.MaxBody
 	config.HeaderTimeout, config.BodyTimeout, config.IdleTimeout = s.HeaderTimeout, s.BodyTimeout, s.IdleTimeout
 	config.ShutdownTimeout, config.TrailingSlash, config.OpenData, config.CORSOrigins = s.ShutdownTimeout, s.TrailingSlash, s.OpenData, s.CORSOrigin
-	config.AllowPrivate, config.Logger, config.OnStep = s.AllowPrivate, s.logger(io.err), onStep
+	config.AllowPrivate, config.Exchanges, config.Logger, config.OnStep = s.AllowPrivate, s.settings(), s.logger(io.err), onStep
 	config.Registration = node.RegistrationLimits{
 		CallTimeout: s.CallTimeout, Timeout: s.RegistrationTimeout, Grace: s.TokenGrace, Window: s.RegistrationWindow, UpdateEvery: s.UpdateEvery,
 	}
