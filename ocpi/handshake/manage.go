@@ -44,12 +44,12 @@ func (h *Handshake) Invite(ctx context.Context, name string, terms Terms) (token
 // Unregister ends the registration with a partner, on its side and on ours (requirement C-13). Where the partner cannot
 // be told, nothing is changed, unless force is set: then the registration ends here alone.
 func (h *Handshake) Unregister(ctx context.Context, name string, force bool) error {
-	ctx, cancel := h.bounded(ctx)
-	defer cancel()
 	r, err := h.begin(ctx, name, Unregistering, ocpi.Outbound, func(*Relation, *Attempt) error { return nil })
 	if err != nil {
 		return fmt.Errorf("unregister %s: %w", name, err)
 	}
+	ctx, cancel := r.bounded(ctx)
+	defer cancel()
 	if err := h.tellEnd(ctx, r); err != nil && !force {
 		return fmt.Errorf("unregister %s: failed at step 1: %w", name, r.fail(ctx, err, nil))
 	}

@@ -117,7 +117,7 @@ func carry(old, a *Attempt) {
 
 // send takes the steps of an exchange that we begin.
 func (h *Handshake) send(ctx context.Context, r *run) error {
-	ctx, cancel := h.bounded(ctx)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	err := h.sendSteps(ctx, r)
 	if err == nil {
