@@ -72,7 +72,7 @@ type Step struct {
 	Text string
 }
 
-// A Handshake registers partners. It is an ocpiserver.Registrar and an ocpiserver.Partners.
+// A Handshake registers partners. It is an ocpiserver.Partners, and its Registrar is an ocpiserver.Registrar.
 type Handshake struct {
 	config Config
 }
