@@ -98,17 +98,18 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
+// A list may take longer than a call: each of its pages is one.
 func TestTimeoutIsPerPage(t *testing.T) {
-	partner := newAwkward(t, ocpiclient.Config{Timeout: 400 * time.Millisecond}, func(w http.ResponseWriter, r *http.Request) {
-		time.Sleep(150 * time.Millisecond)
+	partner := newAwkward(t, ocpiclient.Config{Timeout: time.Second}, func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(100 * time.Millisecond)
 		page := len(r.URL.Query().Get("page"))
-		if page < 4 {
+		if page < 11 {
 			w.Header().Set("Link", fmt.Sprintf(`<?page=%s>; rel="next"`, strings.Repeat("x", page+1)))
 		}
 		ok(w, tariffs(page, 1))
 	})
-	if got := all(t, partner.client.CPO().Tariffs.List(t.Context(), ocpi.Query{})); len(got) != 5 {
-		t.Errorf("%d tariffs, want 5", len(got))
+	if got := all(t, partner.client.CPO().Tariffs.List(t.Context(), ocpi.Query{})); len(got) != 12 {
+		t.Errorf("%d tariffs, want 12", len(got))
 	}
 }
 
