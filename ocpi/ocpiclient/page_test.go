@@ -249,6 +249,14 @@ func TestPagesByOffset(t *testing.T) {
 			lister{n: 5, size: 2, link: broken, total: func(int) int { return 2 }}, ocpi.Query{},
 			[]string{"", "offset=2&limit=2", "offset=4&limit=2"},
 		},
+		"with a total that is wrong, until the Link ends": {
+			lister{n: 5, size: 2, link: linkTo("/wrong"), total: func(int) int { return 2 }}, ocpi.Query{},
+			[]string{"", "WRONG offset=2", "offset=2&limit=2", "offset=4&limit=2"},
+		},
+		"with a total that promises too much, until nothing comes": {
+			lister{n: 5, size: 2, link: broken, total: func(int) int { return 99 }}, ocpi.Query{},
+			[]string{"", "offset=2&limit=2", "offset=4&limit=2", "offset=5&limit=2"},
+		},
 		"with the filters": {
 			lister{n: 3, size: 2, link: broken}, ocpi.Query{DateFrom: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)},
 			[]string{"date_from=2026-01-01T00%3A00%3A00Z", "date_from=2026-01-01T00%3A00%3A00Z&offset=2&limit=2"},
@@ -427,6 +435,7 @@ func TestTheTotalChangesDuringACrawl(t *testing.T) {
 		"all of the first page go":  {3, false, []string{"", "offset=3", "offset=0", "offset=3"}},
 		"one comes":                 {-1, false, []string{"", "offset=3", "offset=6", "offset=9"}},
 		"one goes, no offset to go": {1, true, []string{"", "cursor=3", "cursor=6"}},
+		"one goes, while counting":  {1, false, []string{"", "offset=3", "offset=2", "offset=5"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			list := upTo(9)
@@ -448,6 +457,9 @@ func TestTheTotalChangesDuringACrawl(t *testing.T) {
 				end := min(offset+3, len(list))
 				if end < len(list) {
 					w.Header().Set("Link", fmt.Sprintf(`<?%s=%d>; rel="next"`, param, end))
+				}
+				if strings.Contains(name, "counting") {
+					w.Header().Set("Link", "broken")
 				}
 				var page []string
 				for _, id := range list[offset:end] {

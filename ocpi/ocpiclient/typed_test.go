@@ -312,8 +312,24 @@ func TestObjectsArePutPatchedAndReadBack(t *testing.T) {
 			}
 			same(t, c.Tokens, after, got, convert.Env{Owner: ours})
 		}
-		if n := len(server.CPO.Tokens.From("tester")); n != 2 {
-			t.Errorf("they have %d tokens of ours, want 2", n)
+		// TOK-03: two tokens with one uid are told apart.
+		card, app := sample.Token(1), sample.Token(4)
+		app.UID = card.UID
+		if _, err := tokens.Put(t.Context(), app); err != nil {
+			t.Fatal(err)
+		}
+		blocked := app
+		blocked.Whitelist = v230.WhitelistTypeNever
+		if err := tokens.Patch(t.Context(), app, blocked); err != nil {
+			t.Fatal(err)
+		}
+		for _, got := range server.CPO.Tokens.From("tester") {
+			if changed := got.Whitelist == v230.WhitelistTypeNever; changed != (got.UID == card.UID && got.Type == app.Type) {
+				t.Errorf("token %s of type %s is %s", got.UID, got.Type, got.Whitelist)
+			}
+		}
+		if n := len(server.CPO.Tokens.From("tester")); n != 3 {
+			t.Errorf("they have %d tokens of ours, want 3", n)
 		}
 	})
 }
