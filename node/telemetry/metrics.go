@@ -19,6 +19,7 @@ type Metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	findings *prometheus.CounterVec
+	quirks   *prometheus.CounterVec
 }
 
 // New returns counters at zero.
@@ -38,8 +39,12 @@ func New() *Metrics {
 			Name: "roamwire_findings_total",
 			Help: "Deviations from OCPI in what partners sent, by partner, module and kind.",
 		}, []string{"partner", "module", "code"}),
+		quirks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "roamwire_quirks_total",
+			Help: "Deviations of partners that were put right, once per message, by partner, module and quirk.",
+		}, []string{"partner", "module", "quirk"}),
 	}
-	m.registry.MustRegister(m.requests, m.seconds, m.findings,
+	m.registry.MustRegister(m.requests, m.seconds, m.findings, m.quirks,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -51,6 +56,9 @@ func (m *Metrics) Observe(_ context.Context, e ocpi.Exchange) {
 	m.seconds.WithLabelValues(module, method).Observe(e.Duration.Seconds())
 	for _, f := range e.Findings {
 		m.findings.WithLabelValues(e.Partner, module, string(f.Code)).Inc()
+	}
+	for _, quirk := range e.Quirks {
+		m.quirks.WithLabelValues(e.Partner, module, quirk).Inc()
 	}
 }
 

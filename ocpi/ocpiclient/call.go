@@ -17,10 +17,13 @@ import (
 // do makes a call, with its tries and redirects. The reply is one of success; who gets it tells its exchange when it has
 // been read. Every error is an *Error.
 func (c *Client) do(ctx context.Context, r request) (*reply, error) {
-	ctx, cancel := context.WithTimeout(correlated(ctx), c.config.Timeout)
+	deadline := time.Now().Add(c.config.Timeout)
+	r.allowed = c.config.Timeout
+	if earlier, ok := ctx.Deadline(); ok && earlier.Before(deadline) {
+		deadline, r.allowed = earlier, time.Until(earlier)
+	}
+	ctx, cancel := context.WithDeadline(correlated(ctx), deadline)
 	defer cancel()
-	deadline, _ := ctx.Deadline()
-	r.allowed = time.Until(deadline)
 	for tries := 0; ; tries++ {
 		a, err := c.try(ctx, &r)
 		if err == nil {

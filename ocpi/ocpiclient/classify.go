@@ -34,15 +34,15 @@ type Outcome struct {
 // Classify says what an answer means: its HTTP status, the status in its envelope, and whether it has an envelope at
 // all. A Retry-After that names a date is measured against now.
 //
-// HTTP decides where it reports a failure, the envelope where it does not (requirements TF-58 to TF-60). Within 5xx an
-// envelope is more precise than HTTP. HTTP status 0 stands for no answer.
+// HTTP decides where it reports a failure, the envelope where it does not (requirements TF-58 to TF-60), and where it
+// reports no more than HTTP 500. HTTP status 0 stands for no answer.
 func Classify(httpStatus int, status ocpi.StatusCode, hasEnvelope bool, header http.Header, now time.Time) Outcome {
 	kind := kindOfHTTP(httpStatus)
 	switch {
 	case httpStatus == http.StatusNoContent:
 	case kind == OK && !hasEnvelope:
 		kind = Permanent
-	case kind == OK, httpStatus >= http.StatusInternalServerError && hasEnvelope && failure(status):
+	case kind == OK, httpStatus == http.StatusInternalServerError && hasEnvelope && failure(status):
 		kind = kindOfStatus(status)
 	}
 	if kind != TryLater {

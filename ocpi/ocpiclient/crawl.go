@@ -128,6 +128,7 @@ func (p *crawl[T]) page(ctx context.Context, target string) (Page[T], error) {
 	if earlier := p.shifted(a, target); earlier != "" {
 		if b, err := p.get(ctx, earlier); err == nil {
 			p.client.tell(ctx, a.exchange)
+			delete(p.visited, target) // other objects are there now
 			p.position = max(0, p.position-(p.total-count(a, totalHeader)))
 			a = b
 		}

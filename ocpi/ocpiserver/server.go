@@ -78,7 +78,8 @@ type call struct {
 	route                    string
 	module                   ocpi.ModuleID
 	findings                 []ocpi.Finding
-	quirks                   []string
+	// quirks are the names of what was put right.
+	quirks []string
 	// lookup is a failure to look up what an answer needs, where the code in between can only say that it is not there.
 	lookup error
 	// bodyRead tells that the whole body has been read.
@@ -145,7 +146,8 @@ func (c *call) done() {
 	s := c.server
 	if len(c.findings) > 0 {
 		s.config.Logger.InfoContext(c.ctx(), "partner deviates", "partner", c.partnerID(), "request_id", c.requestID,
-			"method", c.r.Method, "path", c.urlPath, "status", int(c.status), "findings", findingsForLog(c.findings), "quirks", c.quirks)
+			"method", c.r.Method, "path", c.urlPath, "status", int(c.status), "findings", findingsForLog(c.findings),
+			"quirks", strings.Join(c.quirks, ","))
 	}
 	if s.config.Observe == nil {
 		return

@@ -91,7 +91,7 @@ func All() []Quirk {
 			Remedy:  "They are left out of the PATCH."},
 		{Name: MissingLastUpdated, Kind: Reading, Harmless: true, repair: missingLastUpdated(),
 			Summary: "last_updated is missing or null.",
-			Remedy:  "It becomes the newest last_updated of the object's parts, or that of what contains it, or the time of receipt."},
+			Remedy:  "It becomes the newest last_updated of the object's parts, or that of what contains it, or the time of receipt; see below."},
 		{Name: OffsetTimestamps, Kind: Reading, Harmless: true, repair: offsetTimestamps(),
 			Summary: "Timestamps with an offset from UTC, or with a blank or a small letter for T and Z.",
 			Remedy:  "They are converted to UTC."},

@@ -38,7 +38,7 @@ func Presets() []Preset {
 	return []Preset{
 		{Name: "standard", Summary: "The specification and nothing else."},
 		{Name: defaultPreset, Summary: "Everything that is harmless. The default.", Quirks: lenient},
-		{Name: "ocpi-python", Summary: "The Python packages py-ocpi and extrawest_ocpi, in version 2.1.1.", Quirks: slices.Concat(lenient, python)},
+		{Name: "ocpi-python", Summary: "The Python library extrawest_ocpi, in version 2.1.1.", Quirks: slices.Concat(lenient, python)},
 	}
 }
 

@@ -101,18 +101,20 @@ func Decode[T any](p Profile, raw []byte, decode func([]byte) (T, []ocpi.Finding
 
 // settle adds the findings of a new attempt to those before. What the new attempt does not find any more was put right.
 func settle(before, now []ocpi.Finding) []ocpi.Finding {
-	type key struct {
-		pointer string
-		code    ocpi.FindingCode
-	}
-	left := map[key]bool{}
+	left := make(map[ocpi.Finding]bool, len(now))
 	for _, f := range now {
-		left[key{f.Pointer, f.Code}] = true
+		left[f] = true
 	}
-	settled := slices.Clone(now)
+	settled := make([]ocpi.Finding, 0, len(before)+len(now))
 	for _, f := range before {
-		if !left[key{f.Pointer, f.Code}] {
+		if !left[f] {
 			f.Unusable = false
+		}
+		delete(left, f)
+		settled = append(settled, f)
+	}
+	for _, f := range now {
+		if left[f] {
 			settled = append(settled, f)
 		}
 	}

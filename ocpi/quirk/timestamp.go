@@ -107,9 +107,15 @@ func missingLastUpdated() *repair {
 const lastUpdated = "last_updated"
 
 // changed is when the last of a chain of objects, each of which is inside the one before, has changed: the newest time
-// of its parts, or the last_updated of what contains it, or the time of receipt.
+// of its parts, or the last_updated of what contains it, or the time of receipt. A session that is running has just
+// changed, whatever its parts say.
 func (d *document) changed(chain []*node) (ocpi.DateTime, bool) {
-	if t, ok := newest(chain[len(chain)-1].write(nil), d.received); ok {
+	object := chain[len(chain)-1]
+	received, known := ocpi.NewDateTime(d.received).Truncate(), !d.received.IsZero()
+	if d.running(object) {
+		return received, known
+	}
+	if t, ok := newest(object.write(nil), d.received); ok {
 		return t, true
 	}
 	for _, n := range slices.Backward(chain) {
@@ -119,13 +125,24 @@ func (d *document) changed(chain []*node) (ocpi.DateTime, bool) {
 			}
 		}
 	}
-	return ocpi.NewDateTime(d.received).Truncate(), !d.received.IsZero()
+	return received, known
 }
 
-// newest returns the newest time at which something in an object happened: a change, the begin or end of a session or
-// of one of its periods. What lies after the receipt is a plan and did not happen.
+// running reports whether an object has begun and not ended.
+func (d *document) running(n *node) bool {
+	has := func(names ...string) bool {
+		return slices.ContainsFunc(names, func(name string) bool {
+			value := d.member(n, name)
+			return value != nil && value.kind() != 'n'
+		})
+	}
+	return has("start_datetime", "start_date_time") && !has("end_datetime", "end_date_time", "stop_date_time")
+}
+
+// newest returns the newest time at which something in an object happened: a change, or the end of a session. What lies
+// after the receipt is a plan and did not happen.
 func newest(object jsontext.Value, received time.Time) (found ocpi.DateTime, ok bool) {
-	happened := []string{lastUpdated, "start_date_time", "stop_date_time", "end_date_time", "start_datetime", "end_datetime"}
+	happened := []string{lastUpdated, "end_datetime", "end_date_time", "stop_date_time"}
 	dec := jsontext.NewDecoder(bytes.NewBuffer(object), jsontext.AllowDuplicateNames(true))
 	for {
 		token, err := dec.ReadToken()

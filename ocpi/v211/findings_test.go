@@ -102,6 +102,47 @@ func TestEachDeviationIsFoundAtItsPlace(t *testing.T) {
 	}
 }
 
+// Programs that put a document right have to know what belongs where something else is.
+func TestFindingsSayWhatBelongsThere(t *testing.T) {
+	tests := []struct {
+		name, old, by string
+		want          ocpi.Wanted
+		meant         string
+	}{
+		{"a text that is missing", `"address": "Quay 1",`, ``, ocpi.WantString, ""},
+		{"a list that is missing", `"connectors": [{`, `"x": [{`, ocpi.WantList, ""},
+		{"a timestamp that is missing", `,
+	"last_updated": "2026-01-31T12:00:00Z"
+}`, `}`, ocpi.WantTimestamp, ""},
+		{"null for a text", `"Quay 1"`, `null`, ocpi.WantString, ""},
+		{"a number for a text", `"LOC1"`, `1`, ocpi.WantString, ""},
+		{"a text for a number", `230`, `"230"`, ocpi.WantInt, ""},
+		{"a fraction for a whole number", `230`, `230.5`, ocpi.WantInt, ""},
+		{"a text for a boolean", `"twentyfourseven": true`, `"twentyfourseven": "yes"`, ocpi.WantBool, ""},
+		{"a number for an enum", `"AVAILABLE"`, `1`, ocpi.WantEnum, ""},
+		{"a list for an object", `{"twentyfourseven": true}`, `[]`, ocpi.WantObject, ""},
+		{"null among objects", `"connectors": [{`, `"connectors": [null, {`, ocpi.WantObject, ""},
+		{"an unreadable timestamp", `"last_updated": "2026-01-31T12:00:00Z"}],`, `"last_updated": "today"}],`, ocpi.WantTimestamp, ""},
+		{"a timestamp with an offset", `"2026-01-31T12:00:00Z"}],`, `"2026-01-31T12:00:00+01:00"}],`, ocpi.WantTimestamp, ""},
+		{"an enum in small letters", `"AVAILABLE"`, `"available"`, ocpi.WantEnum, "AVAILABLE"},
+		{"an enum with hyphens, though the value has small letters itself", `"IEC_62196_T2"`, `"iec-60309-2-SINGLE-16"`, ocpi.WantEnum, "IEC_60309_2_single_16"},
+		{"no value of an enum in any spelling", `"AVAILABLE"`, `"SLEEPING"`, ocpi.WantEnum, ""},
+		{"too long", `"9711 AA"`, `"9711 AA Groningen"`, "", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, findings, _ := v211.DecodeLocation(replaced(t, tt.old, tt.by))
+			if len(findings) != 1 || findings[0].Want != tt.want || findings[0].Meant != tt.meant {
+				t.Errorf("got %+v, want %s", findings, tt.want)
+			}
+		})
+	}
+	_, findings, _ := v211.DecodeEVSEPatch([]byte(`{"connectors": null}`))
+	if len(findings) != 1 || findings[0].Want != ocpi.WantAbsent {
+		t.Errorf("null for a required field of a PATCH: %+v", findings)
+	}
+}
+
 func TestEveryFindingIsReportedNotOnlyTheFirst(t *testing.T) {
 	_, findings, err := v211.DecodeLocation([]byte(`{"id": 5, "type": "X", "coordinates": {"latitude": true}, "evses": [{"connectors": [{}]}], "last_updated": "x"}`))
 	var e *ocpi.Error

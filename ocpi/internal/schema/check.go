@@ -108,12 +108,12 @@ func position(raw []byte, offset int64) string {
 // more is broken all over, and need not take all memory to say so.
 const maxFindings = 1000
 
-// add records a finding at the value just read, or below it.
-func (c *checker) add(below string, code ocpi.FindingCode, unusable bool, format string, args ...any) {
-	c.record(ocpi.Finding{Pointer: below, Code: code, Unusable: unusable}, format, args...)
+// add records a finding at the value just read.
+func (c *checker) add(code ocpi.FindingCode, unusable bool, format string, args ...any) {
+	c.record(ocpi.Finding{Code: code, Unusable: unusable}, format, args...)
 }
 
-// wanted records that something else, or nothing, is where a value belongs.
+// wanted records that something else, or nothing, is where a value belongs: at the value just read, or below it.
 func (c *checker) wanted(want ocpi.Wanted, below string, code ocpi.FindingCode, format string, args ...any) {
 	c.record(ocpi.Finding{Pointer: below, Code: code, Unusable: true, Want: want}, format, args...)
 }
@@ -261,7 +261,7 @@ func (c *checker) list(f *Field, m mode) error {
 		return err
 	}
 	if n == 0 && f.Card == Some {
-		c.add("", ocpi.FindingEmpty, false, "must have at least one element")
+		c.add(ocpi.FindingEmpty, false, "must have at least one element")
 	}
 	return nil
 }
@@ -307,7 +307,7 @@ func (c *checker) readable(f *Field, text string) bool {
 	if f.Kind == KindNumber {
 		_, err := ocpi.ParseNumber(text)
 		if err != nil {
-			c.add("", ocpi.FindingRange, true, "%v", err)
+			c.add(ocpi.FindingRange, true, "%v", err)
 		}
 		return err == nil
 	}
@@ -317,11 +317,11 @@ func (c *checker) readable(f *Field, text string) bool {
 		return false
 	}
 	if strings.ContainsAny(text, ".eE") {
-		c.add("", ocpi.FindingFormat, false, "%s is written with a fraction or an exponent", clip(text))
+		c.add(ocpi.FindingFormat, false, "%s is written with a fraction or an exponent", clip(text))
 		c.odd = true
 	}
 	if digits := len(strings.TrimPrefix(strconv.FormatInt(n, 10), "-")); f.Max > 0 && digits > f.Max {
-		c.add("", ocpi.FindingLength, false, "%d digits, %d are allowed", digits, f.Max)
+		c.add(ocpi.FindingLength, false, "%d digits, %d are allowed", digits, f.Max)
 	}
 	return true
 }
@@ -355,7 +355,7 @@ func (c *checker) text(f *Field) error {
 	switch f.Kind {
 	case KindEnum:
 		if f.ID && len(value) == 0 {
-			c.add("", ocpi.FindingEmpty, true, "required field is empty")
+			c.add(ocpi.FindingEmpty, true, "required field is empty")
 			return nil
 		}
 		if !f.Enum.has(value) && !f.Enum.Open {
@@ -373,10 +373,10 @@ func (c *checker) text(f *Field) error {
 	default:
 	}
 	if n := utf8.RuneCount(value); f.Max > 0 && n > f.Max {
-		c.add("", ocpi.FindingLength, false, "%d characters, %d are allowed", n, f.Max)
+		c.add(ocpi.FindingLength, false, "%d characters, %d are allowed", n, f.Max)
 	}
 	if len(value) == 0 && f.Card == One {
-		c.add("", ocpi.FindingEmpty, f.ID, "required field is empty") // nothing can be told apart by an empty id
+		c.add(ocpi.FindingEmpty, f.ID, "required field is empty") // nothing can be told apart by an empty id
 		return nil
 	}
 	if len(f.Rules) > 0 && len(value) > 0 {
@@ -388,7 +388,7 @@ func (c *checker) text(f *Field) error {
 func (c *checker) rules(f *Field, value string) {
 	for _, r := range f.Rules {
 		if finding := r(value); finding != nil {
-			c.add("", finding.Code, finding.Unusable, "%s", finding.Message)
+			c.add(finding.Code, finding.Unusable, "%s", finding.Message)
 		}
 	}
 }

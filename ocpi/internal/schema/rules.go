@@ -127,10 +127,10 @@ const maxURLLength = 255
 
 func (c *checker) url(value string) {
 	if n := utf8.RuneCountInString(value); n > maxURLLength {
-		c.add("", ocpi.FindingLength, false, "%d characters, %d are allowed", n, maxURLLength)
+		c.add(ocpi.FindingLength, false, "%d characters, %d are allowed", n, maxURLLength)
 	}
 	if u, err := url.Parse(value); err != nil || value != "" && (u.Scheme == "" || u.Host == "") {
-		c.add("", ocpi.FindingFormat, false, "%q is not an absolute URL", clip(value))
+		c.add(ocpi.FindingFormat, false, "%q is not an absolute URL", clip(value))
 	}
 }
 
@@ -144,7 +144,7 @@ func (c *checker) characters(f *Field, value []byte) {
 		if f.Kind == KindString && (r == '\n' || r == '\t' || r == '\r') && f.Max > 255 {
 			continue // texts for people may have lines
 		}
-		c.add("", ocpi.FindingCharacters, false, "character %U is not allowed here", r)
+		c.add(ocpi.FindingCharacters, false, "character %U is not allowed here", r)
 		return
 	}
 }

@@ -125,7 +125,7 @@ func testLocations(t *testing.T, target Target) {
 	c.do("PATCH", connectorPath, `{"id":"OTHER"}`).refused().says("/id")
 	c.do("PUT", path+"/OTHER", evse).refused().says("/uid")
 	c.do("PUT", evsePath+"/OTHER", connector).refused().says("/id")
-	c.do("PATCH", path, `{"city":5}`).refused().says("/city")
+	c.do("PATCH", path, `{"city":{"name":5}}`).refused().says("/city")
 	c.do("PATCH", path, `[]`).refused()
 	c.do("PATCH", path, `{`).want(http.StatusBadRequest, ocpi.StatusInvalidParameters)
 	c.do("PATCH", path, `{"coordinates":{"latitude":"50.000000"}}`).refused().says("/coordinates/longitude")

@@ -26,7 +26,7 @@ type Target struct {
 	// Sample is what the server holds.
 	Sample    ocpitest.Sample
 	PageLimit int
-	// Partners are two partners with both roles each.
+	// Partners are two partners with both roles and the default quirks each.
 	Partners [2]Partner
 }
 
@@ -50,6 +50,7 @@ func Run(t *testing.T, target Target) {
 		{"bad queries get 2001", testQueries},
 		{"methods that are not offered get 405 and the complete list", testMethods},
 		{"bad bodies are told apart", testBodies},
+		{"what is known to deviate is put right", testQuirks},
 		{"locations, EVSEs and connectors", testLocations},
 		{"EVSEs in the PATCH of a location", testMerging},
 		{"sessions", testSessions},
