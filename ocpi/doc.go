@@ -2,5 +2,5 @@
 // codes, the response envelope, and the scalar types all versions share. It does no I/O.
 //
 // The objects of each version live in v211, v221 and v230. A server is built with ocpiserver, translation between
-// versions is in convert.
+// versions is in convert, and how real partners deviate in quirk.
 package ocpi

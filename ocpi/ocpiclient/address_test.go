@@ -2,6 +2,8 @@ package ocpiclient_test
 
 import (
 	"errors"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -100,7 +102,9 @@ func TestTheResolvedAddressIsChecked(t *testing.T) {
 // A name that resolves to loopback is refused before a byte is sent, and the error says which address it was.
 func TestANameThatLeadsInsideIsRefused(t *testing.T) {
 	called := false
-	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called = true }))
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called = true }))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
 	t.Cleanup(server.Close)
 	port := server.URL[strings.LastIndexByte(server.URL, ':'):]
 	transport := ocpiclient.NewTransport(ocpiclient.TransportConfig{})

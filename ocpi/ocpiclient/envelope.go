@@ -44,7 +44,10 @@ func readEnvelope(body []byte) envelope {
 
 func statusCode(value jsontext.Value) (ocpi.StatusCode, bool) {
 	n, err := strconv.Atoi(strings.TrimSpace(text(value)))
-	return ocpi.StatusCode(n), err == nil
+	if err != nil {
+		return 0, false
+	}
+	return ocpi.StatusCode(n), true
 }
 
 // text is a JSON string without its quotes, nothing for null, and any other value as it is written.

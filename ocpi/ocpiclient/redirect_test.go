@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -153,9 +155,10 @@ func TestRedirectsToHTTPS(t *testing.T) {
 
 // TF-09: a certificate that nobody signed is no partner's.
 func TestCertificatesAreChecked(t *testing.T) {
-	server := httptest.NewTLSServer(http.NotFoundHandler())
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
 	t.Cleanup(server.Close)
-	server.Config.ErrorLog = nil
 	_, err := newClient(t, ocpiclient.Config{}).Versions(t.Context(), server.URL)
 	var failed *ocpiclient.Error
 	if !errors.As(err, &failed) || failed.Kind != ocpiclient.Permanent || !strings.Contains(err.Error(), "certificate") {

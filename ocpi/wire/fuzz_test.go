@@ -25,6 +25,7 @@ func FuzzReadAndWrite(f *testing.F) {
 	add(f, codecs.CDRs, sample.CDR(1), env)
 	add(f, codecs.Tariffs, sample.Tariff(1), env)
 	add(f, codecs.Tokens, sample.Token(1), env)
+	f.Add([]byte(`[{"uid":1,"type":"rfid","contract_id":2,"issuer":[""],"valid":1,"whitelist":"never","last_updated":1772625600}]`))
 	f.Add([]byte(`{"id":"x","ocpi_2_1_1":{"type":"OTHER"},"publish":1}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		stable(t, codecs.Locations, raw, env)
@@ -50,7 +51,7 @@ func add[T any](f *testing.F, codec wire.Codec[T], object T, env convert.Env) {
 
 func stable[T any](t *testing.T, codec wire.Codec[T], raw []byte, env convert.Env) {
 	t.Helper()
-	object, _, err := codec.Read(raw, env, quirk.Profile{})
+	object, _, err := codec.Read(raw, env, quirk.Default())
 	if err != nil {
 		return
 	}
@@ -90,11 +91,11 @@ func FuzzPatch(f *testing.F) {
 	codecs, _ := wire.For(ocpi.V211)
 	sample := ocpitest.Network(ocpi.NewParty("NL", "GPE"))
 	env := convert.Env{Owner: sample.CPO}
-	for _, seed := range []string{`{}`, `{"name":null}`, `{"evses":[{"uid":"LOC1-1","status":"CHARGING"}]}`, `{"type":"OTHER","x":{}}`, `{"coordinates":{"latitude":"1.000000","longitude":"1.000000"}}`} {
+	for _, seed := range []string{`{}`, `{"evses":{"uid":1,"status":"charging"}}`, `{"name":null}`, `{"evses":[{"uid":"LOC1-1","status":"CHARGING"}]}`, `{"type":"OTHER","x":{}}`, `{"coordinates":{"latitude":"1.000000","longitude":"1.000000"}}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		patch, _, err := codecs.Locations.ReadPatch(raw, env, quirk.Profile{})
+		patch, _, err := codecs.Locations.ReadPatch(raw, env, quirk.Default())
 		if err != nil {
 			return
 		}
