@@ -32,23 +32,22 @@ func always(do ocpitest.Action) func(*meeting) ocpitest.Action {
 
 func foreignFaults() []foreignFault {
 	return []foreignFault{
-		{name: "slow", do: always(ocpitest.Slow(3 * callTimeout)), words: "no answer within 800ms"},
-		{name: "never answers", do: always(ocpitest.NeverAnswer()), words: "no answer within 800ms"},
-		{name: "dribbles", do: always(ocpitest.Dribble(1, callTimeout/8)), words: "the answer was not complete within 800ms", done: true},
+		{name: "slow", do: always(ocpitest.Slow(3 * callTimeout)), words: "no answer within 1.5s"},
+		{name: "never answers", do: always(ocpitest.NeverAnswer()), words: "no answer within 1.5s"},
+		{name: "dribbles", do: always(ocpitest.Dribble(1, callTimeout/8)), words: "the answer was not complete within 1.5s", done: true},
 		{name: "429 without Retry-After", do: always(ocpitest.TooManyRequests("")), words: "answered HTTP 429"},
 		{name: "429 with Retry-After", do: always(ocpitest.TooManyRequests("30")), words: "answered HTTP 429: Too Many Requests (it asks to wait 30s)"},
 		{name: "500", do: always(ocpitest.ServerError(500)), words: "answered HTTP 500"},
 		{name: "401", do: always(ocpitest.Unauthorized()), words: "answered HTTP 401"},
 		{name: "403", do: always(ocpitest.Forbidden()), words: "answered HTTP 403"},
 		{name: "truncated JSON", do: always(ocpitest.TruncatedJSON()), words: "answered 200 but no JSON: it ends after", done: true},
-		{name: "wrong JSON", do: always(ocpitest.WrongJSON()), words: "answered 200 but no JSON", done: true},
 		{name: "no JSON", do: always(ocpitest.NotJSON()), words: "answered 200 but no JSON"},
 		{name: "empty body", do: always(ocpitest.EmptyBody()), words: "answered 200 but nothing in it", done: true},
 		{name: "cut body", do: always(ocpitest.CutBody()), words: "the connection was closed in the middle of the answer", done: true},
 		{name: "OCPI error", do: always(ocpitest.OCPIError(ocpi.StatusServerError)), words: "OCPI 3000"},
 		{name: "404 with 1000 inside", do: always(ocpitest.NotFoundWithSuccess()), words: "answered HTTP 404"},
-		{name: "huge body", do: always(ocpitest.HugeBody(4 << 20)), words: "more than 1048576 bytes"},
-		{name: "gzip bomb", do: always(ocpitest.GzipBomb(64 << 20)), words: "more than 1048576 bytes"},
+		{name: "huge body", do: always(ocpitest.HugeBody(4 * maxResponse)), words: "more than 131072 bytes"},
+		{name: "gzip bomb", do: always(ocpitest.GzipBomb(4 * maxResponse)), words: "more than 131072 bytes"},
 		{name: "redirect to another host", do: func(m *meeting) ocpitest.Action {
 			return ocpitest.RedirectTo(m.elsewhere+"/versions", http.StatusTemporaryRedirect)
 		}, words: "the token is not sent to another host"},
@@ -178,7 +177,7 @@ func TestWhateverGoesWrongWhileWeRotate_C12_C19(t *testing.T) {
 	for _, place := range places(http.MethodPut) {
 		for _, forgets := range []bool{false, true} {
 			for _, f := range foreignFaults() {
-				if forgets && place.step != 6 {
+				if forgets && (place.step != 6 || !f.done) {
 					continue
 				}
 				t.Run(fmt.Sprintf("%s/forgets the token before %t/%s", place.name, forgets, f.name), func(t *testing.T) {

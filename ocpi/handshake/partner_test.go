@@ -38,7 +38,10 @@ const partner = "partner"
 
 // callTimeout is how long meetings wait for an answer: longer than any that comes, and short enough for a repeated GET
 // not to be worth the wait.
-const callTimeout = 800 * time.Millisecond
+const callTimeout = 1500 * time.Millisecond
+
+// maxResponse is the largest answer they read, in bytes.
+const maxResponse = 128 << 10
 
 func meet(t *testing.T, role ocpi.Role, config ocpitest.PartnerConfig, quirks string) *meeting {
 	t.Helper()
@@ -49,7 +52,7 @@ func meet(t *testing.T, role ocpi.Role, config ocpitest.PartnerConfig, quirks st
 	m := &meeting{log: new(journal), terms: handshake.Terms{Quirks: quirks}}
 	m.platform = newPlatform(t, role, party, func(h *handshake.Config, s *ocpiserver.Config) {
 		h.CallTimeout, h.Timeout = callTimeout, 5*time.Second
-		h.Transport = ocpiclient.NewTransport(ocpiclient.TransportConfig{AllowPrivate: true, MaxResponse: 1 << 20})
+		h.Transport = ocpiclient.NewTransport(ocpiclient.TransportConfig{AllowPrivate: true, MaxResponse: maxResponse})
 		h.Logger, h.Observe, h.Capture = m.log.logger(), m.log.observe, 1<<20
 		s.Logger = m.log.logger()
 	})

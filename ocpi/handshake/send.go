@@ -268,8 +268,7 @@ func lockedOut(kind Kind, cause error) error {
 // again makes Recover try once more, not before the partner has asked for it, and not if it has tried often enough.
 func (h *Handshake) again(cause error) func(*Relation) {
 	var wait time.Duration
-	var e *ocpiclient.Error
-	if errors.As(cause, &e) {
+	if e, ok := errors.AsType[*ocpiclient.Error](cause); ok {
 		wait = e.RetryAfter
 	}
 	return func(rel *Relation) {

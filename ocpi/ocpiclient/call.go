@@ -25,11 +25,16 @@ func (c *Client) do(ctx context.Context, r request) (*reply, error) {
 	}
 	ctx, cancel := context.WithDeadline(correlated(ctx), deadline)
 	defer cancel()
+	var before error
 	for tries := 0; ; tries++ {
 		a, err := c.try(ctx, &r)
 		if err == nil {
 			return a, nil
 		}
+		if before != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return nil, before // that the time was too short for one more try is not what is wrong
+		}
+		before = err
 		pause, again := c.pause(&r, tries, err, deadline)
 		if !again || !sleep(ctx, pause) {
 			return nil, err
