@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/roamwire/roamwire/node/exchange"
 	"github.com/roamwire/roamwire/node/partner"
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/handshake"
@@ -53,6 +54,8 @@ type Config struct {
 	OpenData bool
 	// CORSOrigins are the web origins that may call from a browser; "*" for any.
 	CORSOrigins []string
+	// Exchanges say what is recorded of the messages between us and our partners, and for how long.
+	Exchanges exchange.Settings
 
 	// Key are keys that encrypt the tokens we call partners with, as partner.KeysGiven reads them; empty for those in
 	// KeyFile, whose default is roamwire.key in the folder Data. The file is made when it does not exist.
@@ -143,10 +146,14 @@ func (c Config) check() error {
 		"body timeout": int64(c.BodyTimeout), "idle timeout": int64(c.IdleTimeout), "shutdown timeout": int64(c.ShutdownTimeout),
 		"call timeout": int64(c.Registration.CallTimeout), "registration timeout": int64(c.Registration.Timeout),
 		"token grace": int64(c.Registration.Grace), "registration window": int64(c.Registration.Window),
+		"time between updates": int64(c.Registration.UpdateEvery),
 	} {
 		if n < 0 {
 			return fmt.Errorf("the %s cannot be negative", name)
 		}
+	}
+	if err := c.Exchanges.Check(); err != nil {
+		return err
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return fmt.Errorf("a TLS certificate and its key go together: one of them is not set")

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/roamwire/roamwire/node/exchange"
 	"github.com/roamwire/roamwire/node/object"
 	"github.com/roamwire/roamwire/node/partner"
 	"github.com/roamwire/roamwire/node/store/sqlite"
@@ -37,16 +38,19 @@ type Data struct {
 	Partners *partner.Registry
 	// Keys encrypt the tokens we call partners with.
 	Keys *partner.Keyring
+	// Exchanges records what goes between us and our partners. Its Observe and Capture are for whatever calls partners;
+	// those of the server are its own.
+	Exchanges *exchange.Recorder
 
 	config    Config
 	db        *sqlite.DB
 	handshake *handshake.Handshake
-	// observe is told of every exchange with a partner; nil for nobody.
-	observe func(context.Context, ocpi.Exchange)
+	// count is told of our calls to partners; nil for nobody.
+	count func(context.Context, ocpi.Exchange)
 }
 
 // OpenData opens the data folder of a configuration, and makes it if it does not exist. Of the configuration it looks
-// at Data, Key, KeyFile, Versions, Logger, Now and OnStep alone.
+// at Data, Key, KeyFile, Versions, Exchanges, Logger, Now and OnStep alone.
 func OpenData(ctx context.Context, config Config) (*Data, error) {
 	config = config.withDefaults()
 	if err := config.makeFolder(); err != nil {
@@ -64,7 +68,9 @@ func OpenData(ctx context.Context, config Config) (*Data, error) {
 	if err != nil {
 		return nil, closeAfter(db, err)
 	}
-	return &Data{Objects: objects, Partners: partner.NewRegistry(db, keys, config.Now), Keys: keys, config: config, db: db}, nil
+	d := &Data{Objects: objects, Partners: partner.NewRegistry(db, keys, config.Now), Keys: keys, config: config, db: db}
+	d.Exchanges = d.recorder(ctx)
+	return d, nil
 }
 
 func closeAfter(db *sqlite.DB, err error) error {
@@ -73,7 +79,10 @@ func closeAfter(db *sqlite.DB, err error) error {
 }
 
 // Close closes the data folder.
-func (d *Data) Close() error { return d.db.Close() }
+func (d *Data) Close() error {
+	d.closeExchanges()
+	return d.db.Close()
+}
 
 // A Node is a running configuration: its data, its OCPI server and its listeners.
 type Node struct {
@@ -96,6 +105,8 @@ func New(ctx context.Context, config Config) (n *Node, err error) {
 	if n.Data, err = OpenData(ctx, config); err != nil {
 		return nil, err
 	}
+	n.count = n.metrics.Observe
+	n.countExchanges()
 	if err := n.listen(ctx); err != nil {
 		return nil, closeAfter(n.db, err)
 	}
@@ -106,6 +117,7 @@ func New(ctx context.Context, config Config) (n *Node, err error) {
 		n.closeListeners()
 		return nil, closeAfter(n.db, err)
 	}
+	n.Exchanges.Start()
 	return n, nil
 }
 
@@ -184,7 +196,8 @@ func (n *Node) build() (*ocpiserver.Server, error) {
 		CORSOrigins:   n.config.CORSOrigins,
 		Logger:        n.config.Logger,
 		Now:           n.config.Now,
-		Observe:       n.metrics.Observe,
+		Observe:       n.observe,
+		Capture:       n.Exchanges.Capture(),
 	}
 	if n.config.has(ocpi.RoleCPO) {
 		config.CPO = n.cpo()

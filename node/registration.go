@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/roamwire/roamwire/node/exchange"
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/handshake"
@@ -22,6 +23,7 @@ type self struct {
 	Versions     []ocpi.Version     `json:"versions"`
 	AllowPrivate bool               `json:"allow_private"`
 	Registration RegistrationLimits `json:"registration"`
+	Exchanges    exchange.Settings  `json:"exchanges"`
 }
 
 const selfNote = "self"
@@ -35,6 +37,8 @@ type RegistrationLimits struct {
 	Grace time.Duration `json:"grace"`
 	// Window is how long a token A can be used again after a registration whose answer may have been lost.
 	Window time.Duration `json:"window"`
+	// UpdateEvery is how often versions and endpoints of partners are read again; zero for never.
+	UpdateEvery time.Duration `json:"update_every"`
 }
 
 // errNeverServed is told by commands that need to know who the node is.
@@ -90,7 +94,7 @@ func (d *Data) self(ctx context.Context) (self, error) {
 func (n *Node) introduce(ctx context.Context) (self, error) {
 	own := self{
 		URL: n.URL(), Parties: n.config.Parties, Versions: n.config.Versions,
-		AllowPrivate: n.config.AllowPrivate, Registration: n.config.Registration,
+		AllowPrivate: n.config.AllowPrivate, Registration: n.config.Registration, Exchanges: n.config.Exchanges,
 	}
 	raw, err := json.Marshal(&own)
 	if err != nil {
@@ -104,13 +108,13 @@ func (d *Data) newHandshake(own self) (*handshake.Handshake, error) {
 	return handshake.New(handshake.Config{
 		Store: d.Partners, Own: &credentials{url: own.URL, parties: own.Parties}, Parties: partyRoles(own.Parties), Versions: own.Versions,
 		Transport:   ocpiclient.NewTransport(ocpiclient.TransportConfig{AllowPrivate: own.AllowPrivate}),
-		CallTimeout: limits.CallTimeout, Timeout: limits.Timeout, Grace: limits.Grace, Window: limits.Window,
-		Logger: d.config.Logger, Now: d.config.Now, OnStep: d.config.OnStep, Observe: d.observe,
+		CallTimeout: limits.CallTimeout, Timeout: limits.Timeout, Grace: limits.Grace, Window: limits.Window, UpdateEvery: limits.UpdateEvery,
+		Logger: d.config.Logger, Now: d.config.Now, OnStep: d.config.OnStep, Observe: d.observeCall, Capture: d.Exchanges.Capture(),
 	})
 }
 
 // recoverEvery is how often the node looks after exchanges of credentials that were interrupted.
-const recoverEvery = 2 * time.Second
+const recoverEvery = time.Second
 
 // recoverRegistrations looks after interrupted exchanges until ctx ends.
 func (n *Node) recoverRegistrations(ctx context.Context) {

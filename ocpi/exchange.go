@@ -33,7 +33,8 @@ type Exchange struct {
 	Duration time.Duration
 	// RequestSize and ResponseSize are the lengths of the bodies in bytes, as far as they were read.
 	RequestSize, ResponseSize int64
-	// RequestBody and ResponseBody are the beginnings of the bodies, up to the size that was asked for.
+	// RequestBody and ResponseBody are the beginnings of the bodies, up to the size that was asked for. Their memory is
+	// used again for other bodies: who keeps an exchange copies them.
 	RequestBody, ResponseBody []byte
 	// Findings are the deviations of what the partner sent, Quirks the names of those that were put right.
 	Findings []Finding

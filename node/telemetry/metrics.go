@@ -20,6 +20,9 @@ type Metrics struct {
 	seconds  *prometheus.HistogramVec
 	findings *prometheus.CounterVec
 	quirks   *prometheus.CounterVec
+
+	calls       *prometheus.CounterVec
+	callSeconds *prometheus.HistogramVec
 }
 
 // New returns counters at zero.
@@ -44,16 +47,37 @@ func New() *Metrics {
 			Help: "Deviations of partners that were put right, once per message, by partner, module and quirk.",
 		}, []string{"partner", "module", "quirk"}),
 	}
-	m.registry.MustRegister(m.requests, m.seconds, m.findings, m.quirks,
+	m.calls = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "roamwire_calls_total",
+		Help: "Our requests to partners, by partner, module, method, HTTP status (0 for no answer) and OCPI status.",
+	}, []string{"partner", "module", "method", "http", "status"})
+	m.callSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "roamwire_call_seconds",
+		Help:    "Time partners took to answer our requests, in seconds.",
+		Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+	}, []string{"partner", "module"})
+	m.registry.MustRegister(m.requests, m.seconds, m.findings, m.quirks, m.calls, m.callSeconds,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
-// Observe counts a request. It is the Observe of an ocpiserver.Config.
+// Count shows a number that is counted elsewhere and never falls.
+func (m *Metrics) Count(name, help string, value func() int64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
+		func() float64 { return float64(value()) }))
+}
+
+// Observe counts a request in either direction. It is the Observe of servers and clients.
 func (m *Metrics) Observe(_ context.Context, e ocpi.Exchange) {
 	module, method := string(e.Module), methodLabel(e.Method)
-	m.requests.WithLabelValues(e.Partner, module, method, strconv.Itoa(e.HTTP), strconv.Itoa(int(e.Status))).Inc()
-	m.seconds.WithLabelValues(module, method).Observe(e.Duration.Seconds())
+	labels := []string{e.Partner, module, method, strconv.Itoa(e.HTTP), strconv.Itoa(int(e.Status))}
+	if e.Direction == ocpi.Outbound {
+		m.calls.WithLabelValues(labels...).Inc()
+		m.callSeconds.WithLabelValues(e.Partner, module).Observe(e.Duration.Seconds())
+	} else {
+		m.requests.WithLabelValues(labels...).Inc()
+		m.seconds.WithLabelValues(module, method).Observe(e.Duration.Seconds())
+	}
 	for _, f := range e.Findings {
 		m.findings.WithLabelValues(e.Partner, module, string(f.Code)).Inc()
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/ocpiclient"
 )
 
 // A run is the work on one attempt.
@@ -185,9 +186,9 @@ const (
 	stepCommit
 )
 
-// bounded gives an exchange its time.
-func (h *Handshake) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, h.config.Timeout)
+// bounded gives an exchange its time, and all its calls one correlation id.
+func (r *run) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ocpiclient.WithCorrelationID(ctx, r.id), r.config.Timeout)
 }
 
 // pause is how long Recover waits before the next try.

@@ -38,6 +38,9 @@ type Config struct {
 	// Window is how long a token A can be used again after the registration it was for, while the token that we answered
 	// with has not been used: the answer may have been lost (requirement C-18). Default 15 minutes.
 	Window time.Duration
+	// UpdateEvery is how often Recover reads the versions and endpoints of registered partners again: some move without
+	// saying so. Zero for never.
+	UpdateEvery time.Duration
 	// Retries is how often an exchange of ours whose outcome is not clear is tried again by Recover. Default 5.
 	Retries int
 
@@ -69,7 +72,7 @@ type Step struct {
 	Text string
 }
 
-// A Handshake registers partners. It is an ocpiserver.Registrar and an ocpiserver.Partners.
+// A Handshake registers partners. It is an ocpiserver.Partners, and its Registrar is an ocpiserver.Registrar.
 type Handshake struct {
 	config Config
 }

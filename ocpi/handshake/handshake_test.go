@@ -738,6 +738,81 @@ func TestUpdateReadsVersionsAndEndpointsAgain_C11(t *testing.T) {
 	}
 }
 
+func TestVersionsAndEndpointsAreReadAgainNowAndThen(t *testing.T) {
+	cpo := newPlatform(t, ocpi.RoleCPO, cpoParty)
+	emsp := newPlatform(t, ocpi.RoleEMSP, emspParty, func(h *handshake.Config, _ *ocpiserver.Config) { h.UpdateEvery = 24 * time.Hour })
+	if err := emsp.Register(t.Context(), "cpo", handshake.Invitation{VersionsURL: cpo.versionsURL(), Token: invite(t, cpo)}); err != nil {
+		t.Fatal(err)
+	}
+	calls := 0
+	cpo.intercepting(func(http.ResponseWriter, *http.Request) bool { calls++; return false })
+	for _, step := range []struct {
+		after time.Duration
+		calls int
+	}{{23 * time.Hour, 0}, {2 * time.Hour, 2}, {time.Hour, 2}, {24 * time.Hour, 4}} {
+		emsp.clock.forward(step.after)
+		if err := emsp.Recover(t.Context()); err != nil || calls != step.calls {
+			t.Errorf("after %s more: %d calls, want %d; %v", step.after, calls, step.calls, err)
+		}
+	}
+	down := 0
+	cpo.intercepting(func(w http.ResponseWriter, _ *http.Request) bool {
+		down++
+		w.WriteHeader(http.StatusNotFound)
+		return true
+	})
+	emsp.clock.forward(25 * time.Hour)
+	for range 3 { // not with every look
+		if err := emsp.Recover(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	emsp.clock.forward(time.Hour)
+	if err := emsp.Recover(t.Context()); err != nil || down != 2 {
+		t.Errorf("%d calls of a partner that is away; %v", down, err)
+	}
+	emsp.wantState(t, "cpo", handshake.Registered, "updating failed at step 1")
+}
+
+func TestTheHighestVersionOfBothIsChosen_V09(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		spoken []ocpi.Version
+		pin    ocpi.Version
+		offers string
+		want   string
+	}{
+		{"the highest", []ocpi.Version{ocpi.V211, ocpi.V230}, "", "2.1.1 2.10 2.3.0 2.2.1 3.0", "2.3.0"},
+		{"the only one in common", []ocpi.Version{ocpi.V211}, "", "2.3.0 2.1.1", "2.1.1"},
+		{"the one that is pinned", []ocpi.Version{ocpi.V211, ocpi.V230}, ocpi.V211, "2.3.0 2.1.1", "2.1.1"},
+		{"none but the one that is pinned", []ocpi.Version{ocpi.V211, ocpi.V230}, ocpi.V230, "2.1.1", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			cpo := newPlatform(t, ocpi.RoleCPO, cpoParty)
+			emsp := newPlatform(t, ocpi.RoleEMSP, emspParty, func(h *handshake.Config, _ *ocpiserver.Config) { h.Versions = test.spoken })
+			var list []string
+			for _, v := range strings.Fields(test.offers) {
+				list = append(list, fmt.Sprintf(`{"version":%q,"url":"%s/details-of-%s"}`, v, cpo.url, v))
+			}
+			asked := ""
+			cpo.intercepting(func(w http.ResponseWriter, r *http.Request) bool {
+				if _, v, found := strings.Cut(r.URL.Path, "/details-of-"); found {
+					asked = v
+					return false
+				}
+				_, _ = fmt.Fprintf(w, `{"status_code":1000,"data":[%s],"timestamp":"2026-01-01T00:00:00Z"}`, strings.Join(list, ","))
+				return true
+			})
+			err := emsp.Register(t.Context(), "cpo", handshake.Invitation{
+				VersionsURL: cpo.versionsURL(), Token: "token", Terms: handshake.Terms{Pin: test.pin},
+			})
+			if err == nil || asked != test.want {
+				t.Errorf("asked for the details of %q, want %q; %v", asked, test.want, err)
+			}
+		})
+	}
+}
+
 func TestASuspendedPartnerGetsNoData(t *testing.T) {
 	cpo, emsp := registered(t)
 	token := emsp.relation(t, "cpo").Outbound[0].Token

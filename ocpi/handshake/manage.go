@@ -44,12 +44,12 @@ func (h *Handshake) Invite(ctx context.Context, name string, terms Terms) (token
 // Unregister ends the registration with a partner, on its side and on ours (requirement C-13). Where the partner cannot
 // be told, nothing is changed, unless force is set: then the registration ends here alone.
 func (h *Handshake) Unregister(ctx context.Context, name string, force bool) error {
-	ctx, cancel := h.bounded(ctx)
-	defer cancel()
 	r, err := h.begin(ctx, name, Unregistering, ocpi.Outbound, func(*Relation, *Attempt) error { return nil })
 	if err != nil {
 		return fmt.Errorf("unregister %s: %w", name, err)
 	}
+	ctx, cancel := r.bounded(ctx)
+	defer cancel()
 	if err := h.tellEnd(ctx, r); err != nil && !force {
 		return fmt.Errorf("unregister %s: failed at step 1: %w", name, r.fail(ctx, err, nil))
 	}
@@ -158,14 +158,31 @@ func (h *Handshake) Recover(ctx context.Context) error {
 		if err := h.dropExpired(ctx, rel); err != nil {
 			return err
 		}
-		if rel.Attempt == nil || rel.Attempt.underWay(h.now()) {
-			continue
-		}
-		if err := h.recoverOne(ctx, rel, &work); err != nil {
-			return err
+		switch {
+		case rel.Attempt.underWay(h.now()):
+		case h.outdated(rel):
+			work.Go(func() { _ = h.Update(ctx, rel.Name) }) // the outcome is in the relation, and in the log
+		case rel.Attempt != nil:
+			if err := h.recoverOne(ctx, rel, &work); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// updateTries is how often an update that fails is begun within the time between two updates.
+const updateTries = 24
+
+// outdated reports whether it is time to read a partner's versions and endpoints again. While another exchange has failed,
+// that comes first.
+func (h *Handshake) outdated(rel *Relation) bool {
+	every := h.config.UpdateEvery
+	if every <= 0 || rel.State != Registered || rel.Suspended || h.now().Sub(rel.Remote.Read) < every {
+		return false
+	}
+	a := rel.Attempt
+	return a == nil || a.Kind == Updating && a.Failure != "" && a.Step < stepToken && h.now().Sub(a.Began) >= every/updateTries
 }
 
 func (h *Handshake) recoverOne(ctx context.Context, rel *Relation, work *sync.WaitGroup) error {

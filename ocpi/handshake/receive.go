@@ -59,7 +59,7 @@ func notRegistered() error {
 
 // end forgets both sides' tokens, and frees the partner's parties.
 func (r *Relation) end(now time.Time) {
-	r.Inbound, r.Outbound, r.Attempt = nil, nil, nil
+	r.Inbound, r.Outbound, r.Attempt, r.Suspended = nil, nil, nil, false
 	r.Remote.Roles, r.Remote.Endpoints, r.Remote.Version, r.Encoding = nil, nil, "", ""
 	r.become(Removed, now)
 }
@@ -67,8 +67,6 @@ func (r *Relation) end(now time.Time) {
 // receive takes the steps of an exchange that a partner begins.
 func (g *Registrar) receive(ctx context.Context, kind Kind, from ocpi.Caller, theirs v230.Credentials) (v230.Credentials, error) {
 	h := g.h
-	ctx, cancel := h.bounded(ctx)
-	defer cancel()
 	r, err := h.begin(ctx, from.Partner.ID, kind, ocpi.Inbound, func(rel *Relation, _ *Attempt) error { return fits(rel, kind, from) })
 	if errors.Is(err, ErrBusy) {
 		return v230.Credentials{}, &ocpi.Error{HTTP: http.StatusConflict, Code: ocpi.StatusClientError, Message: ErrBusy.Error() + "; try again in a minute"}
@@ -76,6 +74,8 @@ func (g *Registrar) receive(ctx context.Context, kind Kind, from ocpi.Caller, th
 	if err != nil {
 		return v230.Credentials{}, err
 	}
+	ctx, cancel := r.bounded(ctx)
+	defer cancel()
 	answer, err := h.receiveSteps(ctx, r, from, theirs)
 	if err != nil {
 		return v230.Credentials{}, told(r.fail(ctx, err, nil))

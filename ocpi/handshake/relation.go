@@ -177,10 +177,10 @@ func (r *Relation) Partner() *ocpi.Partner {
 		p.Roles = []ocpi.PartyRole{{Role: r.Terms.Role, Party: r.Terms.Party}}
 	}
 	switch {
-	case r.Suspended:
-		p.Access = ocpi.AccessSuspended
 	case r.State != Registered && r.State != ByHand:
 		p.Access = ocpi.AccessRegistration
+	case r.Suspended:
+		p.Access = ocpi.AccessSuspended
 	}
 	return p
 }

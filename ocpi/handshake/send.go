@@ -117,7 +117,7 @@ func carry(old, a *Attempt) {
 
 // send takes the steps of an exchange that we begin.
 func (h *Handshake) send(ctx context.Context, r *run) error {
-	ctx, cancel := h.bounded(ctx)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	err := h.sendSteps(ctx, r)
 	if err == nil {
@@ -142,6 +142,7 @@ func (h *Handshake) sendSteps(ctx context.Context, r *run) error {
 		return r.fail(ctx, err, nil)
 	}
 	if r.relation.Attempt.Kind == Updating && f.version == r.relation.Remote.Version {
+		h.compare(ctx, r, f)
 		return r.done(ctx, func(rel *Relation) error { f.store(h, rel); return nil })
 	}
 	if err := r.step(ctx, stepToken, makeToken(h)); err != nil {
@@ -152,6 +153,21 @@ func (h *Handshake) sendSteps(ctx context.Context, r *run) error {
 		return err
 	}
 	return h.take(ctx, r, f, theirs)
+}
+
+// compare tells the log which endpoints have changed.
+func (h *Handshake) compare(ctx context.Context, r *run, f *found) {
+	before := r.relation.Remote.Endpoints
+	for _, e := range f.endpoints {
+		if !slices.Contains(before, e) {
+			h.config.Logger.WarnContext(ctx, "partner has a new endpoint", "partner", r.name, "module", e.Module, "url", e.URL)
+		}
+	}
+	for _, e := range before {
+		if !slices.Contains(f.endpoints, e) {
+			h.config.Logger.WarnContext(ctx, "partner has an endpoint no more", "partner", r.name, "module", e.Module, "url", e.URL)
+		}
+	}
 }
 
 // outbound is the token to call with in this attempt.

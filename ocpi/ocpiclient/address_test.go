@@ -132,6 +132,7 @@ func TestURLsOfPartnersAreChecked(t *testing.T) {
 	ctx := t.Context()
 	for name, call := range map[string]func() error{
 		"versions":     func() error { _, err := client.Versions(ctx, inside); return err },
+		"plain http":   func() error { _, err := client.Versions(ctx, "http://ocpi.example.com/versions"); return err },
 		"details":      func() error { _, err := client.Details(ctx, inside); return err },
 		"credentials":  func() error { _, err := client.Credentials(ctx); return err },
 		"endpoint":     func() error { return client.EMSP().Tariffs.Delete(ctx, ocpi.Key{ID: "T"}) },

@@ -90,8 +90,8 @@ func (c *Client) try(ctx context.Context, r *request) (*reply, error) {
 		if err != nil {
 			return nil, c.fail(ctx, a, Permanent, err, "the redirect is not followed: "+err.Error())
 		}
-		if slashApart(target, next) && c.profile.Has(quirk.RedirectMissingSlash) {
-			a.apply(quirk.RedirectMissingSlash)
+		if slashApart(target, next) {
+			c.count(a, quirk.RedirectMissingSlash)
 		}
 		c.tell(ctx, a.exchange)
 		target = next
@@ -182,12 +182,12 @@ func brokenJSON(a *reply) string {
 // judgeQuirks counts what partners do with the two statuses.
 func (c *Client) judgeQuirks(a *reply, kind Kind) {
 	switch {
-	case kind == NotFound && kindOfHTTP(a.http) == OK && c.profile.Has(quirk.ErrorInsideOK):
-		a.apply(quirk.ErrorInsideOK)
-	case kind == NotFound && a.found && a.status.Success() && c.profile.Has(quirk.SuccessInsideNotFound):
-		a.apply(quirk.SuccessInsideNotFound)
-	case kind != OK && !a.found && kindOfHTTP(a.http) != OK && c.profile.Has(quirk.ForeignErrorBody):
-		a.apply(quirk.ForeignErrorBody)
+	case kind == NotFound && kindOfHTTP(a.http) == OK:
+		c.count(a, quirk.ErrorInsideOK)
+	case kind == NotFound && a.found && a.status.Success():
+		c.count(a, quirk.SuccessInsideNotFound)
+	case kind != OK && !a.found && kindOfHTTP(a.http) != OK:
+		c.count(a, quirk.ForeignErrorBody)
 	}
 }
 

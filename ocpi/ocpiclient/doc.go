@@ -1,7 +1,9 @@
 // Package ocpiclient calls partners: versions and version details, credentials, and every module of both roles. It
 // speaks the partner's version and gives and takes the model's types (package v230).
 //
-//	client, err := ocpiclient.New(ocpiclient.Config{Partner: partner, Token: token, Endpoints: endpoints, Transport: transport})
+//	client, err := ocpiclient.New(ocpiclient.Config{
+//		Partner: partner, Token: token, Endpoints: endpoints, Transport: transport,
+//	})
 //	if err != nil {
 //		return err
 //	}
@@ -10,7 +12,8 @@
 //	}
 //
 // A call ends in one of four ways, which Classify tells apart: it has worked, there is no such thing, it will never
-// work like this, or it may work later. Every failure is an *Error. Only GET is repeated by itself.
+// work like this, or it may work later. A call that failed is an *Error; one that could not even be made is
+// ErrNotOffered, ErrVersion or ErrWithheld. Only GET is repeated by itself.
 //
 // A partner is not trusted: no URL it names leads into a private network unless a Transport allows that, its token is
 // sent to its own hosts alone, and no answer may be larger, slower or more endless than the configuration says.

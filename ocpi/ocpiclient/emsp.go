@@ -9,6 +9,7 @@ import (
 
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/convert"
+	"github.com/roamwire/roamwire/ocpi/quirk"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -138,6 +139,9 @@ func (r CDRReceiver) Post(ctx context.Context, cdr v230.CDR) (location string, e
 		a.exchange.Findings = append(a.exchange.Findings, ocpi.Finding{
 			Code: ocpi.FindingMismatch, Message: "the Location of the CDR is on another host than the endpoints: " + shown(location),
 		})
+	}
+	if a.http == http.StatusOK {
+		c.count(a, quirk.CreatedAs200)
 	}
 	c.tell(ctx, a.exchange)
 	return location, nil

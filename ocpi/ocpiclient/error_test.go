@@ -122,6 +122,11 @@ func TestErrorsOfNoAnswer(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 
+	_, err = client.Versions(t.Context(), "https://user:geheim@example.com/")
+	if !errors.Is(err, ocpiclient.ErrAddress) || strings.Contains(err.Error(), "geheim") {
+		t.Errorf("got %v", err)
+	}
+
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = client.Versions(ctx, nowhere)
@@ -253,6 +258,9 @@ func TestCallsEndInTime(t *testing.T) {
 			var failed *ocpiclient.Error
 			if !errors.As(err, &failed) || failed.Kind != ocpiclient.TryLater {
 				t.Errorf("got %v, want one that may pass", err)
+			}
+			if len(partner.exchanges.taken()) == 0 || partner.exchanges.expired > 0 {
+				t.Error("the observer had no time left")
 			}
 		})
 	}

@@ -40,8 +40,7 @@ func Example() {
 		return
 	}
 	for location, err := range client.CPO().Locations.List(ctx, ocpi.Query{}) {
-		var unusable *ocpiclient.ObjectError
-		if errors.As(err, &unusable) {
+		if unusable, ok := errors.AsType[*ocpiclient.ObjectError](err); ok {
 			fmt.Println("left out:", unusable)
 			continue
 		}

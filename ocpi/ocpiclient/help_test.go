@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +28,12 @@ const token = "a-token-nobody-may-see"
 
 func both(party ocpi.Party) []ocpi.PartyRole {
 	return []ocpi.PartyRole{{Role: ocpi.RoleCPO, Party: party}, {Role: ocpi.RoleEMSP, Party: party}}
+}
+
+// TestMain sets a proxy that does not exist: nothing here may ask one. The environment is read only once.
+func TestMain(m *testing.M) {
+	_ = os.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
+	m.Run()
 }
 
 // loopback is a transport that may call what tests start.
@@ -129,12 +136,17 @@ func endpoints(base string) []ocpi.Endpoint {
 type recorder struct {
 	mu  sync.Mutex
 	all []ocpi.Exchange
+	// expired counts the contexts that had ended.
+	expired int
 }
 
-func (r *recorder) observe(_ context.Context, x ocpi.Exchange) {
+func (r *recorder) observe(ctx context.Context, x ocpi.Exchange) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.all = append(r.all, x)
+	if ctx.Err() != nil {
+		r.expired++
+	}
 }
 
 func (r *recorder) taken() []ocpi.Exchange {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/convert"
 	"github.com/roamwire/roamwire/ocpi/wire"
@@ -100,24 +98,13 @@ func ask[T any](ctx context.Context, c *Client, r request, codec wire.Codec[T], 
 	if a.data == nil || a.data.Kind() == 'n' {
 		return none, nil, c.fail(ctx, a, Permanent, nil, "no "+codec.Object+": there is no data")
 	}
-	if r.module == ocpi.ModuleCredentials {
-		a.request.secrets = append(a.request.secrets, tokenIn(a.data))
-	}
 	object, report, err := codec.Read(a.data, env, c.profile.At(a.exchange.At))
-	a.note(report, "")
+	c.note(a, report, "")
 	if err != nil {
 		return none, nil, c.fail(ctx, a, Permanent, err, fmt.Sprintf("its %s cannot be used: %s", codec.Object, reason(err)))
 	}
 	c.tell(ctx, a.exchange)
 	return object, a, nil
-}
-
-// tokenIn is the token in credentials, whatever else is wrong with them.
-func tokenIn(data jsontext.Value) string {
-	if elements, _, err := list(data); err == nil && len(elements) > 0 {
-		data = elements[0]
-	}
-	return text(membersOf(data)["token"])
 }
 
 // order makes a call whose answer says no more than that it worked (requirement TF-56).

@@ -147,13 +147,13 @@ func elements(c *Client, a *reply) ([]jsontext.Value, bool) {
 		if err != nil || len(quirks) > 0 && !c.profile.Has(quirk.ObjectForList) {
 			return nil, false
 		}
-		a.apply(quirks...)
+		c.count(a, quirks...)
 		return values, true
 	default: // null, or no data at all
 		if a.data != nil && a.data.Kind() != 'n' || !c.profile.Has(quirk.NullLists) {
 			return nil, false
 		}
-		a.apply(quirk.NullLists)
+		c.count(a, quirk.NullLists)
 		return nil, true
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/roamwire/roamwire/ocpi"
@@ -41,10 +42,12 @@ type reply struct {
 	exchange ocpi.Exchange
 }
 
-// apply counts a quirk.
-func (a *reply) apply(names ...quirk.Name) {
+// count notes the quirks that are part of the partner's profile, each once for an exchange.
+func (c *Client) count(a *reply, names ...quirk.Name) {
 	for _, name := range names {
-		a.exchange.Quirks = append(a.exchange.Quirks, string(name))
+		if c.profile.Has(name) && !slices.Contains(a.exchange.Quirks, string(name)) {
+			a.exchange.Quirks = append(a.exchange.Quirks, string(name))
+		}
 	}
 }
 
@@ -52,8 +55,8 @@ func (a *reply) apply(names ...quirk.Name) {
 const maxFindings = 1000
 
 // note keeps what was found in a part of the answer.
-func (a *reply) note(report wire.Report, at string) {
-	a.apply(report.Quirks...)
+func (c *Client) note(a *reply, report wire.Report, at string) {
+	c.count(a, report.Quirks...)
 	for _, f := range report.Findings {
 		if len(a.exchange.Findings) == maxFindings {
 			return
@@ -77,7 +80,7 @@ func (c *Client) send(ctx context.Context, r *request, target string) (*reply, e
 		Module: r.module, RequestID: rand.Text(), CorrelationID: correlationID(ctx),
 		RequestSize: int64(len(r.body)), RequestBody: c.capture(r.body),
 	}}
-	a.apply(r.quirks...)
+	c.count(a, r.quirks...)
 	err := c.roundTrip(ctx, a, target)
 	a.exchange.Duration = c.config.Now().Sub(a.exchange.At)
 	if err != nil {
@@ -149,6 +152,9 @@ func (c *Client) newRequest(ctx context.Context, a *reply, target string) (*http
 // readBody reads an answer up to the limit, which counts what was unpacked. To its end, so that the connection can be
 // used again.
 func readBody(response *http.Response, limit int64) ([]byte, error) {
+	if response.ContentLength > limit {
+		return nil, ErrTooLarge
+	}
 	const most = 1 << 20 // memory is taken for what has come, and not for what was announced
 	b := bytes.NewBuffer(make([]byte, 0, min(max(response.ContentLength, 0), most)+bytes.MinRead))
 	_, err := b.ReadFrom(io.LimitReader(response.Body, limit+1))

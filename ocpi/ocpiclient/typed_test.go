@@ -1,8 +1,11 @@
 package ocpiclient_test
 
 import (
+	"context"
 	"errors"
 	"iter"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -309,8 +312,24 @@ func TestObjectsArePutPatchedAndReadBack(t *testing.T) {
 			}
 			same(t, c.Tokens, after, got, convert.Env{Owner: ours})
 		}
-		if n := len(server.CPO.Tokens.From("tester")); n != 2 {
-			t.Errorf("they have %d tokens of ours, want 2", n)
+		// TOK-03: two tokens with one uid are told apart.
+		card, app := sample.Token(1), sample.Token(4)
+		app.UID = card.UID
+		if _, err := tokens.Put(t.Context(), app); err != nil {
+			t.Fatal(err)
+		}
+		blocked := app
+		blocked.Whitelist = v230.WhitelistTypeNever
+		if err := tokens.Patch(t.Context(), app, blocked); err != nil {
+			t.Fatal(err)
+		}
+		for _, got := range server.CPO.Tokens.From("tester") {
+			if changed := got.Whitelist == v230.WhitelistTypeNever; changed != (got.UID == card.UID && got.Type == app.Type) {
+				t.Errorf("token %s of type %s is %s", got.UID, got.Type, got.Whitelist)
+			}
+		}
+		if n := len(server.CPO.Tokens.From("tester")); n != 3 {
+			t.Errorf("they have %d tokens of ours, want 3", n)
 		}
 	})
 }
@@ -326,6 +345,25 @@ func TestAnObjectDoesNotBecomeAnother(t *testing.T) {
 	evses := sample.Location(1).EVSEs
 	if err := client.EMSP().Locations.PatchEVSE(t.Context(), ocpi.Key{ID: "LOC1"}, evses[0], evses[1]); err == nil {
 		t.Error("one EVSE was patched into another")
+	}
+}
+
+// SES-12: sessions of 2.1.1 carry a copy of their location, which the caller has.
+func TestSessionsCarryTheirLocation(t *testing.T) {
+	sample := ocpitest.Network(ours)
+	var asked, body string
+	partner := newAwkward(t, ocpiclient.Config{
+		OwnRole: ocpi.RoleCPO,
+		Location: func(_ context.Context, owner ocpi.Party, id string) (v230.Location, bool) {
+			asked = owner.String() + " " + id
+			return sample.Location(3), true
+		},
+	}, func(w http.ResponseWriter, r *http.Request) { body = bodyOf(r); ok(w, "null") })
+	if _, err := partner.client.EMSP().Sessions.Put(t.Context(), sample.ActiveSession()); err != nil {
+		t.Fatal(err)
+	}
+	if asked != "BE/TST LOC3" || !strings.Contains(body, `"address":"`+sample.Location(3).Address+`"`) {
+		t.Errorf("asked for %q, sent %s", asked, body)
 	}
 }
 

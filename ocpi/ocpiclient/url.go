@@ -81,10 +81,11 @@ func port(u *url.URL) string {
 	return "80"
 }
 
-// ours reports whether a URL leads to a host where the partner has endpoints, which may get its token.
+// ours reports whether a URL leads to a host where the partner has endpoints, which may get its token, or to https where
+// they have http.
 func (c *Client) ours(target *url.URL) bool {
 	for _, e := range c.config.Endpoints {
-		if u, err := url.Parse(e.URL); err == nil && sameHost(u, target) {
+		if u, err := url.Parse(e.URL); err == nil && (sameHost(u, target) || upgrades(u, target)) {
 			return true
 		}
 	}

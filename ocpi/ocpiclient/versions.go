@@ -49,7 +49,7 @@ func read[T any](ctx context.Context, c *Client, target string, parse func(jsont
 		return none, err
 	}
 	document, quirks, err := parse(a.data, a.from)
-	a.apply(quirks...)
+	c.count(a, quirks...)
 	if err != nil {
 		return none, c.fail(ctx, a, Permanent, err, err.Error())
 	}

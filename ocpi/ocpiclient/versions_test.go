@@ -136,7 +136,6 @@ func TestDetails(t *testing.T) {
 
 // V-05: which endpoint a call goes to.
 func TestEndpointsAreFound(t *testing.T) {
-	const base = "https://example.com/ocpi"
 	for name, c := range map[string]struct {
 		endpoints []ocpi.Endpoint
 		cpo, emsp string

@@ -54,7 +54,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
-	// Observe is called after each request; nil for nobody. It must not block.
+	// Observe is called after each request; nil for nobody. It must not block, and the bodies of the exchange are its own
+	// only until it returns.
 	Observe func(context.Context, ocpi.Exchange)
 	// Capture is how much of each body Observe is given, in bytes; 0 for nothing.
 	Capture int

@@ -1,7 +1,6 @@
 package ocpiserver
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"log/slog"
@@ -36,9 +35,7 @@ func created(isNew bool) answer {
 
 // respond writes an answer in its envelope (requirements TF-51 to TF-55).
 func (c *call) respond(a answer) {
-	body := buffers.Get().(*[]byte)
-	b := (*body)[:0]
-	b = append(b, '{')
+	b := append(c.buffer(), '{')
 	switch {
 	case a.items != nil:
 		b = append(b, `"data":[`...)
@@ -52,8 +49,7 @@ func (c *call) respond(a answer) {
 	case a.data != nil:
 		b = append(append(append(b, `"data":`...), a.data...), ',')
 	}
-	*body = c.write(b, a.http, ocpi.StatusSuccess, "Success")
-	giveBack(body)
+	c.write(b, a.http, ocpi.StatusSuccess, "Success")
 }
 
 // fail writes an error in the envelope. The cause of an error goes to the log, never to the partner.
@@ -68,9 +64,7 @@ func (c *call) fail(err error) {
 			c.findings = append(c.findings, f)
 		}
 	}
-	body := buffers.Get().(*[]byte)
-	*body = c.write(append((*body)[:0], '{'), e.HTTP, e.Code, e.StatusMessage())
-	giveBack(body)
+	c.write(append(c.buffer(), '{'), e.HTTP, e.Code, e.StatusMessage())
 }
 
 // logFailure tells the log what the partner is told, and why. Failures of ours are errors; the client's own, and clients
@@ -87,8 +81,8 @@ func (c *call) logFailure(e *ocpi.Error, cause error) {
 		"method", c.r.Method, "path", c.urlPath, "error", cause)
 }
 
-// write completes the envelope begun in b and sends it.
-func (c *call) write(b []byte, httpStatus int, code ocpi.StatusCode, message string) []byte {
+// write completes the envelope begun in b, which is the call's buffer, and sends it.
+func (c *call) write(b []byte, httpStatus int, code ocpi.StatusCode, message string) {
 	if httpStatus == 0 {
 		httpStatus = http.StatusOK
 	}
@@ -102,6 +96,7 @@ func (c *call) write(b []byte, httpStatus int, code ocpi.StatusCode, message str
 	b = append(b, ocpi.NewDateTime(c.server.config.Now()).Truncate().String()...)
 	b = append(b, `"}`...)
 
+	*c.envelope = b
 	c.captureResponse(b)
 	c.forgetBody()
 	h := c.w.Header()
@@ -109,14 +104,13 @@ func (c *call) write(b []byte, httpStatus int, code ocpi.StatusCode, message str
 	h.Set("Content-Length", strconv.Itoa(len(b)))
 	c.w.WriteHeader(httpStatus)
 	_, _ = c.w.Write(b) // the client is gone; net/http has noticed
-	return b
 }
 
-// captureResponse keeps the beginning of the answer for the observer: the buffer it is in is used again.
+// captureResponse keeps the beginning of the answer for the observer.
 func (c *call) captureResponse(b []byte) {
 	c.responseSize = int64(len(b))
 	if n := min(c.server.config.Capture, len(b)); n > 0 {
-		c.responseBody = bytes.Clone(b[:n])
+		c.responseBody = b[:n:n]
 	}
 }
 
@@ -167,9 +161,18 @@ func (c *call) takeBody() {
 // buffers hold envelopes while they are put together.
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4096); return &b }}
 
-// giveBack keeps a buffer for the next envelope, unless this one has made it uncommonly large.
-func giveBack(body *[]byte) {
-	if cap(*body) <= 1<<20 {
-		buffers.Put(body)
+// buffer is where the call's envelope is put together.
+func (c *call) buffer() []byte {
+	if c.envelope == nil {
+		c.envelope = buffers.Get().(*[]byte)
 	}
+	return (*c.envelope)[:0]
+}
+
+// giveBack keeps the buffer for the next envelope, unless this one has made it uncommonly large.
+func (c *call) giveBack() {
+	if c.envelope != nil && cap(*c.envelope) <= 1<<20 {
+		buffers.Put(c.envelope)
+	}
+	c.envelope = nil
 }

@@ -90,6 +90,8 @@ type call struct {
 	http   int
 	status ocpi.StatusCode
 
+	// envelope is the answer, in memory that is used again when the call is done.
+	envelope *[]byte
 	// What the observer is told of the bodies.
 	requestSize, responseSize int64
 	requestBody, responseBody []byte
@@ -143,6 +145,7 @@ func (c *call) recoverPanic() {
 
 // done tells the log and the observer.
 func (c *call) done() {
+	defer c.giveBack()
 	s := c.server
 	if len(c.findings) > 0 {
 		s.config.Logger.InfoContext(c.ctx(), "partner deviates", "partner", c.partnerID(), "request_id", c.requestID,

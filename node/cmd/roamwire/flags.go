@@ -6,9 +6,12 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/roamwire/roamwire/node"
+	"github.com/roamwire/roamwire/node/exchange"
 	"github.com/roamwire/roamwire/ocpi"
 )
 
@@ -65,6 +68,42 @@ func (l logFlags) logger(w io.Writer) *slog.Logger {
 // quietLogger tells of what went wrong and of nothing else.
 func quietLogger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelError}))
+}
+
+// exchangeFlags say what is recorded of the messages between us and our partners.
+type exchangeFlags struct {
+	ExchangeLog      bool    `help:"Record every message between us and our partners, for \"roamwire log\"." default:"true" negatable:""`
+	ExchangeBodySize int     `help:"How much of each body is recorded, in bytes; 0 for nothing." default:"8192" placeholder:"BYTES"`
+	ExchangeBodyAge  ageFlag `help:"How long bodies are kept." default:"24h" placeholder:"TIME"`
+	ExchangeAge      ageFlag `help:"How long all else about messages is kept." default:"30d" placeholder:"TIME"`
+	ExchangeMaxSize  int64   `help:"Largest size of the record, in bytes; the oldest messages go first." default:"1073741824" placeholder:"BYTES"`
+	ExchangeUnmasked bool    `help:"Record uids of tokens and ids of contracts as they are. Tokens that partners call with are masked in any case."`
+}
+
+func (e exchangeFlags) settings() exchange.Settings {
+	settings := exchange.Settings{
+		Off: !e.ExchangeLog, BodySize: e.ExchangeBodySize, BodyAge: time.Duration(e.ExchangeBodyAge), Age: time.Duration(e.ExchangeAge),
+		MaxSize: e.ExchangeMaxSize, Unmasked: e.ExchangeUnmasked,
+	}
+	if settings.BodySize == 0 {
+		settings.BodySize = -1 // nothing, while 0 is for the default
+	}
+	return settings
+}
+
+// An ageFlag is a time as typed, which may be in days: 90s, 12h, 30d.
+type ageFlag time.Duration
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (a *ageFlag) UnmarshalText(text []byte) error {
+	if days, ok := strings.CutSuffix(string(text), "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 16)
+		*a = ageFlag(time.Duration(n) * 24 * time.Hour)
+		return err
+	}
+	d, err := time.ParseDuration(string(text))
+	*a = ageFlag(d)
+	return err
 }
 
 // A partyFlag is a party of ours as typed: DE/ROA, or DE/ROA=Name of the business.

@@ -20,14 +20,7 @@ import (
 // when it runs again (house rule 5).
 func TestKilledWhilePartnersWrite(t *testing.T) {
 	folder := t.TempDir()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	program := filepath.Join(folder, "roamwire") // by this name the test binary is the program
-	if err := os.Symlink(self, program); err != nil {
-		t.Skip("no symbolic links here: ", err)
-	}
+	program := program(t, folder)
 	data := filepath.Join(folder, "data")
 	if out, err := exec.CommandContext(t.Context(), program, "partner", "add", "p", "--party", "DE/PTN", "--role", "CPO", "--token", "t", "--data", data).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -69,6 +62,20 @@ func TestKilledWhilePartnersWrite(t *testing.T) {
 	if len(acknowledged) < 100 {
 		t.Errorf("only %d writes were acknowledged, which proves little", len(acknowledged))
 	}
+}
+
+// program puts the program into a folder: by this name the test binary is it.
+func program(t *testing.T, folder string) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(folder, "roamwire")
+	if err := os.Symlink(self, program); err != nil {
+		t.Skip("no symbolic links here: ", err)
+	}
+	return program
 }
 
 // serve starts the program and returns its URL and a function that kills it.

@@ -36,6 +36,7 @@ type cli struct {
 	Demo     demoCmd     `cmd:"" help:"Run a node with sample data in a temporary folder, and show what to try."`
 	Partner  partnerCmd  `cmd:"" help:"Register partners, and see where we stand with them."`
 	Key      keyCmd      `cmd:"" help:"The key that encrypts the tokens we call partners with."`
+	Log      logCmd      `cmd:"" help:"Show messages between us and our partners."`
 	Import   importCmd   `cmd:"" help:"Fill the node from files."`
 	Export   exportCmd   `cmd:"" help:"Write what the node has to a file."`
 	Validate validateCmd `cmd:"" help:"Check objects in files against OCPI."`

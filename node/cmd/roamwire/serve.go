@@ -13,6 +13,7 @@ import (
 type serveCmd struct {
 	dataFlag
 	logFlags
+	exchangeFlags
 	Listen      string      `help:"Address to serve OCPI on." default:"127.0.0.1:8080" placeholder:"ADDR"`
 	PublicURL   string      `help:"Where partners reach this node from outside, without the prefix, such as https://ocpi.example.com. Every URL handed out starts with it. Default: the address listened on, which partners elsewhere cannot reach." placeholder:"URL"`
 	Prefix      string      `help:"Path of OCPI below the public URL; / for none." default:"/ocpi" placeholder:"PATH"`
@@ -38,6 +39,7 @@ type serveCmd struct {
 	RegistrationTimeout time.Duration `help:"Time an exchange of credentials may take from its first step to its last. One that was interrupted is looked after when it is over." default:"1m" placeholder:"TIME"`
 	TokenGrace          time.Duration `help:"Time a token that was replaced stays good, as long as its successor has not been used." default:"24h" placeholder:"TIME"`
 	RegistrationWindow  time.Duration `help:"Time a partner may register again with the same token A, because our answer may have been lost." default:"15m" placeholder:"TIME"`
+	UpdateEvery         time.Duration `help:"How often versions and endpoints of registered partners are read again; 0 for never." default:"24h" placeholder:"TIME"`
 }
 
 // onStep is told of the steps of exchanges of credentials; tests set it.
@@ -59,9 +61,9 @@ func (s *serveCmd) config(io streams) node.Config {
 	config.PageLimit, config.MaxBody = s.PageLimit, s.MaxBody
 	config.HeaderTimeout, config.BodyTimeout, config.IdleTimeout = s.HeaderTimeout, s.BodyTimeout, s.IdleTimeout
 	config.ShutdownTimeout, config.TrailingSlash, config.OpenData, config.CORSOrigins = s.ShutdownTimeout, s.TrailingSlash, s.OpenData, s.CORSOrigin
-	config.AllowPrivate, config.Logger, config.OnStep = s.AllowPrivate, s.logger(io.err), onStep
+	config.AllowPrivate, config.Exchanges, config.Logger, config.OnStep = s.AllowPrivate, s.settings(), s.logger(io.err), onStep
 	config.Registration = node.RegistrationLimits{
-		CallTimeout: s.CallTimeout, Timeout: s.RegistrationTimeout, Grace: s.TokenGrace, Window: s.RegistrationWindow,
+		CallTimeout: s.CallTimeout, Timeout: s.RegistrationTimeout, Grace: s.TokenGrace, Window: s.RegistrationWindow, UpdateEvery: s.UpdateEvery,
 	}
 	for _, p := range s.Party {
 		config.Parties = append(config.Parties, node.Party{Party: p.party, Roles: roles(s.Role), Name: p.name, Website: s.Website})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/roamwire/roamwire/node/store"
@@ -43,6 +46,45 @@ func openTest(t *testing.T, path string) *DB {
 	}
 	t.Cleanup(func() { db.Close() })
 	return db
+}
+
+// A file from before there were registrations opens with its partners, who are called by the tokens they had.
+func TestPartnersOfTheFirstFormatStay(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "old.db")
+	c, err := openWriter(t.Context(), path, Options{}.withDefaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := fs.ReadFile(migrations(), "0001_objects_and_partners.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := migrate(t.Context(), c, path, fstest.MapFS{"0001_objects_and_partners.sql": {Data: first}}); err != nil {
+		t.Fatal(err)
+	}
+	hash := store.TokenHash{1, 2, 3}
+	err = c.run(`INSERT INTO partner (name, token, roles, serves, version, added) VALUES ('p', ?1, '[{"role":"EMSP","country_code":"NL","party_id":"ABC"}]', '[]', '2.1.1', 1000000)`, hash[:])
+	if err = errors.Join(err, c.close()); err != nil {
+		t.Fatal(err)
+	}
+	db, err := Open(t.Context(), path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	added := time.Unix(1, 0).UTC()
+	want := store.Partner{
+		Partner:  ocpi.Partner{ID: "p", Version: ocpi.V211, Roles: []ocpi.PartyRole{{Role: ocpi.RoleEMSP, Party: ocpi.NewParty("NL", "ABC")}}},
+		Tokens:   []store.Token{{Hash: hash, Status: "current", Used: added}},
+		Relation: []byte{}, Added: added,
+	}
+	got, err := db.PartnerByToken(t.Context(), hash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestANewerFileIsRefused(t *testing.T) {

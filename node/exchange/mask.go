@@ -1,0 +1,124 @@
+package exchange
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/roamwire/roamwire/ocpi"
+)
+
+// A masker makes records of exchanges. One goroutine at a time uses it.
+type masker struct {
+	unmasked bool
+	// known is what has been taken out of the exchange so far: what a request names, answers and errors quote.
+	known []replacement
+	doc   document
+}
+
+type replacement struct{ text, kept string }
+
+func newMasker(unmasked bool) *masker {
+	m := &masker{unmasked: unmasked}
+	m.doc = document{masker: m, dec: jsontext.NewDecoder(new(bytes.Buffer))}
+	return m
+}
+
+const (
+	// maxKnown bounds how much is looked for, and minKnown how short it may be: the text 1 is everywhere.
+	maxKnown, minKnown = 32, 4
+
+	maxFindings = 10
+	maxURL      = 4 << 10
+	maxText     = 1 << 10
+)
+
+// record makes the record of an exchange.
+func (m *masker) record(e *ocpi.Exchange) Record {
+	m.known = m.known[:0]
+	r := Record{
+		At: e.At, Direction: e.Direction, Partner: e.Partner, Method: short(e.Method, maxText), Module: e.Module,
+		RequestID: short(e.RequestID, maxText), CorrelationID: short(e.CorrelationID, maxText), HTTP: e.HTTP, Status: e.Status, Duration: e.Duration,
+		RequestSize: e.RequestSize, ResponseSize: e.ResponseSize, Quirks: e.Quirks,
+	}
+	r.URL = short(m.url(e), maxURL)
+	r.Object = m.object(e)
+	r.Request = m.body(e.RequestBody, e.RequestSize, e.Module)
+	if e.Module == ocpi.ModuleCDRs && r.Object == "" && e.Method == "POST" {
+		r.Object = short(m.doc.id, maxText)
+	}
+	r.Response = m.body(e.ResponseBody, e.ResponseSize, e.Module)
+	r.Findings = m.findings(e.Findings)
+	r.Error = short(m.text(e.Error), maxText)
+	return r
+}
+
+func (m *masker) body(raw []byte, size int64, module ocpi.ModuleID) string {
+	m.doc.id = ""
+	if len(raw) == 0 {
+		return ""
+	}
+	m.doc.raw, m.doc.module = raw, module
+	return m.doc.mask(size)
+}
+
+// findings are the first findings in words. One about a secret may quote it.
+func (m *masker) findings(findings []ocpi.Finding) []string {
+	var lines []string
+	for i, f := range findings {
+		if i == maxFindings {
+			return append(lines, fmt.Sprintf("and %d more", len(findings)-i))
+		}
+		if c := classOf([]byte(f.Pointer[strings.LastIndexByte(f.Pointer, '/')+1:])); c != plain && c != evse && strings.Contains(f.Message, `"`) {
+			f.Message = string(f.Code)
+		}
+		line := strings.ReplaceAll(m.text(f.String()), "\n", " ") // a record has one on each line
+		lines = append(lines, short(line, maxText))
+	}
+	return lines
+}
+
+// learn returns what is kept of a secret, and remembers it to know it again.
+func (m *masker) learn(text string, c class) (kept string) {
+	kept = mask(text)
+	if c == secret && text != "" {
+		kept = stars
+	}
+	r := replacement{text, kept}
+	if len(text) >= minKnown && len(m.known) < maxKnown && !slices.Contains(m.known, r) {
+		m.known = append(m.known, r)
+	}
+	return kept
+}
+
+// knows reports whether something that was taken out occurs in a text.
+func (m *masker) knows(raw []byte) bool {
+	return slices.ContainsFunc(m.known, func(r replacement) bool { return bytes.Contains(raw, []byte(r.text)) })
+}
+
+// text takes out what is known.
+func (m *masker) text(text string) string {
+	for _, r := range m.known {
+		text = strings.ReplaceAll(text, r.text, r.kept)
+	}
+	return text
+}
+
+// short cuts a text that is too long to be kept. What is kept is UTF-8.
+func short(text string, most int) string {
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return valid(text)
+}
+
+func valid(text string) string {
+	if utf8.ValidString(text) {
+		return text
+	}
+	return strings.ToValidUTF8(text, "\ufffd")
+}

@@ -1,0 +1,119 @@
+package sqlitelog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/roamwire/roamwire/node/store"
+)
+
+const (
+	// applicationID marks the file as a log of exchanges: "ROAX".
+	applicationID = 0x524f4158
+	// format is that of the tables below. It is kept in user_version.
+	format = 1
+
+	pageSize = 8192
+	// checkpointPages is the length at which SQLite copies the write-ahead log into the file, 16 MiB: the disk is waited
+	// for only then.
+	checkpointPages = (16 << 20) / pageSize
+)
+
+var writerPragmas = fmt.Sprintf(`
+	PRAGMA page_size = %d;
+	PRAGMA auto_vacuum = INCREMENTAL;
+	PRAGMA temp_store = MEMORY;
+	PRAGMA cache_size = -2048;
+	PRAGMA synchronous = NORMAL;
+	PRAGMA wal_autocheckpoint = %d`, pageSize, checkpointPages)
+
+// The columns of exchange are those of exchange.Record; times are in microseconds. Bodies that are TEXT are as they are
+// kept, those that are BLOBs are compressed by deflate.
+const tables = `
+	CREATE TABLE exchange (
+		id INTEGER PRIMARY KEY, -- when it ended, in microseconds since 1970, or one more than the one before
+		at INTEGER NOT NULL,
+		duration INTEGER NOT NULL,
+		direction TEXT NOT NULL,
+		partner TEXT NOT NULL,
+		method TEXT NOT NULL,
+		url TEXT NOT NULL,
+		module TEXT NOT NULL,
+		object TEXT NOT NULL,
+		http INTEGER NOT NULL,
+		status INTEGER NOT NULL,
+		request_id TEXT NOT NULL,
+		correlation_id TEXT NOT NULL,
+		request_size INTEGER NOT NULL,
+		response_size INTEGER NOT NULL,
+		findings TEXT NOT NULL, -- one a line
+		quirks TEXT NOT NULL,
+		error TEXT NOT NULL
+	) STRICT;
+	CREATE TABLE body (
+		id INTEGER PRIMARY KEY,
+		request ANY,
+		response ANY
+	) STRICT;
+	-- How many bytes of bodies there are.
+	CREATE TABLE tally (bodies INTEGER NOT NULL) STRICT;
+	INSERT INTO tally VALUES (0);`
+
+var errForeign = errors.New("the file is a database of another program")
+
+// prepare makes the tables of a new file, and refuses files that are not ours.
+func (l *Log) prepare() error {
+	if err := l.checkFormat(); !errors.Is(err, errEmpty) {
+		return err
+	}
+	if err := l.writeAhead(); err != nil {
+		return err
+	}
+	return l.write(context.Background(), func() error {
+		if err := l.checkFormat(); !errors.Is(err, errEmpty) {
+			return err // another process has made them meanwhile
+		}
+		return l.conn.Exec(tables + fmt.Sprintf(`PRAGMA application_id = %d; PRAGMA user_version = %d`, applicationID, format))
+	})
+}
+
+// errEmpty is about a file without tables, which is as good as none.
+var errEmpty = fmt.Errorf("the file is empty: %w", fs.ErrNotExist)
+
+func (l *Log) checkFormat() error {
+	var id, found, tables int64
+	for sql, n := range map[string]*int64{
+		`PRAGMA application_id`: &id, `PRAGMA user_version`: &found, `SELECT count(*) FROM sqlite_schema`: &tables,
+	} {
+		var err error
+		if *n, err = l.number(sql); err != nil {
+			return err
+		}
+	}
+	switch {
+	case id == 0 && tables == 0:
+		return errEmpty
+	case id != applicationID:
+		return errForeign
+	case found > format:
+		return fmt.Errorf("%w: the exchange log has format %d and this program knows formats up to %d; "+
+			"use the newer program, or move the file away", store.ErrNewerFormat, found, format)
+	}
+	return nil
+}
+
+func (l *Log) writeAhead() error {
+	var mode string
+	err := l.query(func(s *sqlite3.Stmt) { mode = s.ColumnText(0) }, `PRAGMA journal_mode = WAL`)
+	if err != nil {
+		return fmt.Errorf("switch to write-ahead logging: %w", err)
+	}
+	if mode != "wal" {
+		return fmt.Errorf("switch to write-ahead logging: SQLite stays with %q", mode)
+	}
+	return nil
+}

@@ -1,0 +1,185 @@
+package exchange
+
+import "time"
+
+const (
+	// gather is how long the writer lets exchanges come together before it takes them.
+	gather = 50 * time.Millisecond
+	// chunk is how many exchanges are written in one transaction.
+	chunk = 256
+
+	// After each transaction the writer rests restPerWork times as long as it has worked, so that it takes no more than a
+	// quarter of one processor, but no longer than maxRest.
+	restPerWork = 3
+	maxRest     = time.Second
+
+	trimEvery  = time.Second
+	lookEvery  = time.Minute
+	reopenWait = time.Second
+)
+
+// A writer is the goroutine behind a Recorder.
+type writer struct {
+	*Recorder
+	masker *masker
+	// log is nil while it is not open.
+	log Log
+	// failed is when the log last failed.
+	failed  time.Time
+	trouble trouble
+
+	// batch is being written; next is the first exchange of it that is not.
+	batch batch
+	next  int
+	// records is the memory of one transaction.
+	records []Record
+
+	trimmed time.Time
+	// more is set where there is more to trim.
+	more bool
+}
+
+// run writes until the recorder is closed.
+func (w *writer) run() {
+	defer close(w.closed)
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for w.work(); ; w.work() {
+		select {
+		case <-w.closing:
+			w.finish()
+			return
+		case <-w.wake:
+			w.rest(gather)
+		case <-look.C:
+			w.trouble.tell(w.dropped.Load())
+		}
+	}
+}
+
+// work writes what is queued and trims the log.
+func (w *writer) work() {
+	for w.ctx.Err() == nil && w.ready() && (w.fill() || w.trimDue()) {
+		begun := time.Now()
+		w.step()
+		w.trouble.tell(w.dropped.Load())
+		w.rest(restPerWork * time.Since(begun))
+		if w.next == len(w.batch.entries) && !w.more {
+			w.rest(gather)
+		}
+	}
+}
+
+// step is one transaction's worth of work.
+func (w *writer) step() {
+	if w.next < len(w.batch.entries) {
+		w.append(min(w.next+chunk, len(w.batch.entries)))
+	}
+	if w.log != nil && w.trimDue() {
+		w.trim()
+	}
+}
+
+// finish writes what is left, once, and closes the log.
+func (w *writer) finish() {
+	w.failed = time.Time{} // whether the log works again is tried once more
+	for w.ctx.Err() == nil && w.fill() && w.ready() {
+		w.append(min(w.next+chunk, len(w.batch.entries)))
+	}
+	w.dropped.Add(int64(len(w.batch.entries) - w.next))
+	w.next = len(w.batch.entries)
+	if err := w.closeLog(); err != nil {
+		w.logger.Error("close the exchange log", "error", err)
+	}
+}
+
+// fill takes a batch from the queue if there is none, and reports whether there is something to write.
+func (w *writer) fill() bool {
+	if w.next < len(w.batch.entries) {
+		return true
+	}
+	w.queue.giveBack(w.batch)
+	w.batch, w.next = w.queue.take(), 0
+	return len(w.batch.entries) > 0
+}
+
+// append writes the exchanges of the batch up to end. If that fails, they are lost.
+func (w *writer) append(end int) {
+	w.records = w.records[:0]
+	for i := w.next; i < end; i++ {
+		w.records = append(w.records, w.masker.record(w.batch.exchange(i)))
+	}
+	n := int64(end - w.next)
+	w.next = end
+	err := w.log.Append(w.ctx, w.records)
+	clear(w.records)
+	if err != nil {
+		w.dropped.Add(n)
+		w.fail(err)
+		return
+	}
+	w.trouble.err = nil
+	w.recorded.Add(n)
+}
+
+func (w *writer) trimDue() bool { return w.more || time.Since(w.trimmed) >= trimEvery }
+
+func (w *writer) trim() {
+	w.trimmed = time.Now() // how long ago it was is no question of the clock that was passed in
+	var err error
+	if w.more, err = w.log.Trim(w.ctx, w.settings.limits(w.now())); err != nil {
+		w.fail(err)
+	}
+}
+
+// ready reports whether the log is open, and opens it if the last failure is some time ago.
+func (w *writer) ready() bool {
+	if w.log != nil {
+		return true
+	}
+	if time.Since(w.failed) < reopenWait {
+		return false
+	}
+	log, err := w.open(w.ctx)
+	if err != nil {
+		w.fail(err)
+		return false
+	}
+	w.log = log
+	return true
+}
+
+// fail closes the log, to be opened again.
+func (w *writer) fail(err error) {
+	_ = w.closeLog() // the first error is the one to tell
+	w.trouble.err, w.failed = err, time.Now()
+	w.trouble.tell(w.dropped.Load())
+	time.AfterFunc(reopenWait, w.again)
+}
+
+func (w *writer) closeLog() error {
+	log := w.log
+	w.log = nil
+	if log == nil {
+		return nil
+	}
+	return log.Close()
+}
+
+// again makes the writer look whether there is something to do.
+func (r *Recorder) again() {
+	select {
+	case r.wake <- struct{}{}:
+	default: // it has been told
+	}
+}
+
+// rest waits, unless the recorder is closing: nobody needs the processor more urgently then.
+func (r *Recorder) rest(d time.Duration) {
+	timer := time.NewTimer(min(d, maxRest))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.closing:
+	}
+}
