@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,6 +24,15 @@ import (
 	"github.com/roamwire/roamwire/ocpi/ocpiserver"
 	"github.com/roamwire/roamwire/ocpi/ocpitest"
 )
+
+// TestMain lets more tests run at once than there are processors: most of them wait for answers that do not come.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "12"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 // A platform is one side of a connection: a server on loopback whose credentials module is a Handshake.
 type platform struct {

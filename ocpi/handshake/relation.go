@@ -206,7 +206,7 @@ func (a *Attempt) words() string {
 	}
 	words := fmt.Sprintf("%s failed at step %d: %s", a.Kind, a.Step, a.Failure)
 	if !a.Again.IsZero() {
-		words += "; tried again at " + a.Again.UTC().Format(time.RFC3339)
+		words += "; the next try is at " + a.Again.UTC().Format(time.RFC3339)
 	}
 	return words
 }

@@ -136,6 +136,9 @@ func (h *Handshake) sendSteps(ctx context.Context, r *run) error {
 	}
 	f := &found{url: r.relation.Attempt.URL}
 	if err := h.discover(ctx, r, f); err != nil {
+		if refusedToken(err) && r.relation.Attempt.Unclear {
+			err = lockedOut(r.relation.Attempt.Kind, err)
+		}
 		return r.fail(ctx, err, nil)
 	}
 	if r.relation.Attempt.Kind == Updating && f.version == r.relation.Remote.Version {
@@ -255,8 +258,8 @@ func (h *Handshake) post(ctx context.Context, r *run, c *ocpiclient.Client, own 
 func (h *Handshake) notTaken(ctx context.Context, r *run, cause error, earlier bool) error {
 	if refused(cause) {
 		if earlier {
-			if r.relation.Attempt.Kind == Registering {
-				cause = fmt.Errorf("%w; an earlier try may have been successful for them: ask them to end the registration, or for a new token A", cause)
+			if kind := r.relation.Attempt.Kind; kind == Registering || refusedToken(cause) {
+				cause = lockedOut(kind, cause)
 			}
 			return r.fail(ctx, cause, nil)
 		}
@@ -265,13 +268,29 @@ func (h *Handshake) notTaken(ctx context.Context, r *run, cause error, earlier b
 			rel.Attempt.Sent, rel.Attempt.Unclear = "", false
 		})
 	}
-	return r.fail(ctx, cause, h.again)
+	return r.fail(ctx, cause, h.again(cause))
 }
 
-// again makes Recover try once more, unless it has often enough.
-func (h *Handshake) again(rel *Relation) {
-	if a := rel.Attempt; a.Tries <= h.config.Retries {
-		a.Again = h.now().Add(pause(a.Tries))
+// lockedOut says what to do where a token is refused after an earlier try whose outcome we do not know: it was
+// successful for the partner, and its answer, with the token that is good now, was lost (requirement C-18).
+func lockedOut(kind Kind, cause error) error {
+	const earlier = "an earlier try may have been successful for them, and their answer was lost"
+	if kind == Registering {
+		return fmt.Errorf("%w; %s: ask them to end the registration, or for a new token A", cause, earlier)
+	}
+	return fmt.Errorf("%w; %s: ask them for a new token A, end the registration here alone, and register anew", cause, earlier)
+}
+
+// again makes Recover try once more, not before the partner has asked for it, and not if it has tried often enough.
+func (h *Handshake) again(cause error) func(*Relation) {
+	var wait time.Duration
+	if e, ok := errors.AsType[*ocpiclient.Error](cause); ok {
+		wait = e.RetryAfter
+	}
+	return func(rel *Relation) {
+		if a := rel.Attempt; a.Tries <= h.config.Retries {
+			a.Again = h.now().Add(max(pause(a.Tries), wait))
+		}
 	}
 }
 
@@ -336,8 +355,11 @@ func (r *Relation) replaceInbound(until time.Time) {
 // giveBack ends a registration whose credentials we cannot take, so that the partner does not think that it is
 // registered. Of a rotation, both pairs of tokens stay: we do not know which one the partner goes on with.
 func (h *Handshake) giveBack(ctx context.Context, r *run, f *found, theirs v230.Credentials, cause error) error {
-	if r.relation.Attempt.Kind != Registering || errors.Is(cause, errLost) {
-		return r.fail(ctx, cause, nil)
+	if errors.Is(cause, errLost) {
+		return cause
+	}
+	if r.relation.Attempt.Kind != Registering {
+		return r.fail(ctx, cause, h.goOnWith(ctx, r, theirs.Token))
 	}
 	if ocpi.CheckToken(theirs.Token) == nil {
 		if c, err := h.caller(&r.relation, theirs.Token, f); err == nil {
@@ -350,6 +372,19 @@ func (h *Handshake) giveBack(ctx context.Context, r *run, f *found, theirs v230.
 		rel.forget(TokenPending)
 		rel.Attempt.Sent, rel.Attempt.Unclear = "", false
 	})
+}
+
+// goOnWith takes the token from credentials that we do not take otherwise, if it works: the partner may have forgotten
+// the one before.
+func (h *Handshake) goOnWith(ctx context.Context, r *run, token string) func(*Relation) {
+	f := &found{url: r.relation.Remote.VersionsURL, encoding: r.relation.Encoding, version: r.relation.Remote.Version}
+	if ocpi.CheckToken(token) != nil || h.readVersions(ctx, &r.relation, token, f) != nil {
+		return nil
+	}
+	return func(rel *Relation) {
+		now := h.now()
+		rel.Outbound = []OutboundToken{{Token: token, Made: now, Proven: now}}
+	}
 }
 
 // prove tries the token the partner gave us. When it is proven, the one before is forgotten; when the partner does not
@@ -374,7 +409,7 @@ func (h *Handshake) prove(ctx context.Context, r *run) error {
 			return r.fail(ctx, err, func(rel *Relation) { rel.proven(1, h.now()) })
 		}
 	}
-	return r.fail(ctx, err, h.again)
+	return r.fail(ctx, err, h.again(err))
 }
 
 // proven makes an outbound token the only one.

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -24,11 +25,16 @@ func (c *Client) do(ctx context.Context, r request) (*reply, error) {
 	}
 	ctx, cancel := context.WithDeadline(correlated(ctx), deadline)
 	defer cancel()
+	var before error
 	for tries := 0; ; tries++ {
 		a, err := c.try(ctx, &r)
 		if err == nil {
 			return a, nil
 		}
+		if before != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return nil, before // that the time was too short for one more try is not what is wrong
+		}
+		before = err
 		pause, again := c.pause(&r, tries, err, deadline)
 		if !again || !sleep(ctx, pause) {
 			return nil, err
@@ -159,10 +165,18 @@ func missingEnvelope(a *reply) string {
 	case len(a.body) == 0:
 		return "nothing in it"
 	case a.broken != nil:
-		return "no JSON: " + strings.TrimPrefix(a.broken.Error(), "jsontext: ")
+		return "no JSON: " + brokenJSON(a)
 	default:
 		return "no OCPI envelope around its JSON: there is no status_code"
 	}
+}
+
+// brokenJSON says where a document is broken.
+func brokenJSON(a *reply) string {
+	if errors.Is(a.broken, io.ErrUnexpectedEOF) {
+		return fmt.Sprintf("it ends after %d bytes, in the middle of the document", len(a.body))
+	}
+	return strings.TrimPrefix(a.broken.Error(), "jsontext: ")
 }
 
 // judgeQuirks counts what partners do with the two statuses.
@@ -206,6 +220,10 @@ func (c *Client) lost(ctx context.Context, a *reply, target string, cause error)
 		err.Kind, text = Permanent, fmt.Sprintf("more than %d bytes", c.config.Transport.config.MaxResponse)
 	case errors.As(cause, &certificate), errors.As(cause, &scheme):
 		err.Kind = Permanent
+	case errors.Is(cause, io.ErrUnexpectedEOF) && a.http != 0:
+		text = "the connection was closed in the middle of the answer"
+	case errors.Is(cause, io.EOF):
+		text = "the connection was closed without an answer"
 	case errors.Is(ctx.Err(), context.Canceled):
 		text = "the call was cancelled"
 	case errors.Is(ctx.Err(), context.DeadlineExceeded) && a.http != 0:

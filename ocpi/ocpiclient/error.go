@@ -66,6 +66,9 @@ func (e *Error) Error() string {
 	if e.Message != "" {
 		text += ": " + e.Message
 	}
+	if e.RetryAfter > 0 {
+		text += fmt.Sprintf(" (it asks to wait %s)", e.RetryAfter)
+	}
 	return text
 }
 

@@ -245,7 +245,7 @@ func TestCallsEndInTime(t *testing.T) {
 		"try later, in an hour": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "3600")
 			fails(w, 429, 2000, "slow down")
-		}, " answered HTTP 429 with OCPI 2000: slow down"},
+		}, " answered HTTP 429 with OCPI 2000: slow down (it asks to wait 1h0m0s)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			partner := newAwkward(t, ocpiclient.Config{Timeout: allowed}, c.answer)

@@ -106,6 +106,26 @@ func TestAGETIsTriedAgain(t *testing.T) {
 	}
 }
 
+// What an earlier try was told is worth more than that there was no time for one more.
+func TestTheLastTryRunsOutOfTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tries := 0
+		client, _ := inBubble(t, ocpiclient.Config{Timeout: time.Second}, func(w http.ResponseWriter, r *http.Request) {
+			if tries++; tries == 1 {
+				fails(w, 503, 3000, "closed for repairs")
+				return
+			}
+			<-r.Context().Done()
+		})
+		started := time.Now()
+		_, err := client.Versions(t.Context(), "http://partner.example.com/versions")
+		const want = "GET http://partner.example.com/versions answered HTTP 503 with OCPI 3000: closed for repairs"
+		if err == nil || err.Error() != want || tries != 2 || time.Since(started) != time.Second {
+			t.Errorf("after %s and %d tries: %v", time.Since(started), tries, err)
+		}
+	})
+}
+
 func status(code int) func(http.ResponseWriter) {
 	return func(w http.ResponseWriter) { fails(w, code, 2000, "") }
 }
