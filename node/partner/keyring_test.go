@@ -137,7 +137,9 @@ func TestRelationsComeBackWholeAndTheirSecretsAreNotOnDisk(t *testing.T) {
 		Inbound:  []handshake.InboundToken{{Hash: handshake.HashToken("inbound"), Status: handshake.TokenCurrent, Made: now, Used: now}},
 		Outbound: []handshake.OutboundToken{{Token: "secret-one", Made: now}, {Token: "secret-two", Made: now, Proven: now}},
 		Encoding: ocpi.TokenBase64,
-		Attempt:  &handshake.Attempt{ID: "a", Kind: handshake.Rotating, Direction: ocpi.Outbound, Step: 6, Began: now, Until: now, TokenA: "secret-three", Sent: "secret-four"},
+		Attempt:  &handshake.Attempt{ID: "a", Kind: handshake.Rotating, Direction: ocpi.Outbound, Step: 6, Began: now, Until: now},
+		Offer:    &handshake.Offer{Kind: handshake.Rotating, Made: now, TokenA: "secret-three", Token: "secret-four", Unclear: true},
+		Again:    now, Tries: 2,
 	}
 	if err := r.AddRelation(t.Context(), want); err != nil {
 		t.Fatal(err)

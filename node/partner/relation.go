@@ -29,7 +29,8 @@ func (r *Registry) RelationByToken(ctx context.Context, token handshake.TokenHas
 	return r.open(&p)
 }
 
-// Relations implements handshake.Store.
+// Relations implements handshake.Store. It leaves the secrets encrypted, so that one that cannot be read does not hide
+// all other relations.
 func (r *Registry) Relations(ctx context.Context) ([]handshake.Relation, error) {
 	partners, err := r.store.Partners(ctx)
 	if err != nil {
@@ -37,7 +38,7 @@ func (r *Registry) Relations(ctx context.Context) ([]handshake.Relation, error) 
 	}
 	relations := make([]handshake.Relation, len(partners))
 	for i := range partners {
-		if relations[i], err = r.open(&partners[i]); err != nil {
+		if relations[i], err = read(&partners[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -98,8 +99,17 @@ func (r *Registry) seal(relation *handshake.Relation) (store.Partner, error) {
 	return p, nil
 }
 
-// open reads the relation of a record. A record from before there were relations is a partner added by hand.
+// open reads the relation of a record, with its secrets.
 func (r *Registry) open(p *store.Partner) (handshake.Relation, error) {
+	relation, err := read(p)
+	if err != nil {
+		return relation, err
+	}
+	return relation, r.secrets(&relation, r.keys.Open)
+}
+
+// read reads the relation of a record. A record from before there were relations is a partner added by hand.
+func read(p *store.Partner) (handshake.Relation, error) {
 	if len(p.Relation) == 0 {
 		return byHand(p), nil
 	}
@@ -107,7 +117,7 @@ func (r *Registry) open(p *store.Partner) (handshake.Relation, error) {
 	if err := json.Unmarshal(p.Relation, &relation); err != nil {
 		return relation, fmt.Errorf("read relation with %s: %w", p.ID, err)
 	}
-	return relation, r.secrets(&relation, r.keys.Open)
+	return relation, nil
 }
 
 // secrets encrypts or decrypts the secrets of a relation.
@@ -116,8 +126,8 @@ func (r *Registry) secrets(relation *handshake.Relation, change func(partner, te
 	for i := range relation.Outbound {
 		texts = append(texts, &relation.Outbound[i].Token)
 	}
-	if a := relation.Attempt; a != nil {
-		texts = append(texts, &a.TokenA, &a.Sent)
+	if o := relation.Offer; o != nil {
+		texts = append(texts, &o.TokenA, &o.Token)
 	}
 	for _, text := range texts {
 		changed, err := change(relation.Name, *text)

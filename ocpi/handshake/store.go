@@ -5,14 +5,14 @@ import (
 	"errors"
 )
 
-// A Store keeps relations. Whatever a method has returned from is durable. Tokens in Outbound and Attempt are secrets:
+// A Store keeps relations. Whatever a method has returned from is durable. Tokens in Outbound and Offer are secrets:
 // stores that outlive the process encrypt them.
 type Store interface {
 	// Relation returns a relation by name, or ErrUnknown.
 	Relation(ctx context.Context, name string) (Relation, error)
 	// RelationByToken returns the relation with this inbound token, or ErrUnknown.
 	RelationByToken(ctx context.Context, token TokenHash) (Relation, error)
-	// Relations lists all relations by name.
+	// Relations lists all relations by name. Their secrets may be left out.
 	Relations(ctx context.Context) ([]Relation, error)
 	// AddRelation adds a relation; ErrTaken where its name is there already, or as for ChangeRelation.
 	AddRelation(ctx context.Context, r Relation) error

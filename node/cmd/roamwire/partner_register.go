@@ -139,7 +139,7 @@ func told(ctx context.Context, io streams, h *handshake.Handshake, name string, 
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(io.out, "partner %s is %s", name, r.Words())
+	fmt.Fprintf(io.out, "partner %s is %s", name, oneLine(r.Words()))
 	if r.State == handshake.Registered {
 		fmt.Fprintf(io.out, ", as %s, with OCPI %s", partyRoles(r.Remote.Roles), r.Remote.Version)
 	}
