@@ -101,7 +101,7 @@ func (r *Registry) List(ctx context.Context) ([]store.Partner, error) { return r
 
 // Remove forgets a partner. Its tokens are refused from the next request on; its objects stay. The partner is not told.
 func (r *Registry) Remove(ctx context.Context, name string) error {
-	if err := r.store.RemovePartner(ctx, name); err != nil {
+	if err := unknown(r.store.RemovePartner(ctx, name)); err != nil {
 		return fmt.Errorf("remove partner %s: %w", name, err)
 	}
 	return nil

@@ -56,24 +56,29 @@ func (r *Registry) AddRelation(ctx context.Context, relation handshake.Relation)
 
 // ChangeRelation implements handshake.Store.
 func (r *Registry) ChangeRelation(ctx context.Context, name string, fn func(*handshake.Relation) error) error {
-	return unknown(r.store.ChangePartner(ctx, name, func(p *store.Partner) error {
+	var refused error // is returned as it is, without what the store says around it
+	err := r.store.ChangePartner(ctx, name, func(p *store.Partner) error {
 		relation, err := r.open(p)
 		if err != nil {
 			return err
 		}
-		if err := fn(&relation); err != nil {
-			return err
+		if refused = fn(&relation); refused != nil {
+			return refused
 		}
 		*p, err = r.seal(&relation)
 		return err
-	}))
+	})
+	if refused != nil {
+		return refused
+	}
+	return unknown(err)
 }
 
 // unknown turns the store's errors into those of the handshake.
 func unknown(err error) error {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return fmt.Errorf("%w: %w", handshake.ErrUnknown, err)
+		return handshake.ErrUnknown
 	case errors.Is(err, store.ErrExists):
 		return fmt.Errorf("%w: %w", handshake.ErrTaken, err)
 	default:
@@ -160,7 +165,11 @@ func (r *Registry) EncryptAnew(ctx context.Context) (relations int, err error) {
 		return 0, err
 	}
 	for _, p := range partners {
-		if err := r.ChangeRelation(ctx, p.ID, func(*handshake.Relation) error { return nil }); err != nil {
+		err := r.ChangeRelation(ctx, p.ID, func(*handshake.Relation) error { return nil })
+		if errors.Is(err, handshake.ErrUnknown) {
+			continue // removed meanwhile
+		}
+		if err != nil {
 			return relations, fmt.Errorf("encrypt the tokens of %s anew: %w", p.ID, err)
 		}
 		relations++

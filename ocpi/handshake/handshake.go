@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/roamwire/roamwire/ocpi"
@@ -221,6 +222,11 @@ func (h *Handshake) checkTerms(t *Terms) error {
 	for _, party := range t.Serves {
 		if !slices.ContainsFunc(h.config.Parties, func(own ocpi.PartyRole) bool { return own.Party == party }) {
 			return fmt.Errorf("%s is no party of ours", party)
+		}
+	}
+	for _, m := range t.Modules {
+		if !m.Known() && !strings.Contains(string(m), "-") { // modules that partners agree on have a prefix (requirement V-07)
+			return fmt.Errorf("there is no module %q", m)
 		}
 	}
 	if t.Pin != "" && !slices.Contains(h.config.Versions, t.Pin) {

@@ -55,7 +55,7 @@ func (h *Handshake) checkInvitation(i *Invitation) error {
 		return err
 	}
 	if i.Terms.Role == "" {
-		return errors.New("we are CPO and eMSP: say which role the partner has")
+		return ErrRole
 	}
 	return nil
 }

@@ -27,6 +27,8 @@ var (
 	ErrUnknown = errors.New("there is no such partner")
 	// ErrTaken is returned where a name, a party in a role, or a token belongs to another relation.
 	ErrTaken = errors.New("taken by another partner")
+	// ErrRole is returned where the terms must say the partner's role, because we have more than one.
+	ErrRole = errors.New("we are CPO and eMSP: it must be said which role the partner has")
 	// ErrBusy is returned while another exchange of credentials with the partner is under way.
 	ErrBusy = errors.New("another exchange of credentials with this partner is under way")
 )
