@@ -29,7 +29,8 @@ var writerPragmas = fmt.Sprintf(`
 	PRAGMA temp_store = MEMORY;
 	PRAGMA cache_size = -2048;
 	PRAGMA synchronous = NORMAL;
-	PRAGMA wal_autocheckpoint = %d`, pageSize, checkpointPages)
+	PRAGMA wal_autocheckpoint = %d;
+	PRAGMA journal_size_limit = %d`, pageSize, checkpointPages, 2*checkpointPages*pageSize)
 
 // The columns of exchange are those of exchange.Record; times are in microseconds. Bodies that are TEXT are as they are
 // kept, those that are BLOBs are compressed by deflate.

@@ -218,7 +218,7 @@ func TestTheFileStaysWithinItsLimit(t *testing.T) {
 		_, _ = random.Read(raw)        // never fails
 		return hex.EncodeToString(raw) // of which half is left when it is compressed
 	}
-	const all = 20_000
+	const all = 8000
 	for i := 0; i < all; i += 100 {
 		var records []exchange.Record
 		for j := range 100 {
