@@ -14,7 +14,7 @@ import (
 // on the same data, in turn.
 func (b *bench) exchanges(ctx context.Context) error {
 	fmt.Fprintln(b.out, "the record of messages")
-	const rounds = 3
+	const rounds = 5
 	with, without := rates{}, rates{}
 	for range rounds {
 		if err := b.measureWith(ctx, without, "--no-exchange-log"); err != nil {

@@ -17,7 +17,7 @@ const (
 	// After each transaction the writer rests restPerWork times as long as it has worked, so that it takes no more than a
 	// quarter of one processor. What takes longer than a third of maxRest has waited for the disk, not worked.
 	restPerWork = 3
-	maxRest     = 250 * time.Millisecond
+	maxRest     = 100 * time.Millisecond
 
 	trimEvery  = time.Second
 	lookEvery  = time.Minute
@@ -70,7 +70,7 @@ func (w *writer) work() {
 		w.step()
 		w.trouble.tell(w.dropped.Load())
 		w.rest(restPerWork * time.Since(begun))
-		if w.next == len(w.batch.entries) && !w.more {
+		if w.next == len(w.batch.entries) && !w.more && w.queue.length() < chunk {
 			w.rest(gather)
 		}
 	}

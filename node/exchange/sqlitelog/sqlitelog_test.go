@@ -399,7 +399,7 @@ func TestALockedFileIsWrittenLater(t *testing.T) {
 	if err := r.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(list(t, open(t, path), exchange.Filter{})); int64(n) != r.Recorded() || r.Recorded()+r.Dropped() != 20_000 || n < 4096 {
+	if n := len(list(t, open(t, path), exchange.Filter{})); int64(n) != r.Recorded() || r.Recorded()+r.Dropped() != 20_000 || n < 2048 {
 		t.Errorf("%d recorded of which %d are there, %d dropped", r.Recorded(), n, r.Dropped())
 	}
 }
