@@ -15,6 +15,7 @@ const (
 	ForeignErrorBody      Name = "foreign-error-body"
 	RedirectMissingSlash  Name = "redirect-missing-slash"
 	CreatedAs200          Name = "created-as-200"
+	LocationUnusable      Name = "location-unusable"
 )
 
 // Quirks of documents that partners send.
