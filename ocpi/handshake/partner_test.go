@@ -19,6 +19,7 @@ import (
 	"github.com/roamwire/roamwire/ocpi/ocpiclient"
 	"github.com/roamwire/roamwire/ocpi/ocpiserver"
 	"github.com/roamwire/roamwire/ocpi/ocpitest"
+	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
 // A meeting is a platform of ours and a partner that shares no code of registration with it. Everything that is logged
@@ -342,4 +343,30 @@ func (m *meeting) life(t *testing.T, weBegin bool) {
 		t.Fatalf("register again: %v", err)
 	}
 	m.works(t)
+}
+
+// A session of 2.1.1 carries its location, which the client of a partner looks up.
+func TestClientsKnowOurLocations_SES06(t *testing.T) {
+	sample := ocpitest.Network(cpoParty)
+	m := meet(t, ocpi.RoleCPO, ocpitest.PartnerConfig{}, "")
+	m.config.Location = func(_ context.Context, owner ocpi.Party, id string) (v230.Location, bool) {
+		return sample.Location(1), owner == cpoParty && id == "LOC1"
+	}
+	m.restart(t)
+	if err := m.weRegister(t); err != nil {
+		t.Fatal(err)
+	}
+	client, err := m.Client(t.Context(), partner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	session := sample.Session(1)
+	session.LocationID = "LOC1"
+	if _, err := client.EMSP().Sessions.Put(t.Context(), session); err != nil {
+		t.Fatal(err)
+	}
+	sent := m.theirs.Requests(ocpitest.Calls(http.MethodPut, ocpi.ModuleSessions))
+	if len(sent) != 1 || !bytes.Contains(sent[0].Body, []byte(sample.Location(1).Address)) {
+		t.Errorf("sent: %s", sent)
+	}
 }
