@@ -16,6 +16,7 @@ const (
 	RedirectMissingSlash  Name = "redirect-missing-slash"
 	CreatedAs200          Name = "created-as-200"
 	LocationUnusable      Name = "location-unusable"
+	ExpectTrailingSlash   Name = "expect-trailing-slash"
 )
 
 // Quirks of documents that partners send.
