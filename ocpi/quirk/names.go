@@ -17,6 +17,7 @@ const (
 	CreatedAs200          Name = "created-as-200"
 	LocationUnusable      Name = "location-unusable"
 	ExpectTrailingSlash   Name = "expect-trailing-slash"
+	UnlistedCommands      Name = "unlisted-commands"
 )
 
 // Quirks of documents that partners send.
