@@ -30,6 +30,9 @@ type Config struct {
 
 	// Transport makes the calls. The default refuses private addresses and URLs without TLS.
 	Transport *ocpiclient.Transport
+	// Location looks up a location of ours for the Clients, as in ocpiclient.Config: sessions of 2.1.1 carry a copy of it.
+	// Without it they carry one that says where it is not known.
+	Location func(ctx context.Context, owner ocpi.Party, id string) (v230.Location, bool)
 	// CallTimeout bounds one call to a partner. Default 10 seconds.
 	CallTimeout time.Duration
 	// Timeout bounds an exchange of credentials, from the first step to the last. Default 1 minute.
@@ -165,6 +168,7 @@ func (h *Handshake) client(r *Relation, token string) (*ocpiclient.Client, error
 		Partner: partner, Token: token, Encoding: r.Encoding, Version: r.Remote.Version, Endpoints: r.Remote.Endpoints,
 		OwnRole: opposite(theirs), PartnerRole: theirs, Own: h.ownParty(r), Transport: h.config.Transport,
 		Timeout: h.config.CallTimeout, Capture: h.config.Capture, Observe: h.config.Observe, Now: h.config.Now,
+		Location: h.config.Location,
 	}
 	return ocpiclient.New(config)
 }

@@ -201,7 +201,7 @@ func invite(t *testing.T, p *platform) string {
 }
 
 // callable is an eMSP that can be called back with the token "their-token", and the credentials it sends.
-func callable(t *testing.T) (*platform, string) {
+func callable(t testing.TB) (*platform, string) {
 	t.Helper()
 	emsp := newPlatform(t, ocpi.RoleEMSP, emspParty)
 	err := emsp.store.AddRelation(t.Context(), handshake.Relation{

@@ -19,6 +19,7 @@ import (
 	"github.com/roamwire/roamwire/ocpi/ocpiclient"
 	"github.com/roamwire/roamwire/ocpi/ocpiserver"
 	"github.com/roamwire/roamwire/ocpi/ocpitest"
+	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
 // A meeting is a platform of ours and a partner that shares no code of registration with it. Everything that is logged
@@ -29,6 +30,8 @@ type meeting struct {
 	terms  handshake.Terms
 	// tokenA is the last one that either side gave.
 	tokenA string
+	// python tells that the partner has the habits of the Python implementation.
+	python bool
 	log    *journal
 	// elsewhere is a host of somebody else's. A token that comes there fails the test.
 	elsewhere string
@@ -49,7 +52,7 @@ func meet(t *testing.T, role ocpi.Role, config ocpitest.PartnerConfig, quirks st
 	if config.Roles == nil {
 		config.Roles = []ocpi.Role{map[ocpi.Role]ocpi.Role{ocpi.RoleCPO: ocpi.RoleEMSP, ocpi.RoleEMSP: ocpi.RoleCPO}[role]}
 	}
-	m := &meeting{log: new(journal), terms: handshake.Terms{Quirks: quirks}}
+	m := &meeting{python: config.Flavour == ocpitest.FlavourOCPIPython, log: new(journal), terms: handshake.Terms{Quirks: quirks}}
 	m.platform = newPlatform(t, role, party, func(h *handshake.Config, s *ocpiserver.Config) {
 		h.CallTimeout, h.Timeout = callTimeout, 5*time.Second
 		h.Transport = ocpiclient.NewTransport(ocpiclient.TransportConfig{AllowPrivate: true, MaxResponse: maxResponse})
@@ -135,6 +138,27 @@ func (m *meeting) theyCall(t *testing.T) {
 	reply, err := m.theirs.Get(t.Context(), m.theirs.Peer().Endpoint(module))
 	if err != nil || reply.HTTP != http.StatusOK || reply.StatusCode != ocpi.StatusSuccess {
 		t.Errorf("they call: %v, HTTP %d: %.300s", err, reply.HTTP, reply.Body)
+	}
+}
+
+// theyPush fails unless we take what they push to the endpoints we have told them. The Python implementation puts the path
+// right behind an endpoint, which works with its profile alone.
+func (m *meeting) theyPush(t *testing.T) {
+	t.Helper()
+	sample := ocpitest.Network(m.theirs.Party)
+	var reply ocpitest.Reply
+	var err error
+	if m.role == ocpi.RoleCPO {
+		reply, err = ocpitest.Push(t.Context(), m.theirs, sample.Token(1))
+	} else {
+		reply, err = ocpitest.Push(t.Context(), m.theirs, sample.Location(1))
+	}
+	want := http.StatusCreated
+	if m.python && m.terms.Quirks != "ocpi-python" {
+		want = http.StatusNotFound
+	}
+	if err != nil || reply.HTTP != want {
+		t.Errorf("they push: %v, HTTP %d, want %d: %.300s", err, reply.HTTP, want, reply.Body)
 	}
 }
 
@@ -299,6 +323,7 @@ func (m *meeting) life(t *testing.T, weBegin bool) {
 		t.Fatalf("register: %v\n%s", err, m.log.text())
 	}
 	m.works(t)
+	m.theyPush(t)
 	m.wantState(t, partner, handshake.Registered, "registered")
 	if r := m.relation(t, partner); r.Attempt != nil || len(r.Remote.Roles) != 1 || r.Remote.Roles[0].Party != m.theirs.Party {
 		t.Errorf("we know %+v", r)
@@ -342,4 +367,30 @@ func (m *meeting) life(t *testing.T, weBegin bool) {
 		t.Fatalf("register again: %v", err)
 	}
 	m.works(t)
+}
+
+// A session of 2.1.1 carries its location, which the client of a partner looks up.
+func TestClientsKnowOurLocations_SES06(t *testing.T) {
+	sample := ocpitest.Network(cpoParty)
+	m := meet(t, ocpi.RoleCPO, ocpitest.PartnerConfig{}, "")
+	m.config.Location = func(_ context.Context, owner ocpi.Party, id string) (v230.Location, bool) {
+		return sample.Location(1), owner == cpoParty && id == "LOC1"
+	}
+	m.restart(t)
+	if err := m.weRegister(t); err != nil {
+		t.Fatal(err)
+	}
+	client, err := m.Client(t.Context(), partner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	session := sample.Session(1)
+	session.LocationID = "LOC1"
+	if _, err := client.EMSP().Sessions.Put(t.Context(), session); err != nil {
+		t.Fatal(err)
+	}
+	sent := m.theirs.Requests(ocpitest.Calls(http.MethodPut, ocpi.ModuleSessions))
+	if len(sent) != 1 || !bytes.Contains(sent[0].Body, []byte(sample.Location(1).Address)) {
+		t.Errorf("sent: %s", sent)
+	}
 }

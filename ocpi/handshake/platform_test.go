@@ -25,11 +25,16 @@ import (
 	"github.com/roamwire/roamwire/ocpi/ocpitest"
 )
 
-// TestMain lets more tests run at once than there are processors: most of them wait for answers that do not come.
+// TestMain lets more tests run at once than there are processors, if nobody says otherwise: most of them wait for answers
+// that do not come.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := flag.Set("test.parallel", "12"); err != nil {
-		panic(err)
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "test.parallel" || f.Name == "test.fuzz" })
+	if !said {
+		if err := flag.Set("test.parallel", "12"); err != nil {
+			panic(err)
+		}
 	}
 	os.Exit(m.Run())
 }
@@ -66,7 +71,7 @@ var (
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // newPlatform starts a platform of one party in one role.
-func newPlatform(t *testing.T, role ocpi.Role, party ocpi.Party, change ...func(*handshake.Config, *ocpiserver.Config)) *platform {
+func newPlatform(t testing.TB, role ocpi.Role, party ocpi.Party, change ...func(*handshake.Config, *ocpiserver.Config)) *platform {
 	t.Helper()
 	p := &platform{store: new(handshake.Memory), role: role, clock: new(clock)}
 	var handler http.Handler
@@ -115,7 +120,7 @@ func newPlatform(t *testing.T, role ocpi.Role, party ocpi.Party, change ...func(
 }
 
 // restart makes the Handshake anew over the same store, as after a crash.
-func (p *platform) restart(t *testing.T) {
+func (p *platform) restart(t testing.TB) {
 	t.Helper()
 	h, err := handshake.New(p.config)
 	if err != nil {

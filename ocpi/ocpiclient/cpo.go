@@ -2,10 +2,13 @@ package ocpiclient
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/convert"
+	"github.com/roamwire/roamwire/ocpi/quirk"
 	"github.com/roamwire/roamwire/ocpi/v230"
 	"github.com/roamwire/roamwire/ocpi/wire"
 )
@@ -97,7 +100,7 @@ func (s Commands) UnlockConnector(ctx context.Context, command v230.UnlockConnec
 }
 
 func send[T any](ctx context.Context, c *Client, name v230.CommandType, codec wire.Codec[T], command T) (v230.CommandResponse, error) {
-	endpoint, err := c.endpoint(ocpi.ModuleCommands, ocpi.Receiver, ocpi.RoleCPO)
+	endpoint, unlisted, err := c.commands()
 	if err != nil {
 		return v230.CommandResponse{}, err
 	}
@@ -105,10 +108,25 @@ func send[T any](ctx context.Context, c *Client, name v230.CommandType, codec wi
 	if err != nil {
 		return v230.CommandResponse{}, err
 	}
+	quirks = append(quirks, unlisted...)
 	r := request{method: http.MethodPost, url: target, module: ocpi.ModuleCommands, quirks: quirks}
 	if err := write(c, &r, codec, command, c.env(ctx, c.config.Own)); err != nil {
 		return v230.CommandResponse{}, err
 	}
 	response, _, err := ask(ctx, c, r, c.codecs.CommandResponses, convert.Env{})
 	return response, err
+}
+
+// commands returns where the partner takes commands. Where it is known not to list them, that is beside its locations.
+func (c *Client) commands() (endpoint string, quirks []quirk.Name, err error) {
+	endpoint, err = c.endpoint(ocpi.ModuleCommands, ocpi.Receiver, ocpi.RoleCPO)
+	if !errors.Is(err, ErrNotOffered) || !c.profile.Has(quirk.UnlistedCommands) {
+		return endpoint, nil, err
+	}
+	locations, notFound := c.endpoint(ocpi.ModuleLocations, ocpi.Sender, ocpi.RoleCPO)
+	beside, ok := strings.CutSuffix(strings.TrimRight(locations, "/"), "/"+string(ocpi.ModuleLocations))
+	if notFound != nil || !ok {
+		return "", nil, err
+	}
+	return beside + "/" + string(ocpi.ModuleCommands), []quirk.Name{quirk.UnlistedCommands}, nil
 }

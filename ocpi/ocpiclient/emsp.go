@@ -134,17 +134,30 @@ func (r CDRReceiver) Post(ctx context.Context, cdr v230.CDR) (location string, e
 	if err != nil {
 		return "", err
 	}
-	location = absolute(a.from, a.header.Get("Location"))
-	if u, err := url.Parse(location); location != "" && (err != nil || !c.ours(u)) {
-		a.exchange.Findings = append(a.exchange.Findings, ocpi.Finding{
-			Code: ocpi.FindingMismatch, Message: "the Location of the CDR is on another host than the endpoints: " + shown(location),
-		})
-	}
+	location = r.location(a, endpoint, string(cdr.ID))
 	if a.http == http.StatusOK {
 		c.count(a, quirk.CreatedAs200)
 	}
 	c.tell(ctx, a.exchange)
 	return location, nil
+}
+
+// location is where the partner says it has a CDR, or has it where it says nothing that can be called.
+func (r CDRReceiver) location(a *reply, endpoint, id string) string {
+	c := r.client
+	location := absolute(a.from, a.header.Get("Location"))
+	if c.profile.Has(quirk.LocationUnusable) {
+		if known, _, err := c.below(endpoint, nil, id); err == nil {
+			c.count(a, quirk.LocationUnusable)
+			return known
+		}
+	}
+	if u, err := url.Parse(location); location != "" && (err != nil || !c.ours(u)) {
+		a.exchange.Findings = append(a.exchange.Findings, ocpi.Finding{
+			Code: ocpi.FindingMismatch, Message: "the Location of the CDR is on another host than the endpoints: " + shown(location),
+		})
+	}
+	return location
 }
 
 // Get returns a CDR of ours as the partner has it, at the URL that Post returned.

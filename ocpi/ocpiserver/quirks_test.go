@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/roamwire/roamwire/ocpi/convert"
 	"github.com/roamwire/roamwire/ocpi/ocpiserver"
 	"github.com/roamwire/roamwire/ocpi/ocpitest"
+	"github.com/roamwire/roamwire/ocpi/v211"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -109,6 +111,37 @@ func TestWhatIsPutRightForAPartnerIsWhatItsProfileSays(t *testing.T) {
 				mu.Unlock()
 			}
 		})
+	}
+}
+
+// Some partners put a path right behind the URL of an endpoint (TF-63).
+func TestEndpointsEndWithASlashForAPartnerThatWantsIt(t *testing.T) {
+	var mu sync.Mutex
+	var last ocpi.Exchange
+	_, server := newTarget(t, ocpiserver.Config{Logger: quiet(), Observe: func(_ context.Context, e ocpi.Exchange) {
+		mu.Lock()
+		defer mu.Unlock()
+		last = e
+	}})
+	for quirks, slash := range map[string]bool{"": false, "standard": false, "lenient,expect-trailing-slash": true, "ocpi-python": true} {
+		partner := server.Partner
+		partner.Quirks = quirks
+		server.Partners.Add(server.Token, partner)
+		_, envelope := call(t, server, "GET", "/cpo/2.1.1/details", "")
+		var details v211.VersionDetails
+		if err := json.Unmarshal(envelope.Data, &details); err != nil || len(details.Endpoints) == 0 {
+			t.Fatalf("%v: %s", err, envelope.Data)
+		}
+		for _, e := range details.Endpoints {
+			if strings.HasSuffix(e.URL, "/") != slash {
+				t.Errorf("%q: %s is at %s", quirks, e.Identifier, e.URL)
+			}
+		}
+		mu.Lock()
+		if counted := slices.Contains(last.Quirks, "expect-trailing-slash"); counted != slash {
+			t.Errorf("%q: counted are %v", quirks, last.Quirks)
+		}
+		mu.Unlock()
 	}
 }
 

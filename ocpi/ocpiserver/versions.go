@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/quirk"
 	"github.com/roamwire/roamwire/ocpi/v211"
 )
 
@@ -67,14 +68,27 @@ func (s *speaker) details(only *side) handler {
 		} else if fit := s.sidesFor(c.partner); len(fit) > 0 {
 			sides = fit
 		}
-		details := v211.VersionDetails{Version: s.version}
+		details, slash := v211.VersionDetails{Version: s.version}, s.slash(c)
 		for _, side := range sides {
 			for _, module := range s.offered[side] {
-				details.Endpoints = append(details.Endpoints, v211.Endpoint{Identifier: module, URL: s.endpoint(side, module)})
+				details.Endpoints = append(details.Endpoints, v211.Endpoint{Identifier: module, URL: s.endpoint(side, module) + slash})
 			}
 		}
 		raw, err := json.Marshal(&details)
 		return answer{data: raw}, err
+	}
+}
+
+// slash is what the URLs of endpoints end with (requirement TF-63).
+func (s *speaker) slash(c *call) string {
+	switch {
+	case c.profile().Has(quirk.ExpectTrailingSlash):
+		c.quirks = append(c.quirks, string(quirk.ExpectTrailingSlash))
+		return "/"
+	case s.config.TrailingSlash:
+		return "/"
+	default:
+		return ""
 	}
 }
 
@@ -90,9 +104,5 @@ func (s *Server) sidesFor(partner *ocpi.Partner) []side {
 }
 
 func (s *speaker) endpoint(side side, module ocpi.ModuleID) string {
-	url := fmt.Sprintf("%s%s/%s/%s", s.base, side.path, s.version, module)
-	if s.config.TrailingSlash {
-		url += "/"
-	}
-	return url
+	return fmt.Sprintf("%s%s/%s/%s", s.base, side.path, s.version, module)
 }

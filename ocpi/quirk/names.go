@@ -15,6 +15,9 @@ const (
 	ForeignErrorBody      Name = "foreign-error-body"
 	RedirectMissingSlash  Name = "redirect-missing-slash"
 	CreatedAs200          Name = "created-as-200"
+	LocationUnusable      Name = "location-unusable"
+	ExpectTrailingSlash   Name = "expect-trailing-slash"
+	UnlistedCommands      Name = "unlisted-commands"
 )
 
 // Quirks of documents that partners send.

@@ -73,6 +73,8 @@ func parts(object string) []part {
 		return []part{{"location", "Location"}}
 	case "Location":
 		return []part{{"evses", "EVSE"}, {"energy_mix", "EnergyMix"}, {"opening_times", "Hours"}}
+	case "Tariff":
+		return []part{{"energy_mix", "EnergyMix"}}
 	case "EVSE":
 		return []part{{"connectors", "Connector"}}
 	default:

@@ -36,6 +36,21 @@ func TestTheBodyOfAPatchGetsNoFields(t *testing.T) {
 	}
 }
 
+// A tariff has an energy mix too, by itself and inside of a CDR.
+func TestTheEnergyMixOfATariffIsRewritten(t *testing.T) {
+	const tariff = `{"id":"T1","energy_mix":{"is_green_energy":true,"environ_impact":[{"source":"NUCLEAR_WASTE","amount":0.5},{"source":"CARBON_DIOXIDE","amount":1}]}}`
+	const want = `{"id":"T1","energy_mix":{"is_green_energy":true,"environ_impact":{"source":"NUCLEAR_WASTE","amount":0.5,"category":"NUCLEAR_WASTE"},` +
+		`"energy_sources":[],"supplier_name":"","energy_product_name":""}}`
+	for object, in := range map[string][2]string{
+		"Tariff": {tariff, want}, "CDR": {`{"tariffs":[` + tariff + `]}`, `{"tariffs":[` + want + `]}`},
+	} {
+		got, _ := parse(t, "ocpi-python").Write(ocpi.V211, object, []byte(in[0]))
+		if diff := cmp.Diff(in[1], string(got)); diff != "" {
+			t.Errorf("%s: %s", object, diff)
+		}
+	}
+}
+
 func TestACDRForThePythonLibraryHasAllItAsksFor(t *testing.T) {
 	in := `{"id":"C1","stop_date_time":"2026-03-04T11:00:00Z","total_cost":7.40,"location":{"id":"L1","energy_mix":{"is_green_energy":true},` +
 		`"opening_times":{"regular_hours":[]},"evses":[{"uid":"E1","status_schedule":[],"connectors":[{"id":"1"}]}]}}`
