@@ -182,12 +182,16 @@ type OutboundToken struct {
 
 // Partner is the relation as servers and clients see it.
 func (r *Relation) Partner() *ocpi.Partner {
-	p := &ocpi.Partner{
-		ID: r.Name, Roles: slices.Clone(r.Remote.Roles), Serves: slices.Clone(r.Terms.Serves),
-		Version: r.Remote.Version, Quirks: r.Terms.Quirks,
+	terms := r.Terms
+	if r.Offer != nil && r.Offer.Kind == Registering && r.State != Invited {
+		terms = r.Offer.Terms // while we register, it calls back
 	}
-	if len(p.Roles) == 0 && r.Terms.Role != "" {
-		p.Roles = []ocpi.PartyRole{{Role: r.Terms.Role, Party: r.Terms.Party}}
+	p := &ocpi.Partner{
+		ID: r.Name, Roles: slices.Clone(r.Remote.Roles), Serves: slices.Clone(terms.Serves),
+		Version: r.Remote.Version, Quirks: terms.Quirks,
+	}
+	if len(p.Roles) == 0 && terms.Role != "" {
+		p.Roles = []ocpi.PartyRole{{Role: terms.Role, Party: terms.Party}}
 	}
 	switch {
 	case r.State != Registered && r.State != ByHand:
