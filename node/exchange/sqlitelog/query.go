@@ -41,7 +41,6 @@ func (l *Log) List(ctx context.Context, f exchange.Filter) ([]exchange.Record, e
 	return records, nil
 }
 
-// condition is a filter as SQL. The ids are times, so that only the part of the log that matters is read.
 // Quirks counts the deviations of a partner that were put right, the most frequent first. It counts since the log was
 // begun, whatever has been removed from it since.
 func (l *Log) Quirks(ctx context.Context, partner string) ([]exchange.QuirkCount, error) {
@@ -59,6 +58,7 @@ func (l *Log) Quirks(ctx context.Context, partner string) ([]exchange.QuirkCount
 	return counts, nil
 }
 
+// condition is a filter as SQL. The ids are times, so that only the part of the log that matters is read.
 func condition(f exchange.Filter) (string, []any) {
 	all, args := []string{`id > ?`}, []any{f.After}
 	and := func(sql string, values ...any) { all, args = append(all, sql), append(args, values...) }
