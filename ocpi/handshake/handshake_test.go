@@ -791,7 +791,7 @@ func TestTheHighestVersionOfBothIsChosen_V09(t *testing.T) {
 			cpo := newPlatform(t, ocpi.RoleCPO, cpoParty)
 			emsp := newPlatform(t, ocpi.RoleEMSP, emspParty, func(h *handshake.Config, _ *ocpiserver.Config) { h.Versions = test.spoken })
 			var list []string
-			for _, v := range strings.Fields(test.offers) {
+			for v := range strings.FieldsSeq(test.offers) {
 				list = append(list, fmt.Sprintf(`{"version":%q,"url":"%s/details-of-%s"}`, v, cpo.url, v))
 			}
 			asked := ""
