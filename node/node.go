@@ -122,12 +122,16 @@ func New(ctx context.Context, config Config) (n *Node, err error) {
 }
 
 // assemble makes what partners call, and what calls partners.
-func (n *Node) assemble(ctx context.Context) (err error) {
-	if err := n.Keys.Ensure(); err != nil {
+func (n *Node) assemble(ctx context.Context) error {
+	readable, err := n.Keys.Ensure()
+	if err != nil {
 		return err
 	}
-	if _, err := n.Partners.Relations(ctx); err != nil {
-		return err // above all: a key that is missing
+	if readable {
+		n.config.Logger.WarnContext(ctx, "others on this machine can read the key file; it should be readable by its owner alone")
+	}
+	if err := n.checkSecrets(ctx); err != nil {
+		return err
 	}
 	own, err := n.introduce(ctx)
 	if err != nil {
@@ -139,6 +143,20 @@ func (n *Node) assemble(ctx context.Context) (err error) {
 	n.Partners.FirstUse = n.handshake.FirstUse
 	n.server, err = n.build()
 	return err
+}
+
+// checkSecrets tells the log which partners cannot be called, because the key to their tokens is missing. They can call.
+func (n *Node) checkSecrets(ctx context.Context) error {
+	all, err := n.Partners.Relations(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range all {
+		if _, err := n.Partners.Relation(ctx, r.Name); err != nil {
+			n.config.Logger.ErrorContext(ctx, "the partner cannot be called, nor its registration changed", "partner", r.Name, "error", err)
+		}
+	}
+	return nil
 }
 
 // URL is where partners reach the node, with the prefix.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,8 @@ type self struct {
 	AllowPrivate bool               `json:"allow_private"`
 	Registration RegistrationLimits `json:"registration"`
 	Exchanges    exchange.Settings  `json:"exchanges"`
+	// Keys are the ids of the keys that encrypt: a command must not encrypt with others.
+	Keys []string `json:"keys"`
 }
 
 const selfNote = "self"
@@ -53,8 +56,62 @@ func (d *Data) Registration(ctx context.Context) (*handshake.Handshake, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := d.sameKeys(own); err != nil {
+		return nil, err
+	}
 	d.handshake, err = d.newHandshake(own)
 	return d.handshake, err
+}
+
+// sameKeys refuses to encrypt with a key that the node does not have.
+func (d *Data) sameKeys(own self) error {
+	ids, err := d.Keys.IDs()
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if slices.Contains(own.Keys, id) {
+			return nil
+		}
+	}
+	return fmt.Errorf("the node encrypts partners' tokens with another key: give this command the --key-file or the variable ROAMWIRE_KEY of the node")
+}
+
+// EncryptAnew encrypts the tokens of all partners with a new key, and returns how many relations that were. With keys from
+// the environment, it is the first of them.
+func (d *Data) EncryptAnew(ctx context.Context) (relations int, err error) {
+	again := func() (err error) {
+		relations, err = d.Partners.EncryptAnew(ctx)
+		return err
+	}
+	if d.config.Key != "" {
+		err = again()
+	} else {
+		err = d.Keys.Rotate(again)
+	}
+	if err != nil {
+		return 0, err
+	}
+	own, err := d.self(ctx)
+	if errors.Is(err, errNeverServed) {
+		return relations, nil
+	}
+	if err != nil {
+		return relations, err
+	}
+	return relations, d.note(ctx, &own)
+}
+
+// note keeps who the node is, with the keys as they are.
+func (d *Data) note(ctx context.Context, own *self) (err error) {
+	if own.Keys, err = d.Keys.IDs(); err != nil {
+		return err
+	}
+	raw, err := json.Marshal(own)
+	if err != nil {
+		return err
+	}
+	return d.db.Note(ctx, selfNote, raw)
 }
 
 // VersionsURL is where a partner in this role finds our versions. The empty role gives the URL for every role.
@@ -96,11 +153,7 @@ func (n *Node) introduce(ctx context.Context) (self, error) {
 		URL: n.URL(), Parties: n.config.Parties, Versions: n.config.Versions,
 		AllowPrivate: n.config.AllowPrivate, Registration: n.config.Registration, Exchanges: n.config.Exchanges,
 	}
-	raw, err := json.Marshal(&own)
-	if err != nil {
-		return own, err
-	}
-	return own, n.db.Note(ctx, selfNote, raw)
+	return own, n.note(ctx, &own)
 }
 
 func (d *Data) newHandshake(own self) (*handshake.Handshake, error) {

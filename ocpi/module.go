@@ -17,3 +17,14 @@ const (
 	ModuleHubClientInfo         ModuleID = "hubclientinfo"
 	ModuleInvoiceReconciliation ModuleID = "invoicereconciliation"
 )
+
+// Known reports whether m is a module of the specification.
+func (m ModuleID) Known() bool {
+	switch m {
+	case ModuleCDRs, ModuleCommands, ModuleCredentials, ModuleLocations, ModuleSessions, ModuleTariffs, ModuleTokens,
+		ModuleChargingProfiles, ModuleHubClientInfo, ModuleInvoiceReconciliation:
+		return true
+	default:
+		return false
+	}
+}

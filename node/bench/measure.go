@@ -23,13 +23,13 @@ func (b *bench) start(ctx context.Context) error {
 	return err
 }
 
-func (b *bench) launchNode(ctx context.Context) (*process, error) {
+func (b *bench) launchNode(ctx context.Context, flags ...string) (*process, error) {
 	address, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return launch(ctx, "http://"+address+"/ocpi/versions", b.header(), b.program,
-		"serve", "--party", ownParty, "--listen", address, "--data", b.dataFolder(), "--log-level", "warn")
+	return launch(ctx, "http://"+address+"/ocpi/versions", b.header(), b.program, append([]string{
+		"serve", "--party", ownParty, "--listen", address, "--data", b.dataFolder(), "--log-level", "warn"}, flags...)...)
 }
 
 func (b *bench) header() http.Header { return http.Header{"Authorization": {"Token " + b.token}} }
@@ -220,17 +220,7 @@ func (b *bench) puts(ctx context.Context) error {
 }
 
 func (b *bench) patches(ctx context.Context) error {
-	statuses := []string{"AVAILABLE", "CHARGING", "BLOCKED", "OUTOFORDER"}
-	uids, err := b.uids()
-	if err != nil {
-		return err
-	}
-	l, err := b.generate(ctx, b.clients, 0, func(n int) (string, string, []byte) {
-		k := rand.IntN(b.received)
-		path, _ := b.pushed(k)
-		body := fmt.Sprintf(`{"status":%q,"last_updated":%q}`, statuses[n%len(statuses)], time.Now().UTC().Format(time.RFC3339))
-		return http.MethodPatch, path + "/" + url.PathEscape(uids[k%len(uids)]), []byte(body)
-	})
+	l, err := b.generatePatches(ctx)
 	if err != nil {
 		return err
 	}
@@ -238,6 +228,20 @@ func (b *bench) patches(ctx context.Context) error {
 	b.add(l.rate >= 3000 && p99 < 50*time.Millisecond, fmt.Sprintf("PATCH of an EVSE status, durable, %d clients", b.clients),
 		"3,000/s; p99 under 50 ms", "%.0f/s, p50 %s, p99 %s", l.rate, l.percentile(50), p99)
 	return nil
+}
+
+func (b *bench) generatePatches(ctx context.Context) (load, error) {
+	statuses := []string{"AVAILABLE", "CHARGING", "BLOCKED", "OUTOFORDER"}
+	uids, err := b.uids()
+	if err != nil {
+		return load{}, err
+	}
+	return b.generate(ctx, b.clients, 0, func(n int) (string, string, []byte) {
+		k := rand.IntN(b.received)
+		path, _ := b.pushed(k)
+		body := fmt.Sprintf(`{"status":%q,"last_updated":%q}`, statuses[n%len(statuses)], time.Now().UTC().Format(time.RFC3339))
+		return http.MethodPatch, path + "/" + url.PathEscape(uids[k%len(uids)]), []byte(body)
+	})
 }
 
 func (b *bench) memory(context.Context) error {

@@ -15,7 +15,8 @@ import (
 // A masker makes records of exchanges. One goroutine at a time uses it.
 type masker struct {
 	unmasked bool
-	// known is what has been taken out of the exchange so far: what a request names, answers and errors quote.
+	// known is what has been taken out of the exchange so far, the longest first, because one may be a part of another: what
+	// a request names, answers and errors quote.
 	known []replacement
 	doc   document
 }
@@ -89,9 +90,14 @@ func (m *masker) learn(text string, c class) (kept string) {
 		kept = stars
 	}
 	r := replacement{text, kept}
-	if len(text) >= minKnown && len(m.known) < maxKnown && !slices.Contains(m.known, r) {
-		m.known = append(m.known, r)
+	if len(text) < minKnown || len(m.known) == maxKnown || slices.Contains(m.known, r) {
+		return kept
 	}
+	at := slices.IndexFunc(m.known, func(k replacement) bool { return len(k.text) < len(text) })
+	if at < 0 {
+		at = len(m.known)
+	}
+	m.known = slices.Insert(m.known, at, r)
 	return kept
 }
 

@@ -221,8 +221,43 @@ func TestLongTextsAreCut(t *testing.T) {
 	}
 }
 
+const secretText = "S3CR3T-0123456789-T3RC3S"
+
+// leak is a piece of the secret in what is kept, longer than the ends that are shown.
+func leak(kept, around string) string {
+	for i := 0; i+5 <= len(secretText); i++ {
+		if piece := secretText[i : i+5]; strings.Contains(kept, piece) && !strings.Contains(around, piece) {
+			return piece
+		}
+	}
+	return ""
+}
+
+func FuzzMaskURL(f *testing.F) {
+	for _, seed := range []struct{ before, after string }{
+		{"", ""}, {"https://x.example.com/ocpi/cpo/2.1.1", "?type=RFID"}, {"/ocpi", "/authorize"}, {"//tokens/NL", "/%2F/x#a"}, {"/tokens/NL/TNM", "%zz&"},
+	} {
+		f.Add(seed.before, seed.after, "PUT")
+	}
+	f.Fuzz(func(t *testing.T, before, after, method string) {
+		if strings.ContainsAny(before, "?#:") {
+			return // then it is no part of a path
+		}
+		for _, url := range []string{before + "/tokens/" + secretText + after, before + "?token=" + secretText + after, before + "#uid=" + secretText + after} {
+			for _, module := range []ocpi.ModuleID{"", ocpi.ModuleTokens, ocpi.ModuleLocations} {
+				got := newMasker(false).record(&ocpi.Exchange{URL: url, Method: method, Module: module, Error: url})
+				if strings.Count(url, "/")+strings.Count(url, "&") > maxKnown/2 {
+					got.Error = "" // more than is looked for
+				}
+				if piece := leak(got.URL+"\n"+got.Object+"\n"+got.Error, before+after); piece != "" {
+					t.Fatalf("%q of the secret in %s is in %s, %s and %s", piece, url, got.URL, got.Object, got.Error)
+				}
+			}
+		}
+	})
+}
+
 func FuzzMask(f *testing.F) {
-	const secretText = "S3CR3T-0123456789-T3RC3S"
 	for _, seed := range []struct{ before, after string }{
 		{`{`, `}`},
 		{`{"data":[{"uid":"1",`, `,"valid":true}],"status_code":1000}`},
@@ -252,11 +287,8 @@ func FuzzMask(f *testing.F) {
 		module := modules[int(choice)%len(modules)]
 		for end := max(len(before), 0); end <= len(body); end++ {
 			got := m.body(body[:end], int64(len(body)), module)
-			// Not even a piece of it that is longer than the ends that are shown.
-			for i := 0; i+5 <= len(secretText); i++ {
-				if piece := secretText[i : i+5]; strings.Contains(got, piece) && !strings.Contains(before+after, piece) {
-					t.Fatalf("%q of the secret is in %s", piece, got)
-				}
+			if piece := leak(got, before+after); piece != "" {
+				t.Fatalf("%q of the secret is in %s", piece, got)
 			}
 		}
 	})

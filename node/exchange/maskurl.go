@@ -37,12 +37,10 @@ func splitURL(text string) (origin, path, query, fragment string) {
 	return text, "", query, fragment
 }
 
-// path masks the segments that are the uid of a token. The path may name the module while the exchange does not, where
-// nothing is found there.
+// path masks the segments that are the uid of a token.
 func (m *masker) path(path string, e *ocpi.Exchange) string {
 	segments := strings.Split(path, "/")
-	unknown := e.Route == "" && below(segments, ocpi.ModuleTokens) >= 0
-	if m.unmasked || e.Module != ocpi.ModuleTokens && !unknown {
+	if m.unmasked || !aboutTokens(segments, e) {
 		return path
 	}
 	for _, i := range namesOfObject(segments, ocpi.ModuleTokens, e) {
@@ -51,6 +49,12 @@ func (m *masker) path(path string, e *ocpi.Exchange) string {
 		segments[i] = strings.ReplaceAll(url.PathEscape(kept), "%2A", "*")
 	}
 	return strings.Join(segments, "/")
+}
+
+// aboutTokens reports whether a path may name a token. It may where it has the module's name and the exchange has no
+// module, because there is nothing at that path.
+func aboutTokens(segments []string, e *ocpi.Exchange) bool {
+	return e.Module == ocpi.ModuleTokens || e.Route == "" && below(segments, ocpi.ModuleTokens) >= 0
 }
 
 // object is what the URL names of its module, as it is kept.
@@ -63,7 +67,7 @@ func (m *masker) object(e *ocpi.Exchange) string {
 	var names []string
 	for _, i := range namesOfObject(segments, e.Module, e) {
 		name := unescaped(segments[i])
-		if e.Module == ocpi.ModuleTokens && !m.unmasked {
+		if !m.unmasked && aboutTokens(segments, e) {
 			name = mask(name)
 		}
 		names = append(names, name)
@@ -164,21 +168,22 @@ func (m *masker) parameters(text string) string {
 }
 
 func (m *masker) parameter(name, value string) (kept string, masked bool) {
-	if text, err := url.QueryUnescape(name); err == nil {
-		name = text
-	}
-	if text, err := url.QueryUnescape(value); err == nil {
-		value = text
-	}
-	switch classOf([]byte(name)) {
-	case secret, token:
-		return m.learn(value, secret), true
-	case id, uid:
-		if m.unmasked {
-			return "", false
-		}
-		return m.learn(value, id), true
+	c := classOf([]byte(parameterText(name)))
+	switch {
+	case c == secret, c == token:
+		c = secret
+	case (c == id || c == uid) && !m.unmasked:
+		c = id
 	default:
 		return "", false
 	}
+	m.learn(value, c)
+	return m.learn(parameterText(value), c), true
+}
+
+func parameterText(escaped string) string {
+	if text, err := url.QueryUnescape(escaped); err == nil {
+		return text
+	}
+	return escaped
 }

@@ -86,6 +86,13 @@ func sizeOfTexts(e *ocpi.Exchange) int {
 	return n
 }
 
+// length is how many exchanges are waiting.
+func (q *queue) length() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.waiting.entries)
+}
+
 // take empties the queue.
 func (q *queue) take() batch {
 	q.mu.Lock()

@@ -46,9 +46,9 @@ type Options struct {
 const patience = time.Second
 
 const (
-	queuedExchanges = 4096
-	queuedTexts     = 2 << 20
-	queuedBodies    = 2 << 20
+	queuedExchanges = 2048
+	queuedTexts     = 1 << 20
+	queuedBodies    = 256 << 10
 )
 
 // New returns a recorder for a log that open opens; it is called again after the log has failed. Nothing is opened before

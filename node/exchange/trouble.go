@@ -12,7 +12,9 @@ type trouble struct {
 	logger *slog.Logger
 	// err is why the log cannot be written; nil while it can.
 	err error
-	// failing is set once that has been told.
+	// panic is the last panic of ours that has not been told.
+	panic string
+	// failing is set once the error has been told.
 	failing bool
 	// told is when there was last something to tell, and lost how many exchanges had been left out then.
 	told time.Time
@@ -29,8 +31,11 @@ func (t *trouble) tell(dropped int64) {
 		return
 	case t.err != nil:
 		t.logger.Error("exchanges are not recorded", "error", t.err, "lost", lost)
+	case t.panic != "":
+		t.logger.Error("panic while an exchange was recorded", "panic", t.panic, "lost", lost)
 	default:
 		t.logger.Warn("more exchanges than can be recorded", "lost", lost)
 	}
+	t.panic = ""
 	t.failing, t.told, t.lost = t.err != nil, time.Now(), dropped
 }

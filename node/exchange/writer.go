@@ -1,6 +1,12 @@
 package exchange
 
-import "time"
+import (
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/roamwire/roamwire/ocpi"
+)
 
 const (
 	// gather is how long the writer lets exchanges come together before it takes them.
@@ -9,9 +15,9 @@ const (
 	chunk = 256
 
 	// After each transaction the writer rests restPerWork times as long as it has worked, so that it takes no more than a
-	// quarter of one processor, but no longer than maxRest.
+	// quarter of one processor. What takes longer than a third of maxRest has waited for the disk, not worked.
 	restPerWork = 3
-	maxRest     = time.Second
+	maxRest     = 100 * time.Millisecond
 
 	trimEvery  = time.Second
 	lookEvery  = time.Minute
@@ -64,7 +70,7 @@ func (w *writer) work() {
 		w.step()
 		w.trouble.tell(w.dropped.Load())
 		w.rest(restPerWork * time.Since(begun))
-		if w.next == len(w.batch.entries) && !w.more {
+		if w.next == len(w.batch.entries) && !w.more && w.queue.length() < chunk {
 			w.rest(gather)
 		}
 	}
@@ -106,11 +112,12 @@ func (w *writer) fill() bool {
 // append writes the exchanges of the batch up to end. If that fails, they are lost.
 func (w *writer) append(end int) {
 	w.records = w.records[:0]
-	for i := w.next; i < end; i++ {
-		w.records = append(w.records, w.masker.record(w.batch.exchange(i)))
+	for ; w.next < end; w.next++ {
+		if r, ok := w.mask(w.batch.exchange(w.next)); ok {
+			w.records = append(w.records, r)
+		}
 	}
-	n := int64(end - w.next)
-	w.next = end
+	n := int64(len(w.records))
 	err := w.log.Append(w.ctx, w.records)
 	clear(w.records)
 	if err != nil {
@@ -120,6 +127,17 @@ func (w *writer) append(end int) {
 	}
 	w.trouble.err = nil
 	w.recorded.Add(n)
+}
+
+// mask makes the record of an exchange. A bug that one of them brings to light must not end the node.
+func (w *writer) mask(e *ocpi.Exchange) (r Record, ok bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			w.dropped.Add(1)
+			w.trouble.panic = fmt.Sprintf("%v\n%s", v, debug.Stack())
+		}
+	}()
+	return w.masker.record(e), true
 }
 
 func (w *writer) trimDue() bool { return w.more || time.Since(w.trimmed) >= trimEvery }

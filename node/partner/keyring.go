@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -101,33 +102,113 @@ func (k *Keyring) Open(partner, sealed string) (string, error) {
 	return string(secret), nil
 }
 
-// Ensure makes the file if there is none.
-func (k *Keyring) Ensure() error {
+// Ensure makes the file if there is none. It reports whether others than its owner can read it.
+func (k *Keyring) Ensure() (readable bool, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.current()
+	if err := k.current(); err != nil || k.file == "" {
+		return false, err
+	}
+	const others = 0o077
+	info, err := os.Stat(k.file)
+	return err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&others != 0, err
 }
 
-// Rotate puts a new key in front of the file and keeps the one before, which others may be encrypting with at this
-// moment. Keys before that are dropped: the caller encrypts everything anew after each Rotate.
-func (k *Keyring) Rotate() error {
+// Rotate puts a new key in front of the others, and calls again, which must encrypt with it everything that was encrypted
+// before. Only when that has succeeded are keys dropped: all but the new one and the one before, which others may be
+// encrypting with at this moment. One rotation runs at a time.
+func (k *Keyring) Rotate(again func() error) error {
 	if k.file == "" {
 		return errors.New("the key was given by the environment: put a new one in front of it there, and leave the old one after it until all is encrypted anew")
 	}
+	unlock, err := k.lock()
+	if err != nil {
+		return err
+	}
+	err = k.rewrite(func(keys []string) []string { return slices.Insert(keys, 0, newKey()) })
+	if err == nil {
+		err = again()
+	}
+	if err == nil {
+		err = k.rewrite(func(keys []string) []string { return keys[:min(len(keys), 2)] })
+	}
+	return errors.Join(err, unlock())
+}
+
+// lock keeps other rotations out.
+func (k *Keyring) lock() (unlock func() error, err error) {
+	path := k.file + ".lock"
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("another key rotation is under way; if none is, remove %s", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("rotate the key: %w", err)
+	}
+	return func() error { return os.Remove(path) }, f.Close()
+}
+
+// rewrite replaces the keys in the file.
+func (k *Keyring) rewrite(change func(keys []string) []string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err := k.current(); err != nil {
 		return err
 	}
-	text := newKey() + "\n" + k.keys[0].text + "\n"
-	temporary := k.file + ".new"
-	if err := os.WriteFile(temporary, []byte(text), 0o600); err != nil {
+	var texts []string
+	for _, key := range k.keys {
+		texts = append(texts, key.text)
+	}
+	file, err := filepath.EvalSymlinks(k.file)
+	if err != nil {
 		return fmt.Errorf("write the key file: %w", err)
 	}
-	if err := os.Rename(temporary, k.file); err != nil {
+	temporary, err := writeBeside(file, strings.Join(change(texts), "\n")+"\n")
+	if err == nil {
+		err = errors.Join(os.Rename(temporary, file), syncFolder(file))
+	}
+	if err != nil {
 		return fmt.Errorf("write the key file: %w", err)
 	}
 	return k.load()
+}
+
+// writeBeside writes a file, readable by the owner alone, in the folder of another, and returns its name.
+func writeBeside(file, text string) (string, error) {
+	f, err := os.CreateTemp(filepath.Dir(file), ".key-*")
+	if err != nil {
+		return "", err
+	}
+	_, err = f.WriteString(text)
+	return f.Name(), errors.Join(err, f.Sync(), f.Close())
+}
+
+// syncFolder makes a name in a folder last. Not all systems can.
+func syncFolder(file string) error {
+	folder, err := os.Open(filepath.Dir(file))
+	if err != nil {
+		return err
+	}
+	_ = folder.Sync()
+	return folder.Close()
+}
+
+// IDs are the ids of the keys, the one that encrypts first; none where there is no file yet.
+func (k *Keyring) IDs() ([]string, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.file != "" {
+		if err := k.load(); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	var ids []string
+	for _, key := range k.keys {
+		ids = append(ids, key.id)
+	}
+	return ids, nil
 }
 
 // current sees to it that the keys are those of the file, which is made if there is none.
@@ -153,16 +234,12 @@ func (k *Keyring) make() error {
 	if err := os.MkdirAll(filepath.Dir(k.file), 0o700); err != nil {
 		return fmt.Errorf("make the key file: %w", err)
 	}
-	temporary, err := os.CreateTemp(filepath.Dir(k.file), ".key-*") // readable by the owner alone
+	temporary, err := writeBeside(k.file, newKey()+"\n")
 	if err != nil {
 		return fmt.Errorf("make the key file: %w", err)
 	}
-	defer func() { _ = os.Remove(temporary.Name()) }() // what is needed of it has another name
-	_, err = temporary.WriteString(newKey() + "\n")
-	if err = errors.Join(err, temporary.Sync(), temporary.Close()); err != nil {
-		return fmt.Errorf("make the key file: %w", err)
-	}
-	if err := os.Link(temporary.Name(), k.file); err != nil && !errors.Is(err, fs.ErrExist) {
+	defer func() { _ = os.Remove(temporary) }() // what is needed of it has another name
+	if err := errors.Join(os.Link(temporary, k.file), syncFolder(k.file)); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("make the key file: %w", err)
 	} else if err == nil && k.made != nil {
 		k.made(k.file)

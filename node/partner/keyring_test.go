@@ -53,6 +53,8 @@ func TestSecretsAreSealedAndOpenedAgain(t *testing.T) {
 	}
 }
 
+func nothing() error { return nil }
+
 func TestKeysRotateWhileOthersUseThem(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "key")
 	node, command := partner.KeysInFile(file, nil), partner.KeysInFile(file, nil)
@@ -60,22 +62,23 @@ func TestKeysRotateWhileOthersUseThem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := command.Rotate(); err != nil {
-		t.Fatal(err)
-	}
-	fresh, err := node.Seal("p", "secret") // with the new key, though it has read the old one
+	var meanwhile string
+	err = command.Rotate(func() (err error) {
+		meanwhile, err = node.Seal("p", "secret") // with the new key, though it has read the old one
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if before, _, _ := strings.Cut(old, ":"); strings.HasPrefix(fresh, before+":") {
+	if before, _, _ := strings.Cut(old, ":"); strings.HasPrefix(meanwhile, before+":") {
 		t.Error("the old key still encrypts")
 	}
-	for _, sealed := range []string{old, fresh} {
+	for _, sealed := range []string{old, meanwhile} {
 		if got, err := node.Open("p", sealed); err != nil || got != "secret" {
 			t.Errorf("%q, %v", got, err)
 		}
 	}
-	if err := command.Rotate(); err != nil {
+	if err := command.Rotate(nothing); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := command.Open("p", old); err == nil {
@@ -83,6 +86,71 @@ func TestKeysRotateWhileOthersUseThem(t *testing.T) {
 	}
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info, err)
+	}
+}
+
+// A rotation that is interrupted drops no key, however often it is begun.
+func TestAnInterruptedRotationDropsNoKey(t *testing.T) {
+	folder := t.TempDir()
+	file := filepath.Join(folder, "key")
+	k := partner.KeysInFile(file, nil)
+	var sealed []string
+	for range 4 {
+		s, err := k.Seal("p", "secret")
+		if err != nil {
+			t.Fatal(err)
+		}
+		sealed = append(sealed, s)
+		broken := errors.New("broken")
+		if err := k.Rotate(func() error { return broken }); !errors.Is(err, broken) {
+			t.Fatal(err)
+		}
+	}
+	for _, s := range sealed {
+		if got, err := partner.KeysInFile(file, nil).Open("p", s); err != nil || got != "secret" {
+			t.Errorf("%q, %v", got, err)
+		}
+	}
+	if names, err := filepath.Glob(filepath.Join(folder, "*")); err != nil || len(names) != 1 {
+		t.Errorf("left behind: %v, %v", names, err)
+	}
+}
+
+func TestOneRotationRunsAtATime(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "key")
+	k := partner.KeysInFile(file, nil)
+	err := k.Rotate(func() error {
+		if err := partner.KeysInFile(file, nil).Rotate(nothing); err == nil || !strings.Contains(err.Error(), "another key rotation") {
+			t.Errorf("the second: %v", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if err := k.Rotate(nothing); err != nil {
+		t.Error(err)
+	}
+}
+
+// A key file that is a link stays one.
+func TestAKeyFileThatIsALinkStaysOne(t *testing.T) {
+	folder := t.TempDir()
+	file, link := filepath.Join(folder, "elsewhere"), filepath.Join(folder, "key")
+	if _, err := partner.KeysInFile(file, nil).Seal("p", "secret"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(file, link); err != nil {
+		t.Skip("no symbolic links here: ", err)
+	}
+	if err := partner.KeysInFile(link, nil).Rotate(nothing); err != nil {
+		t.Fatal(err)
+	}
+	at, err := os.Readlink(link)
+	one, oneErr := partner.KeysInFile(file, nil).IDs()
+	other, otherErr := partner.KeysInFile(link, nil).IDs()
+	if err := errors.Join(err, oneErr, otherErr); err != nil || at != file || len(one) != 2 || one[0] != other[0] {
+		t.Errorf("%s, %v, %v, %v", at, one, other, err)
 	}
 }
 
@@ -137,7 +205,9 @@ func TestRelationsComeBackWholeAndTheirSecretsAreNotOnDisk(t *testing.T) {
 		Inbound:  []handshake.InboundToken{{Hash: handshake.HashToken("inbound"), Status: handshake.TokenCurrent, Made: now, Used: now}},
 		Outbound: []handshake.OutboundToken{{Token: "secret-one", Made: now}, {Token: "secret-two", Made: now, Proven: now}},
 		Encoding: ocpi.TokenBase64,
-		Attempt:  &handshake.Attempt{ID: "a", Kind: handshake.Rotating, Direction: ocpi.Outbound, Step: 6, Began: now, Until: now, TokenA: "secret-three", Sent: "secret-four"},
+		Attempt:  &handshake.Attempt{ID: "a", Kind: handshake.Rotating, Direction: ocpi.Outbound, Step: 6, Began: now, Until: now},
+		Offer:    &handshake.Offer{Kind: handshake.Rotating, Made: now, TokenA: "secret-three", Token: "secret-four", Unclear: true},
+		Again:    now, Tries: 2,
 	}
 	if err := r.AddRelation(t.Context(), want); err != nil {
 		t.Fatal(err)

@@ -73,8 +73,8 @@ func (r *Registry) PartnerByToken(ctx context.Context, token string) (*ocpi.Part
 // the token, which is not kept and cannot be shown again.
 func (r *Registry) Add(ctx context.Context, p ocpi.Partner, token string) (string, error) {
 	p.ID = strings.TrimSpace(p.ID)
-	if p.ID == "" {
-		return "", fmt.Errorf("a partner needs a name")
+	if err := handshake.CheckName(p.ID); err != nil {
+		return "", err
 	}
 	if len(p.Roles) == 0 {
 		return "", fmt.Errorf("partner %s needs a party and a role, as in NL/ABC and EMSP", p.ID)
@@ -101,7 +101,7 @@ func (r *Registry) List(ctx context.Context) ([]store.Partner, error) { return r
 
 // Remove forgets a partner. Its tokens are refused from the next request on; its objects stay. The partner is not told.
 func (r *Registry) Remove(ctx context.Context, name string) error {
-	if err := r.store.RemovePartner(ctx, name); err != nil {
+	if err := unknown(r.store.RemovePartner(ctx, name)); err != nil {
 		return fmt.Errorf("remove partner %s: %w", name, err)
 	}
 	return nil

@@ -29,7 +29,8 @@ func (r *Registry) RelationByToken(ctx context.Context, token handshake.TokenHas
 	return r.open(&p)
 }
 
-// Relations implements handshake.Store.
+// Relations implements handshake.Store. It leaves the secrets encrypted, so that one that cannot be read does not hide
+// all other relations.
 func (r *Registry) Relations(ctx context.Context) ([]handshake.Relation, error) {
 	partners, err := r.store.Partners(ctx)
 	if err != nil {
@@ -37,7 +38,7 @@ func (r *Registry) Relations(ctx context.Context) ([]handshake.Relation, error) 
 	}
 	relations := make([]handshake.Relation, len(partners))
 	for i := range partners {
-		if relations[i], err = r.open(&partners[i]); err != nil {
+		if relations[i], err = read(&partners[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -55,24 +56,29 @@ func (r *Registry) AddRelation(ctx context.Context, relation handshake.Relation)
 
 // ChangeRelation implements handshake.Store.
 func (r *Registry) ChangeRelation(ctx context.Context, name string, fn func(*handshake.Relation) error) error {
-	return unknown(r.store.ChangePartner(ctx, name, func(p *store.Partner) error {
+	var refused error // is returned as it is, without what the store says around it
+	err := r.store.ChangePartner(ctx, name, func(p *store.Partner) error {
 		relation, err := r.open(p)
 		if err != nil {
 			return err
 		}
-		if err := fn(&relation); err != nil {
-			return err
+		if refused = fn(&relation); refused != nil {
+			return refused
 		}
 		*p, err = r.seal(&relation)
 		return err
-	}))
+	})
+	if refused != nil {
+		return refused
+	}
+	return unknown(err)
 }
 
 // unknown turns the store's errors into those of the handshake.
 func unknown(err error) error {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return fmt.Errorf("%w: %w", handshake.ErrUnknown, err)
+		return handshake.ErrUnknown
 	case errors.Is(err, store.ErrExists):
 		return fmt.Errorf("%w: %w", handshake.ErrTaken, err)
 	default:
@@ -98,8 +104,17 @@ func (r *Registry) seal(relation *handshake.Relation) (store.Partner, error) {
 	return p, nil
 }
 
-// open reads the relation of a record. A record from before there were relations is a partner added by hand.
+// open reads the relation of a record, with its secrets.
 func (r *Registry) open(p *store.Partner) (handshake.Relation, error) {
+	relation, err := read(p)
+	if err != nil {
+		return relation, err
+	}
+	return relation, r.secrets(&relation, r.keys.Open)
+}
+
+// read reads the relation of a record. A record from before there were relations is a partner added by hand.
+func read(p *store.Partner) (handshake.Relation, error) {
 	if len(p.Relation) == 0 {
 		return byHand(p), nil
 	}
@@ -107,7 +122,7 @@ func (r *Registry) open(p *store.Partner) (handshake.Relation, error) {
 	if err := json.Unmarshal(p.Relation, &relation); err != nil {
 		return relation, fmt.Errorf("read relation with %s: %w", p.ID, err)
 	}
-	return relation, r.secrets(&relation, r.keys.Open)
+	return relation, nil
 }
 
 // secrets encrypts or decrypts the secrets of a relation.
@@ -116,8 +131,8 @@ func (r *Registry) secrets(relation *handshake.Relation, change func(partner, te
 	for i := range relation.Outbound {
 		texts = append(texts, &relation.Outbound[i].Token)
 	}
-	if a := relation.Attempt; a != nil {
-		texts = append(texts, &a.TokenA, &a.Sent)
+	if o := relation.Offer; o != nil {
+		texts = append(texts, &o.TokenA, &o.Token)
 	}
 	for _, text := range texts {
 		changed, err := change(relation.Name, *text)
@@ -150,7 +165,11 @@ func (r *Registry) EncryptAnew(ctx context.Context) (relations int, err error) {
 		return 0, err
 	}
 	for _, p := range partners {
-		if err := r.ChangeRelation(ctx, p.ID, func(*handshake.Relation) error { return nil }); err != nil {
+		err := r.ChangeRelation(ctx, p.ID, func(*handshake.Relation) error { return nil })
+		if errors.Is(err, handshake.ErrUnknown) {
+			continue // removed meanwhile
+		}
+		if err != nil {
 			return relations, fmt.Errorf("encrypt the tokens of %s anew: %w", p.ID, err)
 		}
 		relations++

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"time"
 
 	"github.com/roamwire/roamwire/ocpi"
@@ -26,43 +27,50 @@ var errLost = errors.New("the exchange was taken over or ended by somebody else"
 
 // begin starts an attempt, unless another is under way: of two at once, one wins. prepare may refuse, and brings the
 // relation into the state to begin in.
-func (h *Handshake) begin(ctx context.Context, name string, kind Kind, direction ocpi.Direction, prepare func(*Relation, *Attempt) error) (*run, error) {
+func (h *Handshake) begin(ctx context.Context, name string, kind Kind, direction ocpi.Direction, prepare func(*Relation) error) (*run, error) {
 	now := h.now()
 	r := &run{Handshake: h, name: name, id: rand.Text()}
 	err := h.config.Store.ChangeRelation(ctx, name, func(rel *Relation) error {
 		if rel.Attempt.underWay(now) {
 			return ErrBusy
 		}
-		attempt := &Attempt{ID: r.id, Kind: kind, Direction: direction, Step: 1, Began: now, Until: now.Add(h.config.Timeout), Tries: 1}
-		if old := rel.Attempt; old != nil && old.Kind == kind && old.Direction == direction {
-			attempt.Tries = old.Tries + 1
-		}
-		if err := prepare(rel, attempt); err != nil {
+		if err := prepare(rel); err != nil {
 			return err
 		}
-		rel.Attempt = attempt
+		rel.Attempt = &Attempt{ID: r.id, Kind: kind, Direction: direction, Step: 1, Began: now, Until: now.Add(h.config.Timeout)}
+		if kind == Proving {
+			rel.Attempt.Step = stepProve
+		}
+		if direction == ocpi.Outbound && kind != Unregistering {
+			rel.Again, rel.Tries = time.Time{}, rel.Tries+1
+		}
 		r.relation = rel.Clone()
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	r.tell(ctx, false)
+	r.notify(ctx, r.relation.Attempt, false)
 	return r, nil
 }
 
 // change stores the next state of the relation, if the attempt is still ours.
 func (r *run) change(ctx context.Context, fn func(*Relation) error) error {
-	return r.config.Store.ChangeRelation(ctx, r.name, func(rel *Relation) error {
+	var changed Relation
+	err := r.config.Store.ChangeRelation(ctx, r.name, func(rel *Relation) error {
 		if rel.Attempt == nil || rel.Attempt.ID != r.id {
 			return errLost
 		}
 		if err := fn(rel); err != nil {
 			return err
 		}
-		r.relation = rel.Clone()
+		changed = rel.Clone()
 		return nil
 	})
+	if err == nil { // the store may have refused it
+		r.relation = changed
+	}
+	return err
 }
 
 // step begins the next step, and stores what the one before has found.
@@ -74,7 +82,7 @@ func (r *run) step(ctx context.Context, number int, fn func(*Relation) error) er
 	if err != nil {
 		return err
 	}
-	r.tell(ctx, false)
+	r.notify(ctx, r.relation.Attempt, false)
 	return nil
 }
 
@@ -85,6 +93,9 @@ func (r *run) done(ctx context.Context, fn func(*Relation) error) error {
 	last := r.relation.Attempt
 	err := r.change(ctx, func(rel *Relation) error {
 		rel.Attempt = nil
+		if last.Direction == ocpi.Outbound {
+			rel.Again, rel.Tries = time.Time{}, 0
+		}
 		return fn(rel)
 	})
 	if err != nil {
@@ -95,18 +106,17 @@ func (r *run) done(ctx context.Context, fn func(*Relation) error) error {
 	return nil
 }
 
-// fail records why the attempt failed. The relation is as it was before, apart from what back puts back.
-func (r *run) fail(ctx context.Context, cause error, back func(*Relation)) error {
+// fail records why the attempt failed. The relation is as it was before, apart from what after changes.
+func (r *run) fail(ctx context.Context, cause error, after ...func(*Relation)) error {
 	if errors.Is(cause, errLost) {
 		return cause
 	}
-	// The record must be made even though whoever asked has gone.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.config.CallTimeout)
+	ctx, cancel := r.detached(ctx)
 	defer cancel()
 	err := r.change(ctx, func(rel *Relation) error {
 		rel.Attempt.Failure = reason(cause)
-		if back != nil {
-			back(rel)
+		for _, f := range after {
+			f(rel)
 		}
 		return nil
 	})
@@ -117,17 +127,56 @@ func (r *run) fail(ctx context.Context, cause error, back func(*Relation)) error
 	return cause
 }
 
-// reason is the text people get to see.
+// reason is the text our own people get to see. It may say more than what the partner is told.
 func reason(err error) string {
 	var e *ocpi.Error
-	if errors.As(err, &e) && e.Err == nil {
-		return e.StatusMessage()
+	if !errors.As(err, &e) {
+		return err.Error()
 	}
-	return err.Error()
+	if e.Err != nil {
+		return e.Err.Error()
+	}
+	return e.StatusMessage()
 }
 
-// tell says that a step has begun.
-func (r *run) tell(ctx context.Context, done bool) { r.notify(ctx, r.relation.Attempt, done) }
+// again makes Recover go on after a failure: not before the partner has asked for it, with some chance so that two who
+// wait for each other do not meet again, and as long as the partner may remember what we have begun.
+func (r *run) again(cause error) func(*Relation) {
+	var wait time.Duration
+	if e, ok := errors.AsType[*ocpiclient.Error](cause); ok {
+		wait = e.RetryAfter
+	}
+	return func(rel *Relation) {
+		wait := max(wait, pause(rel.Tries))
+		if spread := wait / 2; spread > 0 {
+			wait += mathrand.N(spread)
+		}
+		if at := r.now().Add(wait); at.Before(r.end(rel)) {
+			rel.Again = at
+		}
+	}
+}
+
+// end is how long it is worth trying: as long as the partner knows the token A that we register with, or the token before
+// the one that we have offered.
+func (r *run) end(rel *Relation) time.Time {
+	switch {
+	case rel.Offer != nil && rel.Offer.Kind == Registering:
+		return rel.Offer.Made.Add(r.config.Window)
+	case rel.Offer != nil:
+		return rel.Offer.Made.Add(r.config.Grace)
+	case len(rel.Outbound) > 0:
+		return rel.Outbound[rel.newest()].Made.Add(r.config.Grace)
+	default:
+		return time.Time{}
+	}
+}
+
+// pause is how long to wait before the next try.
+func pause(tries int) time.Duration {
+	const longest = 10 * time.Minute
+	return min(5*time.Second<<min(max(tries-1, 0), 10), longest)
+}
 
 func (r *run) notify(ctx context.Context, a *Attempt, done bool) {
 	if r.config.OnStep == nil {
@@ -165,25 +214,24 @@ var (
 	ending = []string{"end the registration"}
 )
 
-// The steps' numbers.
+// The numbers of the steps of exchanges we begin. The first is 1.
 const (
-	stepVersions = 1 + iota
-	stepChoose
-	stepDetails
-	stepEndpoints
-	stepToken
-	stepSend
-	stepStore
-	stepProve
+	stepChoose    = 2
+	stepDetails   = 3
+	stepEndpoints = 4
+	stepToken     = 5
+	stepSend      = 6
+	stepStore     = 7
+	stepProve     = 8
 )
 
+// The numbers of the steps of exchanges that partners begin. The first is 1.
 const (
-	stepCheck = 1 + iota
-	stepTheirVersions
-	stepFind
-	stepTheirDetails
-	stepTheirEndpoints
-	stepCommit
+	stepTheirVersions  = 2
+	stepFind           = 3
+	stepTheirDetails   = 4
+	stepTheirEndpoints = 5
+	stepCommit         = 6
 )
 
 // bounded gives an exchange its time, and all its calls one correlation id.
@@ -191,7 +239,7 @@ func (r *run) bounded(ctx context.Context) (context.Context, context.CancelFunc)
 	return context.WithTimeout(ocpiclient.WithCorrelationID(ctx, r.id), r.config.Timeout)
 }
 
-// pause is how long Recover waits before the next try.
-func pause(tries int) time.Duration {
-	return min(5*time.Second<<min(tries-1, 10), 10*time.Minute)
+// detached gives time to what must be done although whoever asked has gone, or the time of the exchange is over.
+func (r *run) detached(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), r.config.CallTimeout)
 }

@@ -3,7 +3,6 @@ package handshake
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -14,7 +13,9 @@ import (
 
 // A found is what a partner tells about itself.
 type found struct {
-	url       string
+	// url is the partner's versions endpoint, token what it is called with.
+	url, token string
+
 	versions  []ocpiclient.VersionEntry
 	encoding  ocpi.TokenEncoding
 	version   ocpi.Version
@@ -38,20 +39,20 @@ func (f *found) store(h *Handshake, r *Relation) {
 }
 
 // caller returns a client for finding out about a partner.
-func (h *Handshake) caller(r *Relation, token string, f *found) (*ocpiclient.Client, error) {
+func (h *Handshake) caller(r *Relation, f *found) (*ocpiclient.Client, error) {
 	as := r.Clone()
 	as.Encoding, as.Remote.Version, as.Remote.Endpoints = f.encoding, f.version, f.endpoints
-	return h.client(&as, token)
+	return h.client(&as, f.token)
 }
 
 // readVersions reads the partner's versions. Where it does not know the token, the other form of the token is tried, and
 // remembered if that is what it wants (requirement TF-06), unless the partner's quirks say which form it is.
-func (h *Handshake) readVersions(ctx context.Context, r *Relation, token string, f *found) error {
+func (h *Handshake) readVersions(ctx context.Context, r *Relation, f *found) error {
 	var refused error
 	for _, encoding := range h.encodings(r, f) {
 		try := *f
 		try.encoding = encoding
-		c, err := h.caller(r, token, &try)
+		c, err := h.caller(r, &try)
 		if err != nil {
 			return err
 		}
@@ -89,12 +90,6 @@ func other(encoding ocpi.TokenEncoding) ocpi.TokenEncoding {
 		return ocpi.TokenPlain
 	}
 	return ocpi.TokenBase64
-}
-
-// refusedToken reports whether an answer says that the token is not known. Some say 403.
-func refusedToken(err error) bool {
-	var e *ocpiclient.Error
-	return errors.Is(err, ocpi.ErrUnauthorized) || errors.As(err, &e) && e.HTTP == 403
 }
 
 // newest is the version to expect of a partner that is not known yet.
@@ -142,8 +137,8 @@ func (f *found) find(v ocpi.Version) (ocpiclient.VersionEntry, error) {
 }
 
 // readDetails reads the endpoints of a version.
-func (h *Handshake) readDetails(ctx context.Context, r *Relation, token string, f *found, entry ocpiclient.VersionEntry) error {
-	c, err := h.caller(r, token, f)
+func (h *Handshake) readDetails(ctx context.Context, r *Relation, f *found, entry ocpiclient.VersionEntry) error {
+	c, err := h.caller(r, f)
 	if err != nil {
 		return err
 	}

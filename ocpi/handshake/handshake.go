@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/roamwire/roamwire/ocpi"
@@ -44,8 +45,6 @@ type Config struct {
 	// UpdateEvery is how often Recover reads the versions and endpoints of registered partners again: some move without
 	// saying so. Zero for never.
 	UpdateEvery time.Duration
-	// Retries is how often an exchange of ours whose outcome is not clear is tried again by Recover. Default 5.
-	Retries int
 
 	// Logger gets what happens. Default slog.Default().
 	Logger *slog.Logger
@@ -78,6 +77,8 @@ type Step struct {
 // A Handshake registers partners. It is an ocpiserver.Partners, and its Registrar is an ocpiserver.Registrar.
 type Handshake struct {
 	config Config
+	// started is when this process began.
+	started time.Time
 }
 
 // New returns a Handshake.
@@ -90,7 +91,9 @@ func New(config Config) (*Handshake, error) {
 	case len(config.Parties) == 0:
 		return nil, errors.New("handshake: Parties is required")
 	}
-	return &Handshake{config.withDefaults()}, nil
+	h := &Handshake{config: config.withDefaults()}
+	h.started = h.now()
+	return h, nil
 }
 
 func (c Config) withDefaults() Config {
@@ -104,7 +107,6 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Timeout, time.Minute)
 	setDefault(&c.Grace, 24*time.Hour)
 	setDefault(&c.Window, 15*time.Minute)
-	setDefault(&c.Retries, 5)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -224,6 +226,11 @@ func (h *Handshake) checkTerms(t *Terms) error {
 	for _, party := range t.Serves {
 		if !slices.ContainsFunc(h.config.Parties, func(own ocpi.PartyRole) bool { return own.Party == party }) {
 			return fmt.Errorf("%s is no party of ours", party)
+		}
+	}
+	for _, m := range t.Modules {
+		if !m.Known() && !strings.Contains(string(m), "-") { // modules that partners agree on have a prefix (requirement V-07)
+			return fmt.Errorf("there is no module %q", m)
 		}
 	}
 	if t.Pin != "" && !slices.Contains(h.config.Versions, t.Pin) {

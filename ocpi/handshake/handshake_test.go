@@ -513,7 +513,7 @@ func TestALostAnswerIsRepeatedByItself_C18(t *testing.T) {
 		t.Fatal("the answer was not lost")
 	}
 	cpo.wantState(t, "emsp", handshake.Registered, "registered")
-	emsp.wantState(t, "cpo", handshake.Unregistered, "the next try is at")
+	emsp.wantState(t, "cpo", handshake.Unregistered, "it will be tried again at")
 	if err := emsp.Recover(t.Context()); err != nil { // not yet
 		t.Fatal(err)
 	}

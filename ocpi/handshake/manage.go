@@ -6,11 +6,33 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"sync"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/ocpiclient"
 )
+
+// longestName is how long a partner's name may be, in characters.
+const longestName = 64
+
+// CheckName says why a name cannot be that of a partner: it stands in commands, logs and metrics.
+func CheckName(name string) error {
+	unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
+	switch {
+	case name == "":
+		return errors.New("a partner needs a name")
+	case utf8.RuneCountInString(name) > longestName:
+		return fmt.Errorf("a partner's name has at most %d characters", longestName)
+	case !utf8.ValidString(name) || strings.ContainsFunc(name, unprintable):
+		return fmt.Errorf("the name %q has characters that cannot be printed", name)
+	case strings.TrimSpace(name) != name || name[0] == '-':
+		return fmt.Errorf("the name %q begins or ends with a space, or begins with a dash", name)
+	}
+	return nil
+}
 
 // Invite makes a token A with which the partner can register with us, and returns it; it is not kept. A partner that was
 // invited before gets a new one, and the old one is good no longer.
@@ -30,7 +52,8 @@ func (h *Handshake) Invite(ctx context.Context, name string, terms Terms) (token
 		case rel.Attempt.underWay(now):
 			return ErrBusy
 		}
-		rel.Terms, rel.Attempt = terms, nil
+		rel.end(now)
+		rel.Terms = terms
 		rel.Inbound = []InboundToken{{Hash: HashToken(tokenA), Status: TokenInvitation, Made: now}}
 		rel.become(Invited, now)
 		return nil
@@ -41,36 +64,46 @@ func (h *Handshake) Invite(ctx context.Context, name string, terms Terms) (token
 	return tokenA, nil
 }
 
+// ErrNotTold is returned by Unregister where the partner could not be told.
+var ErrNotTold = errors.New("the partner could not be told")
+
 // Unregister ends the registration with a partner, on its side and on ours (requirement C-13). Where the partner cannot
-// be told, nothing is changed, unless force is set: then the registration ends here alone.
+// be told, nothing is changed (ErrNotTold), unless force is set: then the registration ends here alone.
 func (h *Handshake) Unregister(ctx context.Context, name string, force bool) error {
-	r, err := h.begin(ctx, name, Unregistering, ocpi.Outbound, func(*Relation, *Attempt) error { return nil })
+	r, err := h.begin(ctx, name, Unregistering, ocpi.Outbound, func(*Relation) error { return nil })
 	if err != nil {
 		return fmt.Errorf("unregister %s: %w", name, err)
 	}
 	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	if err := h.tellEnd(ctx, r); err != nil && !force {
-		return fmt.Errorf("unregister %s: failed at step 1: %w", name, r.fail(ctx, err, nil))
+		return fmt.Errorf("unregister %s: %w: failed at step 1: %w", name, ErrNotTold, r.fail(ctx, err))
 	}
 	return r.done(ctx, func(rel *Relation) error { rel.end(h.now()); return nil })
 }
 
-// tellEnd sends DELETE to the partner. A partner that does not know us any more needs not be told.
+// tellEnd sends DELETE to the partner, with the first token that works. A partner that does not know us any more needs
+// not be told.
 func (h *Handshake) tellEnd(ctx context.Context, r *run) error {
-	if r.relation.State != Registered || len(r.relation.Outbound) == 0 {
+	if r.relation.State != Registered {
 		return nil
 	}
-	c, err := h.client(&r.relation, r.relation.Outbound[0].Token)
-	if err != nil {
-		return err
+	var failed error
+	for _, t := range r.relation.Outbound {
+		c, err := h.client(&r.relation, t.Token)
+		if err != nil {
+			return err
+		}
+		var e *ocpiclient.Error
+		switch err := c.Unregister(ctx); {
+		case err == nil:
+			return nil
+		case errors.As(err, &e) && slices.Contains([]int{http.StatusUnauthorized, http.StatusNotFound, http.StatusMethodNotAllowed}, e.HTTP):
+		default:
+			failed = err
+		}
 	}
-	err = c.Unregister(ctx)
-	var e *ocpiclient.Error
-	if errors.As(err, &e) && slices.Contains([]int{http.StatusUnauthorized, http.StatusNotFound, http.StatusMethodNotAllowed}, e.HTTP) {
-		return nil
-	}
-	return err
+	return failed
 }
 
 // Suspend stops the exchange of data with a partner, or lets it go on. The registration stays.
@@ -87,129 +120,88 @@ func (h *Handshake) Retry(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	switch a := rel.Attempt; {
-	case a == nil:
-		return fmt.Errorf("retry %s: nothing has failed: the partner is %s", name, rel.Words())
+	a := rel.Attempt
+	switch {
 	case a.underWay(h.now()):
 		return fmt.Errorf("retry %s: %w", name, ErrBusy)
+	case rel.Offer != nil || rel.unproven():
+		return h.goOn(ctx, name, true)
+	case a == nil:
+		return fmt.Errorf("retry %s: nothing has failed: the partner is %s", name, rel.Words())
 	case a.Direction == ocpi.Inbound:
 		return fmt.Errorf("retry %s: the partner has to send its credentials again", name)
 	case a.Kind == Unregistering:
 		return h.Unregister(ctx, name, false)
-	case a.Kind == Registering:
-		return h.goOn(ctx, name)
+	case a.Kind == Proving:
+		return h.put(ctx, name, Rotating)
 	default:
 		return h.put(ctx, name, a.Kind)
 	}
 }
 
-// goOn takes up a registration of ours.
-func (h *Handshake) goOn(ctx context.Context, name string) error {
-	r, err := h.begin(ctx, name, Registering, ocpi.Outbound, func(rel *Relation, a *Attempt) error {
-		if rel.Attempt == nil {
+// goOn sends an offer again, or tries the newest token.
+func (h *Handshake) goOn(ctx context.Context, name string, byHand bool) error {
+	rel, err := h.config.Store.Relation(ctx, name)
+	if err != nil {
+		return err
+	}
+	kind := Proving
+	if rel.Offer != nil {
+		kind = rel.Offer.Kind
+	}
+	r, err := h.begin(ctx, name, kind, ocpi.Outbound, func(now *Relation) error {
+		if (now.Offer == nil) != (rel.Offer == nil) || now.Offer != nil && now.Offer.Kind != kind || now.Offer == nil && !now.unproven() {
 			return errLost
 		}
-		carry(rel.Attempt, a)
+		if byHand {
+			now.Tries = 0
+		}
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("register with %s: %w", name, err)
+		return fmt.Errorf("%s with %s: %w", kind, name, err)
 	}
 	return h.send(ctx, r)
 }
 
+// ErrUnclear is returned by Rollback where the partner may have taken our credentials.
+var ErrUnclear = errors.New("the partner may have taken our credentials: going on finds out, and giving up may leave it with tokens that do not work")
+
 // Rollback gives up an exchange that failed or was interrupted: what was before it holds. A registration of ours that
-// came as far as step 8 is ended on the partner's side too, if it can be reached.
-func (h *Handshake) Rollback(ctx context.Context, name string) error {
+// came as far as step 8 is ended on the partner's side too, if it can be reached. An exchange whose outcome is not clear
+// is not given up (ErrUnclear), unless force is set.
+func (h *Handshake) Rollback(ctx context.Context, name string, force bool) error {
 	rel, err := h.config.Store.Relation(ctx, name)
 	if err != nil {
 		return err
 	}
 	a := rel.Attempt
-	if a == nil {
+	if a == nil && rel.Offer == nil {
 		return fmt.Errorf("roll back %s: nothing has failed: the partner is %s", name, rel.Words())
 	}
-	if a.Direction == ocpi.Outbound && a.Kind == Registering && rel.State == Registered {
+	if a != nil && a.Direction == ocpi.Outbound && a.Kind == Registering && rel.State == Registered {
 		return h.Unregister(ctx, name, true)
 	}
 	return h.config.Store.ChangeRelation(ctx, name, func(rel *Relation) error {
-		if rel.Attempt == nil || rel.Attempt.ID != a.ID || rel.Attempt.underWay(h.now()) {
+		if rel.Attempt.underWay(h.now()) {
 			return fmt.Errorf("roll back %s: %w", name, ErrBusy)
 		}
-		rel.forget(TokenPending)
-		rel.Attempt = nil
+		if rel.Offer != nil && rel.Offer.Unclear && !force {
+			return fmt.Errorf("roll back %s: %w", name, ErrUnclear)
+		}
+		rel.giveUp()
 		return nil
 	})
 }
 
-// Recover looks after what was interrupted, by a crash or by the network. Exchanges that partners began are rolled back,
-// which changes nothing, as they are stored in one step. Exchanges of ours whose outcome is not clear go on, because
-// sending the same credentials again is safe. Everything else waits for a person. It returns when all is done; call it
-// at the start and every few seconds.
-func (h *Handshake) Recover(ctx context.Context) error {
-	all, err := h.config.Store.Relations(ctx)
-	if err != nil {
-		return fmt.Errorf("look for interrupted exchanges: %w", err)
+// giveUp forgets the offer. Tokens that the partner may have taken stay good.
+func (r *Relation) giveUp() {
+	r.Attempt, r.Again, r.Tries = nil, time.Time{}, 0
+	if r.Offer == nil {
+		return
 	}
-	var work sync.WaitGroup
-	defer work.Wait()
-	for i := range all {
-		rel := &all[i]
-		if err := h.dropExpired(ctx, rel); err != nil {
-			return err
-		}
-		switch {
-		case rel.Attempt.underWay(h.now()):
-		case h.outdated(rel):
-			work.Go(func() { _ = h.Update(ctx, rel.Name) }) // the outcome is in the relation, and in the log
-		case rel.Attempt != nil:
-			if err := h.recoverOne(ctx, rel, &work); err != nil {
-				return err
-			}
-		}
+	if !r.Offer.Unclear || r.State != Registered {
+		r.withdraw()
 	}
-	return nil
-}
-
-// updateTries is how often an update that fails is begun within the time between two updates.
-const updateTries = 24
-
-// outdated reports whether it is time to read a partner's versions and endpoints again. While another exchange has failed,
-// that comes first.
-func (h *Handshake) outdated(rel *Relation) bool {
-	every := h.config.UpdateEvery
-	if every <= 0 || rel.State != Registered || rel.Suspended || h.now().Sub(rel.Remote.Read) < every {
-		return false
-	}
-	a := rel.Attempt
-	return a == nil || a.Kind == Updating && a.Failure != "" && a.Step < stepToken && h.now().Sub(a.Began) >= every/updateTries
-}
-
-func (h *Handshake) recoverOne(ctx context.Context, rel *Relation, work *sync.WaitGroup) error {
-	a := rel.Attempt
-	interrupted := a.Failure == ""
-	due := !a.Again.IsZero() && !h.now().Before(a.Again)
-	switch {
-	case a.Direction == ocpi.Inbound && interrupted:
-		h.config.Logger.WarnContext(ctx, "an exchange of credentials was interrupted; nothing has changed", "partner", rel.Name, "kind", a.Kind, "step", a.Step)
-		return h.Rollback(ctx, rel.Name)
-	case a.Direction == ocpi.Outbound && (interrupted || due):
-		h.config.Logger.InfoContext(ctx, "an exchange of credentials goes on", "partner", rel.Name, "kind", a.Kind, "step", a.Step)
-		name := rel.Name
-		work.Go(func() { _ = h.Retry(ctx, name) }) // the outcome is in the relation, and in the log
-	}
-	return nil
-}
-
-// dropExpired forgets tokens that are good no longer.
-func (h *Handshake) dropExpired(ctx context.Context, rel *Relation) error {
-	now := h.now()
-	expired := func(t InboundToken) bool { return !t.Expires.IsZero() && !now.Before(t.Expires) }
-	if !slices.ContainsFunc(rel.Inbound, expired) {
-		return nil
-	}
-	return h.config.Store.ChangeRelation(ctx, rel.Name, func(rel *Relation) error {
-		rel.Inbound = slices.DeleteFunc(rel.Inbound, expired)
-		return nil
-	})
+	r.abandon()
 }

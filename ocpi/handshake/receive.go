@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/roamwire/roamwire/ocpi"
@@ -59,7 +62,7 @@ func notRegistered() error {
 
 // end forgets both sides' tokens, and frees the partner's parties.
 func (r *Relation) end(now time.Time) {
-	r.Inbound, r.Outbound, r.Attempt, r.Suspended = nil, nil, nil, false
+	r.Inbound, r.Outbound, r.Attempt, r.Offer, r.Again, r.Tries, r.Suspended = nil, nil, nil, nil, time.Time{}, 0, false
 	r.Remote.Roles, r.Remote.Endpoints, r.Remote.Version, r.Encoding = nil, nil, "", ""
 	r.become(Removed, now)
 }
@@ -67,7 +70,7 @@ func (r *Relation) end(now time.Time) {
 // receive takes the steps of an exchange that a partner begins.
 func (g *Registrar) receive(ctx context.Context, kind Kind, from ocpi.Caller, theirs v230.Credentials) (v230.Credentials, error) {
 	h := g.h
-	r, err := h.begin(ctx, from.Partner.ID, kind, ocpi.Inbound, func(rel *Relation, _ *Attempt) error { return fits(rel, kind, from) })
+	r, err := h.begin(ctx, from.Partner.ID, kind, ocpi.Inbound, func(rel *Relation) error { return fits(rel, kind, from) })
 	if errors.Is(err, ErrBusy) {
 		return v230.Credentials{}, &ocpi.Error{HTTP: http.StatusConflict, Code: ocpi.StatusClientError, Message: ErrBusy.Error() + "; try again in a minute"}
 	}
@@ -78,7 +81,7 @@ func (g *Registrar) receive(ctx context.Context, kind Kind, from ocpi.Caller, th
 	defer cancel()
 	answer, err := h.receiveSteps(ctx, r, from, theirs)
 	if err != nil {
-		return v230.Credentials{}, told(r.fail(ctx, err, nil))
+		return v230.Credentials{}, told(r.fail(ctx, err))
 	}
 	return answer, nil
 }
@@ -121,8 +124,8 @@ func (h *Handshake) receiveSteps(ctx context.Context, r *run, from ocpi.Caller, 
 	if err := h.free(ctx, r.name, roles); err != nil {
 		return none, err
 	}
-	f := &found{url: theirs.URL}
-	proven, err := h.callBack(ctx, r, from, theirs, f)
+	f := &found{url: theirs.URL, token: theirs.Token}
+	proven, err := h.callBack(ctx, r, from, f)
 	if err != nil {
 		return none, err
 	}
@@ -139,7 +142,7 @@ func (h *Handshake) receiveSteps(ctx context.Context, r *run, from ocpi.Caller, 
 	err = r.done(ctx, func(rel *Relation) error {
 		f.store(h, rel)
 		rel.describe(theirs, roles)
-		h.commit(rel, from, theirs.Token, ours, proven)
+		h.commit(rel, from, f, theirs, ours, proven)
 		return nil
 	})
 	if err != nil {
@@ -166,24 +169,22 @@ func (h *Handshake) free(ctx context.Context, name string, roles []ocpi.PartyRol
 	return nil
 }
 
-// callBack reads the partner's versions and endpoints. It tries the token that was sent, and then the one before, which
-// the partner may go on with until the exchange is over (requirement C-19); proven tells that it was the new one.
-func (h *Handshake) callBack(ctx context.Context, r *run, from ocpi.Caller, theirs v230.Credentials, f *found) (proven bool, err error) {
+// callBack reads the partner's versions and endpoints. It tries the token that was sent, and then those before, which the
+// partner may go on with until the exchange is over (requirement C-19), but only where it was reached with them before:
+// a token goes to nobody but the partner it is for. proven tells that it was the new one.
+func (h *Handshake) callBack(ctx context.Context, r *run, from ocpi.Caller, f *found) (proven bool, err error) {
 	if err := r.step(ctx, stepTheirVersions, nothing); err != nil {
 		return false, err
 	}
-	token, proven := theirs.Token, true
-	err = h.readVersions(ctx, &r.relation, token, f)
-	if err != nil && refusedToken(err) && len(r.relation.Outbound) > 0 {
-		if before := h.readVersions(ctx, &r.relation, r.relation.Outbound[0].Token, f); before == nil {
-			token, proven, err = r.relation.Outbound[0].Token, false, nil
-		}
-	}
-	if err != nil {
-		return false, cannotUse(err)
+	fresh := f.token
+	if err := h.callBackWith(ctx, r, f); err != nil {
+		return false, h.cannotUse(err)
 	}
 	if err := r.step(ctx, stepFind, nothing); err != nil {
 		return false, err
+	}
+	if pin := r.relation.Terms.Pin; pin != "" && pin != from.Version {
+		return false, &ocpi.Error{Code: ocpi.StatusUnsupportedVersion, Message: fmt.Sprintf("version %s was agreed on", pin)}
 	}
 	entry, err := f.find(from.Version)
 	if err != nil {
@@ -192,60 +193,84 @@ func (h *Handshake) callBack(ctx context.Context, r *run, from ocpi.Caller, thei
 	if err := r.step(ctx, stepTheirDetails, nothing); err != nil {
 		return false, err
 	}
-	if err := h.readDetails(ctx, &r.relation, token, f, entry); err != nil {
-		return false, cannotUse(err)
+	if err := h.readDetails(ctx, &r.relation, f, entry); err != nil {
+		return false, h.cannotUse(err)
 	}
 	if err := r.step(ctx, stepTheirEndpoints, nothing); err != nil {
 		return false, err
 	}
 	if err := h.checkEndpoints(&r.relation, f); err != nil {
-		return false, cannotUse(err)
+		return false, h.cannotUse(err)
 	}
-	return proven, nil
+	return f.token == fresh, nil
 }
 
-// cannotUse is the failure to call a partner back.
-func cannotUse(err error) error {
-	var e *ocpi.Error
-	if errors.As(err, &e) && e.Code == ocpi.StatusMissingEndpoints || errors.Is(err, errLost) {
+// callBackWith reads the versions with the first token that works, and leaves it in f.
+func (h *Handshake) callBackWith(ctx context.Context, r *run, f *found) error {
+	err := h.readVersions(ctx, &r.relation, f)
+	if err == nil || !refusedToken(err) {
 		return err
 	}
-	if errors.Is(err, ocpiclient.ErrNoEndpoints) {
+	for _, t := range r.relation.Outbound {
+		if !sameHost(t.URL, f.url) {
+			continue
+		}
+		before := *f
+		before.token = t.Token
+		if h.readVersions(ctx, &r.relation, &before) == nil {
+			*f = before
+			return nil
+		}
+	}
+	return err
+}
+
+func sameHost(a, b string) bool {
+	x, err := url.Parse(a)
+	if err != nil {
+		return false
+	}
+	y, err := url.Parse(b)
+	return err == nil && x.Scheme == y.Scheme && strings.EqualFold(x.Host, y.Host)
+}
+
+// cannotUse is the failure to call a partner back (requirements C-14, C-15). What kept us from reaching an address is for
+// our own people: it would tell the partner about our network.
+func (h *Handshake) cannotUse(err error) error {
+	var told *ocpi.Error
+	switch {
+	case errors.As(err, &told) && told.Code == ocpi.StatusMissingEndpoints, errors.Is(err, errLost):
+		return err
+	case errors.Is(err, ocpiclient.ErrNoEndpoints):
 		return &ocpi.Error{Code: ocpi.StatusMissingEndpoints, Message: "credentials and all other endpoints are missing: " + err.Error()}
 	}
-	return &ocpi.Error{Code: ocpi.StatusCannotUseClientAPI, Message: "your API cannot be used: " + err.Error()}
+	text := err.Error()
+	var failed *ocpiclient.Error
+	var dial *net.OpError
+	switch {
+	case errors.Is(err, ocpiclient.ErrAddress):
+		text = "a URL of yours leads to an address that is not called from here"
+	case errors.As(err, &failed) && errors.As(err, &dial) && dial.Op == "dial":
+		text = failed.Method + " " + failed.URL + ": no connection"
+	}
+	return &ocpi.Error{Code: ocpi.StatusCannotUseClientAPI, Message: "your API cannot be used: " + text, Err: err}
 }
 
 // commit is the relation after an exchange that a partner has begun.
-func (h *Handshake) commit(rel *Relation, from ocpi.Caller, theirs, ours string, proven bool) {
+func (h *Handshake) commit(rel *Relation, from ocpi.Caller, f *found, theirs v230.Credentials, ours string, proven bool) {
 	now := h.now()
-	token := OutboundToken{Token: theirs, Made: now}
-	switch {
-	case proven:
+	token := OutboundToken{Token: theirs.Token, Made: now, URL: theirs.URL}
+	rel.accept(HashToken(from.Token), ours, now, now.Add(h.config.Window), now.Add(h.config.Grace))
+	if proven {
 		token.Proven = now
 		rel.Outbound = []OutboundToken{token}
-	default:
-		rel.Outbound = append([]OutboundToken{token}, rel.Outbound[0])
+	} else {
+		works := slices.IndexFunc(rel.Outbound, func(t OutboundToken) bool { return t.Token == f.token })
+		rel.proven(works, now)
+		rel.Outbound = slices.Insert(rel.Outbound, 0, token)
+		rel.Again = now.Add(time.Second) // when the partner has got our answer
 	}
-	h.commitInbound(rel, HashToken(from.Token))
-	rel.Inbound = append(rel.Inbound, InboundToken{Hash: HashToken(ours), Status: TokenCurrent, Made: now})
 	rel.become(Registered, now)
-}
-
-// commitInbound leaves of the inbound tokens the one the partner has called with: as spent token A while our answer may
-// be lost (requirement C-18), or as the old one.
-func (h *Handshake) commitInbound(rel *Relation, with TokenHash) {
-	now := h.now()
-	rel.Inbound = slices.DeleteFunc(rel.Inbound, func(t InboundToken) bool { return t.Hash != with })
-	for i := range rel.Inbound {
-		switch t := &rel.Inbound[i]; t.Status {
-		case TokenInvitation:
-			t.Status, t.Expires = TokenSpent, now.Add(h.config.Window)
-		case TokenCurrent:
-			t.Status, t.Expires = TokenOld, now.Add(h.config.Grace)
-		default: // the end it has already stays
-		}
-	}
 }
 
 // PartnerByToken finds the partner that calls with a token. It implements ocpiserver.Partners.
@@ -269,20 +294,6 @@ func (h *Handshake) PartnerByToken(ctx context.Context, token string) (*ocpi.Par
 	return partner, nil
 }
 
-// Admit decides whether a token is good now, and lowers the partner's access to what it is good for.
-func Admit(t InboundToken, partner *ocpi.Partner, now time.Time) bool {
-	if !t.Expires.IsZero() && !now.Before(t.Expires) {
-		return false
-	}
-	if t.Status == TokenInvitation || t.Status == TokenSpent {
-		partner.Access = ocpi.AccessRegistration
-	}
-	return true
-}
-
-// First reports whether the next use of the token is the first that matters: it ends its predecessors.
-func (t InboundToken) First() bool { return t.Status == TokenCurrent && t.Used.IsZero() }
-
 // FirstUse records that a partner has used its new token: it has got it, so the one before, and a spent token A, are
 // good no longer. A failure is logged and does no harm: they expire by themselves.
 func (h *Handshake) FirstUse(ctx context.Context, name string, hash TokenHash) {
@@ -290,7 +301,7 @@ func (h *Handshake) FirstUse(ctx context.Context, name string, hash TokenHash) {
 	err := h.config.Store.ChangeRelation(ctx, name, func(rel *Relation) error {
 		if t := rel.token(hash); t != nil && t.First() {
 			t.Used = now
-			rel.forget(TokenOld, TokenSpent)
+			rel.Inbound = slices.DeleteFunc(rel.Inbound, func(t InboundToken) bool { return t.Status == TokenOld || t.Status == TokenSpent })
 		}
 		return nil
 	})

@@ -30,8 +30,15 @@ type Relation struct {
 	// Encoding is the form of token the partner was found to understand; empty where that is its version's.
 	Encoding ocpi.TokenEncoding `json:"encoding,omitempty"`
 
-	// Attempt is the exchange that is under way or has failed; nil for none.
+	// Attempt is the exchange that is under way or has failed last; nil for none.
 	Attempt *Attempt `json:"attempt,omitempty"`
+	// Offer is our credentials on their way to the partner; nil for none. It outlives attempts, the partner's too: while
+	// it is not known what became of it, it must not be forgotten.
+	Offer *Offer `json:"offer,omitempty"`
+	// Again is when Recover goes on with the offer, or tries the newest token; zero where a person has to decide. Tries
+	// counts how often that was done.
+	Again time.Time `json:"again,omitzero"`
+	Tries int       `json:"tries,omitzero"`
 }
 
 // State is where we stand with a partner when no exchange is under way.
@@ -99,20 +106,22 @@ type Attempt struct {
 	Until time.Time `json:"until"`
 	// Failure is why it failed; empty while it is under way.
 	Failure string `json:"failure,omitempty"`
-	// Again is when Recover tries once more; zero where a person has to decide.
-	Again time.Time `json:"again,omitzero"`
-	// Tries counts how often it was begun.
-	Tries int `json:"tries"`
-	// Unclear tells that our credentials were sent and it is not known whether they arrived.
-	Unclear bool `json:"unclear,omitzero"`
+}
 
-	// TokenA is what a partner gave us to register with. Stores keep it encrypted.
+// An Offer is our credentials for a partner, from when they are made until it has answered with its own.
+type Offer struct {
+	Kind Kind      `json:"kind"`
+	Made time.Time `json:"made"`
+	// URL is the versions endpoint that the partner gave us to register with, TokenA the token, and Terms what we have
+	// decided about it.
+	URL    string `json:"url,omitempty"`
 	TokenA string `json:"token_a,omitempty"`
-	// Sent is the token our credentials carry; it is the same in every try, so that a repeated request is the same
-	// request. Stores keep it encrypted.
-	Sent string `json:"sent,omitempty"`
-	// URL is the partner's versions endpoint, as it was given to us for this attempt.
-	URL string `json:"url,omitempty"`
+	Terms  Terms  `json:"terms,omitzero"`
+	// Token is the one our credentials carry; empty until it is made. It is the same in every try, so that a repeated
+	// request is the same request. Stores keep it and TokenA encrypted.
+	Token string `json:"token,omitempty"`
+	// Unclear tells that the credentials were sent and it is not known whether they arrived.
+	Unclear bool `json:"unclear,omitzero"`
 }
 
 // Kind is what an attempt is for.
@@ -124,6 +133,7 @@ const (
 	Rotating      Kind = "rotating"
 	Updating      Kind = "updating"
 	Unregistering Kind = "unregistering"
+	Proving       Kind = "trying the new token"
 )
 
 // TokenHash is the SHA-256 of a token.
@@ -151,11 +161,12 @@ const (
 	// TokenSpent is a token A whose registration has succeeded. For a short while it may be used again, by a partner that
 	// has not got our answer (requirement C-18).
 	TokenSpent TokenStatus = "spent"
-	// TokenPending is in credentials that we are sending. The partner calls back with it while it answers.
+	// TokenPending is in an Offer of ours. The partner calls back with it while it answers, and may have taken it.
 	TokenPending TokenStatus = "pending"
 	// TokenCurrent is the one the partner should use.
 	TokenCurrent TokenStatus = "current"
-	// TokenOld was current, and is good until its successor has been used or it expires (requirement C-19).
+	// TokenOld was current, or may have become it, and is good until the current one has been used or it expires
+	// (requirement C-19).
 	TokenOld TokenStatus = "old"
 )
 
@@ -163,6 +174,8 @@ const (
 type OutboundToken struct {
 	Token string    `json:"token,omitempty"`
 	Made  time.Time `json:"made"`
+	// URL is the versions endpoint of the credentials the token came with. It is tried there and nowhere else.
+	URL string `json:"url,omitempty"`
 	// Proven is when a call with it first succeeded; zero for not yet.
 	Proven time.Time `json:"proven,omitzero"`
 }
@@ -189,10 +202,14 @@ func (r *Relation) Partner() *ocpi.Partner {
 func (r *Relation) Words() string {
 	words := string(r.State)
 	if a := r.Attempt; a != nil {
-		words = a.words()
-		if r.State == Registered {
-			words = "registered, " + words
+		if r.State == Unregistered {
+			words = a.words()
+		} else {
+			words += ", " + a.words()
 		}
+	}
+	if !r.Again.IsZero() {
+		words += "; it will be tried again at " + r.Again.UTC().Format(time.RFC3339)
 	}
 	if r.Suspended {
 		words += ", suspended"
@@ -201,14 +218,14 @@ func (r *Relation) Words() string {
 }
 
 func (a *Attempt) words() string {
+	who, what := "", string(a.Kind)
+	if a.Direction == ocpi.Inbound {
+		who, what = "they are ", map[Kind]string{Registering: "their registration", Rotating: "their change of credentials"}[a.Kind]
+	}
 	if a.Failure == "" {
-		return fmt.Sprintf("%s, step %d", a.Kind, a.Step)
+		return fmt.Sprintf("%s%s, step %d", who, a.Kind, a.Step)
 	}
-	words := fmt.Sprintf("%s failed at step %d: %s", a.Kind, a.Step, a.Failure)
-	if !a.Again.IsZero() {
-		words += "; the next try is at " + a.Again.UTC().Format(time.RFC3339)
-	}
-	return words
+	return fmt.Sprintf("%s failed at step %d: %s", what, a.Step, a.Failure)
 }
 
 // underWay reports whether somebody is working on the attempt.
@@ -224,11 +241,6 @@ func (r *Relation) token(hash TokenHash) *InboundToken {
 		}
 	}
 	return nil
-}
-
-// forget removes the inbound tokens of some states.
-func (r *Relation) forget(statuses ...TokenStatus) {
-	r.Inbound = slices.DeleteFunc(r.Inbound, func(t InboundToken) bool { return slices.Contains(statuses, t.Status) })
 }
 
 // become moves to a state.
@@ -247,6 +259,9 @@ func (r *Relation) Clone() Relation {
 	c.Inbound, c.Outbound = slices.Clone(r.Inbound), slices.Clone(r.Outbound)
 	if r.Attempt != nil {
 		c.Attempt = new(*r.Attempt)
+	}
+	if r.Offer != nil {
+		c.Offer = new(*r.Offer)
 	}
 	return c
 }

@@ -4,14 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/roamwire/roamwire/ocpi"
-	"github.com/roamwire/roamwire/ocpi/ocpiclient"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -32,14 +28,14 @@ func (h *Handshake) Register(ctx context.Context, name string, invitation Invita
 	if err := h.ensure(ctx, name); err != nil {
 		return fmt.Errorf("register with %s: %w", name, err)
 	}
-	r, err := h.begin(ctx, name, Registering, ocpi.Outbound, func(rel *Relation, a *Attempt) error {
+	r, err := h.begin(ctx, name, Registering, ocpi.Outbound, func(rel *Relation) error {
 		if rel.State == Registered || rel.State == ByHand {
-			return fmt.Errorf("partner %s is %s: unregister it first", name, rel.State)
+			return fmt.Errorf("the partner is %s: unregister it first", rel.State)
 		}
-		if old := rel.Attempt; old != nil && old.TokenA == invitation.Token {
-			carry(old, a)
+		if rel.Offer == nil || rel.Offer.TokenA != invitation.Token {
+			rel.Offer = &Offer{Kind: Registering, Made: h.now(), TokenA: invitation.Token}
 		}
-		rel.Terms, a.TokenA, a.URL = invitation.Terms, invitation.Token, invitation.VersionsURL
+		rel.Offer.URL, rel.Offer.Terms, rel.Tries = invitation.VersionsURL, invitation.Terms, 0
 		return nil
 	})
 	if err != nil {
@@ -59,15 +55,15 @@ func (h *Handshake) checkInvitation(i *Invitation) error {
 		return err
 	}
 	if i.Terms.Role == "" {
-		return errors.New("we are CPO and eMSP: say which role the partner has")
+		return ErrRole
 	}
 	return nil
 }
 
 // ensure makes a relation of this name if there is none.
 func (h *Handshake) ensure(ctx context.Context, name string) error {
-	if strings.TrimSpace(name) == "" {
-		return errors.New("a partner needs a name")
+	if err := CheckName(name); err != nil {
+		return err
 	}
 	now := h.now()
 	err := h.config.Store.AddRelation(ctx, Relation{Name: name, Added: now, State: Unregistered, Since: now})
@@ -85,20 +81,20 @@ func (h *Handshake) Rotate(ctx context.Context, name string) error {
 }
 
 // Update reads a registered partner's versions and endpoints again. Where there is a higher version that both speak, it
-// moves there, which exchanges the tokens too.
+// moves there, which exchanges the tokens too. So it does while an earlier exchange is not finished.
 func (h *Handshake) Update(ctx context.Context, name string) error {
 	return h.put(ctx, name, Updating)
 }
 
 func (h *Handshake) put(ctx context.Context, name string, kind Kind) error {
-	r, err := h.begin(ctx, name, kind, ocpi.Outbound, func(rel *Relation, a *Attempt) error {
+	r, err := h.begin(ctx, name, kind, ocpi.Outbound, func(rel *Relation) error {
 		if rel.State != Registered || len(rel.Outbound) == 0 {
-			return fmt.Errorf("partner %s is %s: register first", name, rel.State)
+			return fmt.Errorf("the partner is %s: register first", rel.State)
 		}
-		if old := rel.Attempt; old != nil && old.Direction == ocpi.Outbound && old.Kind != Unregistering {
-			carry(old, a)
+		if kind == Rotating {
+			rel.rotate(h.now())
 		}
-		a.URL = rel.Remote.VersionsURL
+		rel.Tries = 0
 		return nil
 	})
 	if err != nil {
@@ -107,11 +103,10 @@ func (h *Handshake) put(ctx context.Context, name string, kind Kind) error {
 	return h.send(ctx, r)
 }
 
-// carry takes over from an earlier try what the partner may know of it already.
-func carry(old, a *Attempt) {
-	a.TokenA, a.URL, a.Sent, a.Unclear = old.TokenA, old.URL, old.Sent, old.Unclear
-	if old.Step == stepProve {
-		a.Step = stepProve
+// rotate makes an offer, unless there is one that the partner may have taken already.
+func (r *Relation) rotate(now time.Time) {
+	if r.Offer == nil {
+		r.Offer = &Offer{Kind: Rotating, Made: now}
 	}
 }
 
@@ -131,28 +126,47 @@ func (h *Handshake) send(ctx context.Context, r *run) error {
 }
 
 func (h *Handshake) sendSteps(ctx context.Context, r *run) error {
-	if r.relation.Attempt.Step == stepProve {
+	if r.relation.Attempt.Kind == Proving {
 		return h.prove(ctx, r)
 	}
-	f := &found{url: r.relation.Attempt.URL}
-	if err := h.discover(ctx, r, f); err != nil {
-		if refusedToken(err) && r.relation.Attempt.Unclear {
-			err = lockedOut(r.relation.Attempt.Kind, err)
-		}
-		return r.fail(ctx, err, nil)
+	f, err := h.discover(ctx, r)
+	if err != nil {
+		return h.notFound(ctx, r, err)
 	}
-	if r.relation.Attempt.Kind == Updating && f.version == r.relation.Remote.Version {
+	if r.relation.Attempt.Kind == Updating && f.version == r.relation.Remote.Version && r.relation.Offer == nil {
 		h.compare(ctx, r, f)
 		return r.done(ctx, func(rel *Relation) error { f.store(h, rel); return nil })
 	}
-	if err := r.step(ctx, stepToken, makeToken(h)); err != nil {
-		return r.fail(ctx, err, nil)
+	// The token is stored before it is sent, because the partner calls back with it while it answers.
+	err = r.step(ctx, stepToken, func(rel *Relation) error {
+		rel.rotate(h.now())
+		if rel.Offer.Token == "" {
+			rel.offer(NewToken(), h.now())
+		}
+		return nil
+	})
+	if err != nil {
+		return r.fail(ctx, err)
 	}
 	theirs, err := h.exchange(ctx, r, f)
 	if err != nil {
 		return err
 	}
 	return h.take(ctx, r, f, theirs)
+}
+
+// notFound records that the partner could not be read. Where an earlier try may have been successful, and the partner
+// does not refuse us, it is tried again.
+func (h *Handshake) notFound(ctx context.Context, r *run, cause error) error {
+	offer := r.relation.Offer
+	switch {
+	case offer == nil || !offer.Unclear:
+		return r.fail(ctx, cause)
+	case refusedToken(cause):
+		return r.fail(ctx, lockedOut(offer.Kind, cause))
+	default:
+		return r.fail(ctx, cause, r.again(cause))
+	}
 }
 
 // compare tells the log which endpoints have changed.
@@ -170,105 +184,112 @@ func (h *Handshake) compare(ctx context.Context, r *run, f *found) {
 	}
 }
 
-// outbound is the token to call with in this attempt.
-func (r *run) outbound() string {
-	if a := r.relation.Attempt; a.TokenA != "" {
-		return a.TokenA
+// subject is the relation as the exchange sees it: while we register, under the terms of the offer.
+func (r *run) subject() *Relation {
+	rel := r.relation.Clone()
+	if rel.Offer != nil && rel.Offer.Kind == Registering {
+		rel.Terms = rel.Offer.Terms
 	}
-	return r.relation.Outbound[0].Token
+	return &rel
 }
 
-// discover takes the steps that only read: what they have found is in f.
-func (h *Handshake) discover(ctx context.Context, r *run, f *found) error {
-	token := r.outbound()
-	if err := h.readVersions(ctx, &r.relation, token, f); err != nil {
-		return err
+// discover takes the steps that only read.
+func (h *Handshake) discover(ctx context.Context, r *run) (*found, error) {
+	rel := r.subject()
+	f, err := h.anyVersions(ctx, rel)
+	if err != nil {
+		return nil, err
 	}
 	if err := r.step(ctx, stepChoose, nothing); err != nil {
-		return err
+		return nil, err
 	}
-	entry, err := h.choose(&r.relation, f)
+	entry, err := h.choose(rel, f)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := r.step(ctx, stepDetails, nothing); err != nil {
-		return err
+		return nil, err
 	}
-	if err := h.readDetails(ctx, &r.relation, token, f, entry); err != nil {
-		return err
+	if err := h.readDetails(ctx, rel, f, entry); err != nil {
+		return nil, err
 	}
 	if err := r.step(ctx, stepEndpoints, nothing); err != nil {
-		return err
+		return nil, err
 	}
-	return h.checkEndpoints(&r.relation, f)
+	return f, h.checkEndpoints(rel, f)
 }
 
-// makeToken makes the token the partner will call us with. It is stored before it is sent, because the partner calls
-// back with it while it answers. A try that is repeated sends the same token again.
-func makeToken(h *Handshake) func(*Relation) error {
-	return func(rel *Relation) error {
-		if rel.Attempt.Sent != "" {
-			return nil
-		}
-		rel.forget(TokenPending)
-		rel.Attempt.Sent = NewToken()
-		rel.Inbound = append(rel.Inbound, InboundToken{Hash: HashToken(rel.Attempt.Sent), Status: TokenPending, Made: h.now()})
-		return nil
+// anyVersions reads the partner's versions with the first token that works: token A, or one of those we call it with.
+func (h *Handshake) anyVersions(ctx context.Context, rel *Relation) (*found, error) {
+	tokens := rel.Outbound
+	if o := rel.Offer; o != nil && o.Kind == Registering {
+		tokens = []OutboundToken{{Token: o.TokenA, URL: o.URL}}
 	}
+	refused := errors.New("there is no token to call with")
+	for i, t := range tokens {
+		f := &found{url: t.URL, token: t.Token, encoding: rel.Encoding}
+		err := h.readVersions(ctx, rel, f)
+		if err == nil || !refusedToken(err) {
+			return f, err
+		}
+		if i == 0 {
+			refused = err
+		}
+	}
+	return nil, refused
 }
 
 // exchange sends our credentials and returns theirs.
 func (h *Handshake) exchange(ctx context.Context, r *run, f *found) (v230.Credentials, error) {
-	earlier := r.relation.Attempt.Unclear
-	if err := r.step(ctx, stepSend, func(rel *Relation) error { rel.Attempt.Unclear = true; return nil }); err != nil {
-		return v230.Credentials{}, r.fail(ctx, err, nil)
+	earlier := r.relation.Offer.Unclear
+	if err := r.step(ctx, stepSend, func(rel *Relation) error { rel.Offer.Unclear = true; return nil }); err != nil {
+		return v230.Credentials{}, r.fail(ctx, err)
 	}
-	own, err := h.own(ctx, &r.relation, r.relation.Attempt.Sent)
+	theirs, err := h.request(ctx, r, f)
 	if err == nil {
-		var c *ocpiclient.Client
-		if c, err = h.caller(&r.relation, r.outbound(), f); err == nil {
-			theirs, err := h.post(ctx, r, c, own)
-			if err == nil {
-				return theirs, nil
-			}
-			return theirs, h.notTaken(ctx, r, err, earlier)
-		}
+		return theirs, nil
 	}
-	return v230.Credentials{}, r.fail(ctx, err, func(rel *Relation) { rel.Attempt.Unclear = earlier })
+	return theirs, h.notTaken(ctx, r, err, earlier)
 }
 
-func (h *Handshake) own(ctx context.Context, rel *Relation, token string) (v230.Credentials, error) {
-	own, err := h.config.Own.Credentials(ctx, rel.Partner(), opposite(h.roleOf(rel)), token)
+func (h *Handshake) request(ctx context.Context, r *run, f *found) (v230.Credentials, error) {
+	rel := r.subject()
+	own, err := h.config.Own.Credentials(ctx, rel.Partner(), opposite(h.roleOf(rel)), rel.Offer.Token)
 	if err != nil {
 		return own, fmt.Errorf("our own credentials: %w", err)
 	}
-	return own, nil
-}
-
-func (h *Handshake) post(ctx context.Context, r *run, c *ocpiclient.Client, own v230.Credentials) (v230.Credentials, error) {
-	if r.relation.Attempt.Kind == Registering {
+	c, err := h.caller(rel, f)
+	if err != nil {
+		return own, err
+	}
+	if rel.Offer.Kind == Registering {
 		return c.Register(ctx, own)
 	}
 	return c.UpdateCredentials(ctx, own)
 }
 
-// notTaken records that the partner has not answered with its credentials. Where it has refused ours, it does not know
-// the token in them, and neither need we. Where it is not clear what it has done, the token stays, and Recover sends the
-// same again.
+// notTaken records that the partner has not answered with its credentials. Where it has certainly not taken ours, it does
+// not know the token in them, and neither need we. Where that is not clear, Recover sends the same again.
 func (h *Handshake) notTaken(ctx context.Context, r *run, cause error, earlier bool) error {
-	if refused(cause) {
-		if earlier {
-			if kind := r.relation.Attempt.Kind; kind == Registering || refusedToken(cause) {
-				cause = lockedOut(kind, cause)
-			}
-			return r.fail(ctx, cause, nil)
+	verdict := judge(cause)
+	if earlier && (verdict == no) {
+		if kind := r.relation.Offer.Kind; kind == Registering || refusedToken(cause) {
+			cause = lockedOut(kind, cause)
 		}
-		return r.fail(ctx, cause, func(rel *Relation) {
-			rel.forget(TokenPending)
-			rel.Attempt.Sent, rel.Attempt.Unclear = "", false
-		})
+		return r.fail(ctx, cause)
 	}
-	return r.fail(ctx, cause, h.again(cause))
+	switch verdict {
+	case no:
+		return r.fail(ctx, cause, (*Relation).withdraw)
+	case notNow:
+		return r.fail(ctx, cause, func(rel *Relation) {
+			if !earlier {
+				rel.withdraw()
+			}
+		}, r.again(cause))
+	default:
+		return r.fail(ctx, cause, r.again(cause))
+	}
 }
 
 // lockedOut says what to do where a token is refused after an earlier try whose outcome we do not know: it was
@@ -281,142 +302,128 @@ func lockedOut(kind Kind, cause error) error {
 	return fmt.Errorf("%w; %s: ask them for a new token A, end the registration here alone, and register anew", cause, earlier)
 }
 
-// again makes Recover try once more, not before the partner has asked for it, and not if it has tried often enough.
-func (h *Handshake) again(cause error) func(*Relation) {
-	var wait time.Duration
-	if e, ok := errors.AsType[*ocpiclient.Error](cause); ok {
-		wait = e.RetryAfter
-	}
-	return func(rel *Relation) {
-		if a := rel.Attempt; a.Tries <= h.config.Retries {
-			a.Again = h.now().Add(max(pause(a.Tries), wait))
-		}
-	}
-}
-
-// refused reports whether a failed call can have had no effect: the partner has said no, or was not reached.
-func refused(err error) bool {
-	var dial *net.OpError
-	if errors.As(err, &dial) && dial.Op == "dial" {
-		return true
-	}
-	var e *ocpiclient.Error
-	if !errors.As(err, &e) {
-		return errors.Is(err, ocpiclient.ErrNotOffered)
-	}
-	return e.HTTP >= http.StatusMultipleChoices && e.HTTP < http.StatusInternalServerError && e.HTTP != http.StatusRequestTimeout ||
-		e.HTTP == http.StatusOK && e.Status != 0 && !e.Status.Success()
-}
-
 // take checks and stores the partner's credentials: from here on both sides are registered, or have new tokens.
 func (h *Handshake) take(ctx context.Context, r *run, f *found, theirs v230.Credentials) error {
 	if err := r.step(ctx, stepStore, nothing); err != nil {
-		return r.fail(ctx, err, nil)
+		return r.fail(ctx, err, r.again(err))
 	}
-	roles, err := h.checkCredentials(&r.relation, theirs)
-	if err == nil {
-		err = r.step(ctx, stepProve, func(rel *Relation) error { h.taken(rel, f, theirs, roles); return nil })
-	}
+	roles, err := h.checkCredentials(r.subject(), theirs)
 	if err != nil {
 		return h.giveBack(ctx, r, f, theirs, err)
 	}
-	return h.prove(ctx, r)
+	err = r.step(ctx, stepProve, func(rel *Relation) error { h.taken(rel, f, theirs, roles); return nil })
+	switch {
+	case errors.Is(err, ErrTaken):
+		return h.giveBack(ctx, r, f, theirs, err)
+	case err != nil:
+		return r.fail(ctx, err, r.again(err)) // the same again: the partner thinks that all is well
+	default:
+		return h.prove(ctx, r)
+	}
 }
 
 // taken is the relation after both sides have sent their credentials.
 func (h *Handshake) taken(rel *Relation, f *found, theirs v230.Credentials, roles []ocpi.PartyRole) {
 	now := h.now()
+	if rel.Offer.Kind == Registering {
+		rel.Terms, rel.Outbound = rel.Offer.Terms, nil
+	}
+	rel.Outbound = slices.DeleteFunc(rel.Outbound, func(t OutboundToken) bool { return t.Token != f.token })
+	rel.Outbound = slices.Insert(rel.Outbound, 0, OutboundToken{Token: theirs.Token, Made: now, URL: theirs.URL})
 	f.url = theirs.URL
 	f.store(h, rel)
 	rel.describe(theirs, roles)
-	if rel.Attempt.Kind == Registering {
-		rel.Outbound = nil
-	}
-	rel.Outbound = slices.Insert(rel.Outbound, 0, OutboundToken{Token: theirs.Token, Made: now})
-	rel.replaceInbound(now.Add(h.config.Grace))
+	rel.answered(now.Add(h.config.Grace))
 	rel.become(Registered, now)
-	rel.Attempt.TokenA, rel.Attempt.Sent, rel.Attempt.Unclear = "", "", false
-}
-
-// replaceInbound makes the pending token the current one. The one before stays good for a while.
-func (r *Relation) replaceInbound(until time.Time) {
-	r.forget(TokenInvitation, TokenSpent, TokenOld)
-	for i := range r.Inbound {
-		switch t := &r.Inbound[i]; t.Status {
-		case TokenCurrent:
-			t.Status, t.Expires = TokenOld, until
-		case TokenPending:
-			t.Status = TokenCurrent
-		default:
-		}
-	}
 }
 
 // giveBack ends a registration whose credentials we cannot take, so that the partner does not think that it is
 // registered. Of a rotation, both pairs of tokens stay: we do not know which one the partner goes on with.
 func (h *Handshake) giveBack(ctx context.Context, r *run, f *found, theirs v230.Credentials, cause error) error {
-	if errors.Is(cause, errLost) {
-		return cause
-	}
-	if r.relation.Attempt.Kind != Registering {
+	ctx, cancel := r.detached(ctx)
+	defer cancel()
+	if r.relation.Offer.Kind != Registering {
 		return r.fail(ctx, cause, h.goOnWith(ctx, r, theirs.Token))
 	}
-	if ocpi.CheckToken(theirs.Token) == nil {
-		if c, err := h.caller(&r.relation, theirs.Token, f); err == nil {
-			if err := c.Unregister(ctx); err != nil {
-				cause = fmt.Errorf("%w; ending the registration on their side failed too: %w", cause, err)
-			}
-		}
+	f.token = theirs.Token
+	c, err := h.caller(r.subject(), f)
+	if err == nil {
+		err = c.Unregister(ctx)
 	}
-	return r.fail(ctx, cause, func(rel *Relation) {
-		rel.forget(TokenPending)
-		rel.Attempt.Sent, rel.Attempt.Unclear = "", false
-	})
+	if err != nil {
+		cause = fmt.Errorf("%w; ending the registration on their side failed too: %w", cause, err)
+	}
+	return r.fail(ctx, cause, (*Relation).withdraw)
 }
 
 // goOnWith takes the token from credentials that we do not take otherwise, if it works: the partner may have forgotten
 // the one before.
 func (h *Handshake) goOnWith(ctx context.Context, r *run, token string) func(*Relation) {
-	f := &found{url: r.relation.Remote.VersionsURL, encoding: r.relation.Encoding, version: r.relation.Remote.Version}
-	if ocpi.CheckToken(token) != nil || h.readVersions(ctx, &r.relation, token, f) != nil {
-		return nil
+	f := &found{url: r.relation.Remote.VersionsURL, token: token, encoding: r.relation.Encoding, version: r.relation.Remote.Version}
+	if ocpi.CheckToken(token) != nil || h.readVersions(ctx, &r.relation, f) != nil {
+		return func(*Relation) {}
 	}
 	return func(rel *Relation) {
 		now := h.now()
-		rel.Outbound = []OutboundToken{{Token: token, Made: now, Proven: now}}
+		rel.Outbound = []OutboundToken{{Token: token, Made: now, Proven: now, URL: f.url}}
+		rel.abandon()
 	}
 }
 
-// prove tries the token the partner gave us. When it is proven, the one before is forgotten; when the partner does not
+// prove tries the newest token of the partner. When it is proven, the one before is forgotten; when the partner does not
 // know it, the one before is used again, if it still works.
 func (h *Handshake) prove(ctx context.Context, r *run) error {
-	if len(r.relation.Outbound) == 0 {
-		return r.fail(ctx, errors.New("there is no token to try"), nil)
+	tokens := r.relation.Outbound
+	if len(tokens) == 0 {
+		return r.fail(ctx, errors.New("there is no token to try"))
 	}
-	f := &found{url: r.relation.Remote.VersionsURL, encoding: r.relation.Encoding}
-	f.version, f.endpoints = r.relation.Remote.Version, r.relation.Remote.Endpoints
-	err := h.readVersions(ctx, &r.relation, r.relation.Outbound[0].Token, f)
+	newest := r.relation.newest()
+	f, err := h.tryToken(ctx, r, tokens[newest])
 	if err == nil {
 		return r.done(ctx, func(rel *Relation) error {
 			rel.Encoding, rel.Remote.Offers = f.encoding, f.offers()
-			rel.proven(0, h.now())
+			rel.proven(newest, h.now())
 			return nil
 		})
 	}
-	if refusedToken(err) && len(r.relation.Outbound) > 1 {
-		if before := h.readVersions(ctx, &r.relation, r.relation.Outbound[1].Token, f); before == nil {
-			err = fmt.Errorf("%w; the token before still works and is used", err)
-			return r.fail(ctx, err, func(rel *Relation) { rel.proven(1, h.now()) })
+	if !refusedToken(err) {
+		return r.fail(ctx, err, r.again(err))
+	}
+	for i, t := range tokens {
+		if i == newest {
+			continue
+		}
+		if _, other := h.tryToken(ctx, r, t); other == nil {
+			return h.goBack(ctx, r, i, newest, err)
 		}
 	}
-	return r.fail(ctx, err, h.again(err))
+	return r.fail(ctx, err)
 }
 
-// proven makes an outbound token the only one.
-func (r *Relation) proven(i int, now time.Time) {
-	t := r.Outbound[i]
-	if t.Proven.IsZero() {
-		t.Proven = now
+func (h *Handshake) tryToken(ctx context.Context, r *run, t OutboundToken) (*found, error) {
+	f := &found{
+		url: t.URL, token: t.Token, encoding: r.relation.Encoding,
+		version: r.relation.Remote.Version, endpoints: r.relation.Remote.Endpoints,
 	}
-	r.Outbound = []OutboundToken{t}
+	return f, h.readVersions(ctx, &r.relation, f)
+}
+
+// goBack uses a token from before again. A partner that has sent us its credentials may come to know its new token when
+// it gets our answer, so that one is kept for as long as this may take; one that has answered ours should know what it
+// gave.
+func (h *Handshake) goBack(ctx context.Context, r *run, i, newest int, refused error) error {
+	now := h.now()
+	waiting := r.relation.Attempt.Kind == Proving && now.Before(r.relation.Outbound[newest].Made.Add(h.config.Window))
+	if !waiting {
+		return r.fail(ctx, fmt.Errorf("%w; the token before still works and is used", refused), func(rel *Relation) {
+			rel.proven(i, now)
+			rel.Remote.VersionsURL = rel.Outbound[0].URL
+			rel.returned()
+		})
+	}
+	return r.fail(ctx, fmt.Errorf("%w; the token before still works and is used meanwhile", refused), func(rel *Relation) {
+		fresh := rel.Outbound[newest]
+		rel.proven(i, now)
+		rel.Outbound = append(rel.Outbound, fresh)
+	}, r.again(refused))
 }

@@ -27,13 +27,7 @@ func (k *keyRotateCmd) Run(ctx context.Context, io streams) error {
 	if err != nil {
 		return err
 	}
-	if k.config().Key == "" {
-		err = data.Keys.Rotate()
-	}
-	relations := 0
-	if err == nil {
-		relations, err = data.Partners.EncryptAnew(ctx)
-	}
+	relations, err := data.EncryptAnew(ctx)
 	if err = errors.Join(err, data.Close()); err != nil {
 		return err
 	}

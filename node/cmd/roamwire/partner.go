@@ -94,7 +94,7 @@ func (p *partnerListCmd) Run(ctx context.Context, io streams) error {
 	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "NAME\tPARTIES\tSERVED BY\tADDED\tSTATE")
 	for _, r := range partners {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.Name, orDash(partyRoles(r.Remote.Roles)), servedBy(r.Terms.Serves), stamp(r.Added), r.Words())
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.Name, orDash(partyRoles(r.Remote.Roles)), servedBy(r.Terms.Serves), stamp(r.Added), oneLine(r.Words()))
 	}
 	return w.Flush()
 }

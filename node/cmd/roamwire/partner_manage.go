@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/roamwire/roamwire/node"
@@ -42,11 +43,18 @@ func (p *partnerRetryCmd) Run(ctx context.Context, io streams) error {
 	return p.manage(ctx, io, func(h *handshake.Handshake) error { return h.Retry(ctx, p.Name) })
 }
 
-type partnerRollbackCmd struct{ nameFlags }
+type partnerRollbackCmd struct {
+	nameFlags
+	Force bool `help:"Give up even though the partner may have taken our credentials. It may then be left with tokens that do not work."`
+}
 
 // Run gives up what failed.
 func (p *partnerRollbackCmd) Run(ctx context.Context, io streams) error {
-	return p.manage(ctx, io, func(h *handshake.Handshake) error { return h.Rollback(ctx, p.Name) })
+	err := p.manage(ctx, io, func(h *handshake.Handshake) error { return h.Rollback(ctx, p.Name, p.Force) })
+	if errors.Is(err, handshake.ErrUnclear) {
+		return fmt.Errorf("%w; use \"roamwire partner retry\" first, or --force", err)
+	}
+	return err
 }
 
 type partnerSuspendCmd struct{ nameFlags }
@@ -71,7 +79,7 @@ type partnerUnregisterCmd struct {
 // Run ends the registration.
 func (p *partnerUnregisterCmd) Run(ctx context.Context, io streams) error {
 	err := p.manage(ctx, io, func(h *handshake.Handshake) error { return h.Unregister(ctx, p.Name, p.Force) })
-	if err != nil && !p.Force {
+	if errors.Is(err, handshake.ErrNotTold) {
 		return fmt.Errorf("%w; with --force it ends on our side alone", err)
 	}
 	return err

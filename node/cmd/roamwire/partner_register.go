@@ -8,6 +8,7 @@ import (
 	"github.com/roamwire/roamwire/node"
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/handshake"
+	"github.com/roamwire/roamwire/ocpi/ocpiclient"
 )
 
 // termsFlags are what we decide about a partner. party and role are ours in settings, so these have other names there.
@@ -132,14 +133,19 @@ func (p *partnerRegisterCmd) Run(ctx context.Context, io streams) error {
 
 // told says what came of an exchange.
 func told(ctx context.Context, io streams, h *handshake.Handshake, name string, err error) error {
-	if err != nil {
+	switch {
+	case errors.Is(err, handshake.ErrRole):
+		return fmt.Errorf("%w, with --role", err)
+	case errors.Is(err, ocpiclient.ErrAddress):
+		return fmt.Errorf("%w; a node that is started with --allow-private may call such addresses", err)
+	case err != nil:
 		return err
 	}
 	r, err := h.Relation(ctx, name)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(io.out, "partner %s is %s", name, r.Words())
+	fmt.Fprintf(io.out, "partner %s is %s", name, oneLine(r.Words()))
 	if r.State == handshake.Registered {
 		fmt.Fprintf(io.out, ", as %s, with OCPI %s", partyRoles(r.Remote.Roles), r.Remote.Version)
 	}

@@ -46,8 +46,8 @@ func showJSON(out io.Writer, r handshake.Relation) error {
 	for i := range r.Outbound {
 		r.Outbound[i].Token = ""
 	}
-	if r.Attempt != nil {
-		r.Attempt.TokenA, r.Attempt.Sent = "", ""
+	if r.Offer != nil {
+		r.Offer.TokenA, r.Offer.Token = "", ""
 	}
 	raw, err := json.Marshal(struct {
 		Words string `json:"words"`
@@ -69,7 +69,7 @@ func show(out io.Writer, r handshake.Relation, now time.Time) error {
 			if i > 0 {
 				name = ""
 			}
-			fmt.Fprintf(w, "  %s\t%s\n", name, text)
+			fmt.Fprintf(w, "  %s\t%s\n", name, oneLine(text))
 		}
 	}
 	line("state", r.Words())
@@ -140,7 +140,7 @@ func inbound(tokens []handshake.InboundToken, now time.Time) []string {
 		words := map[handshake.TokenStatus]string{
 			handshake.TokenInvitation: "token A, to register with",
 			handshake.TokenSpent:      "token A, in case our answer was lost",
-			handshake.TokenPending:    "new token, being sent",
+			handshake.TokenPending:    "new token, sent or about to be",
 			handshake.TokenCurrent:    "current token",
 			handshake.TokenOld:        "token before",
 		}[t.Status]
@@ -167,7 +167,7 @@ func outbound(r handshake.Relation, now time.Time) []string {
 	for i, t := range r.Outbound {
 		words := "current token"
 		if i > 0 {
-			words = "token before"
+			words = "another token"
 		}
 		words += ", made " + ago(t.Made, now)
 		if t.Proven.IsZero() {
@@ -179,6 +179,11 @@ func outbound(r handshake.Relation, now time.Time) []string {
 		lines[0] += ", sent " + string(r.Encoding)
 	}
 	return lines
+}
+
+// oneLine makes a foreign text fit for a line on a screen.
+func oneLine(text string) string {
+	return printable(strings.NewReplacer("\n", " ", "\t", " ").Replace(text))
 }
 
 func stamp(t time.Time) string {

@@ -44,14 +44,73 @@ func (l *Log) append(records []exchange.Record) error {
 }
 
 func (l *Log) insert(id int64, r *exchange.Record) error {
-	return l.run(`INSERT INTO exchange (`+columns+`) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
-		id, r.At.UnixMicro(), r.Duration.Microseconds(), string(r.Direction), r.Partner, r.Method, r.URL, string(r.Module), r.Object,
-		r.HTTP, int(r.Status), r.RequestID, r.CorrelationID, r.RequestSize, r.ResponseSize,
-		strings.Join(r.Findings, "\n"), strings.Join(r.Quirks, "\n"), r.Error)
+	if err := l.insertion.prepare(l); err != nil {
+		return err
+	}
+	i := &l.insertion
+	i.number(1, id)
+	i.number(2, r.At.UnixMicro())
+	i.number(3, r.Duration.Microseconds())
+	i.text(4, string(r.Direction))
+	i.text(5, r.Partner)
+	i.text(6, r.Method)
+	i.text(7, r.URL)
+	i.text(8, string(r.Module))
+	i.text(9, r.Object)
+	i.number(10, int64(r.HTTP))
+	i.number(11, int64(r.Status))
+	i.text(12, r.RequestID)
+	i.text(13, r.CorrelationID)
+	i.number(14, r.RequestSize)
+	i.number(15, r.ResponseSize)
+	i.text(16, strings.Join(r.Findings, "\n"))
+	i.text(17, strings.Join(r.Quirks, "\n"))
+	i.text(18, r.Error)
+	if i.err != nil {
+		return i.err
+	}
+	return i.stmt.Exec()
 }
 
-const columns = `id, at, duration, direction, partner, method, url, module, object, http, status, request_id, correlation_id,
+const (
+	columns = `id, at, duration, direction, partner, method, url, module, object, http, status, request_id, correlation_id,
 	request_size, response_size, findings, quirks, error`
+	columnCount = 18
+)
+
+// An insertion is the statement that adds an exchange. It binds only what differs from the exchange before, because most
+// of it does not, and binding is what takes the time.
+type insertion struct {
+	stmt    *sqlite3.Stmt
+	bound   [columnCount + 1]bool
+	texts   [columnCount + 1]string
+	numbers [columnCount + 1]int64
+	err     error
+}
+
+func (i *insertion) prepare(l *Log) (err error) {
+	if i.stmt == nil {
+		i.stmt, err = l.prepared(`INSERT INTO exchange (` + columns + `) VALUES (?` + strings.Repeat(`, ?`, columnCount-1) + `)`)
+	}
+	i.err = nil
+	return err
+}
+
+func (i *insertion) text(param int, value string) {
+	if i.err != nil || i.bound[param] && i.texts[param] == value {
+		return
+	}
+	i.err = i.stmt.BindText(param, value)
+	i.texts[param], i.bound[param] = value, i.err == nil
+}
+
+func (i *insertion) number(param int, value int64) {
+	if i.err != nil || i.bound[param] && i.numbers[param] == value {
+		return
+	}
+	i.err = i.stmt.BindInt64(param, value)
+	i.numbers[param], i.bound[param] = value, i.err == nil
+}
 
 // insertBodies returns how many bytes it has stored.
 func (l *Log) insertBodies(id int64, r *exchange.Record) (int, error) {

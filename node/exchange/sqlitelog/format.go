@@ -27,9 +27,10 @@ var writerPragmas = fmt.Sprintf(`
 	PRAGMA page_size = %d;
 	PRAGMA auto_vacuum = INCREMENTAL;
 	PRAGMA temp_store = MEMORY;
-	PRAGMA cache_size = -2048;
+	PRAGMA cache_size = -1024;
 	PRAGMA synchronous = NORMAL;
-	PRAGMA wal_autocheckpoint = %d`, pageSize, checkpointPages)
+	PRAGMA wal_autocheckpoint = %d;
+	PRAGMA journal_size_limit = %d`, pageSize, checkpointPages, 2*checkpointPages*pageSize)
 
 // The columns of exchange are those of exchange.Record; times are in microseconds. Bodies that are TEXT are as they are
 // kept, those that are BLOBs are compressed by deflate.

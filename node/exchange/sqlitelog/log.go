@@ -22,6 +22,7 @@ type Log struct {
 	// file is what was at path when it was opened.
 	file       os.FileInfo
 	statements map[string]*sqlite3.Stmt
+	insertion  insertion
 	packer     packer
 }
 

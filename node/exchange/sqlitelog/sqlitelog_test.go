@@ -218,7 +218,7 @@ func TestTheFileStaysWithinItsLimit(t *testing.T) {
 		_, _ = random.Read(raw)        // never fails
 		return hex.EncodeToString(raw) // of which half is left when it is compressed
 	}
-	const all = 20_000
+	const all = 8000
 	for i := 0; i < all; i += 100 {
 		var records []exchange.Record
 		for j := range 100 {
@@ -399,7 +399,7 @@ func TestALockedFileIsWrittenLater(t *testing.T) {
 	if err := r.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(list(t, open(t, path), exchange.Filter{})); int64(n) != r.Recorded() || r.Recorded()+r.Dropped() != 20_000 || n < 4096 {
+	if n := len(list(t, open(t, path), exchange.Filter{})); int64(n) != r.Recorded() || r.Recorded()+r.Dropped() != 20_000 || n < 2048 {
 		t.Errorf("%d recorded of which %d are there, %d dropped", r.Recorded(), n, r.Dropped())
 	}
 }
