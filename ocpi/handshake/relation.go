@@ -182,12 +182,13 @@ type OutboundToken struct {
 
 // Partner is the relation as servers and clients see it.
 func (r *Relation) Partner() *ocpi.Partner {
+	terms := r.terms()
 	p := &ocpi.Partner{
-		ID: r.Name, Roles: slices.Clone(r.Remote.Roles), Serves: slices.Clone(r.Terms.Serves),
-		Version: r.Remote.Version, Quirks: r.Terms.Quirks,
+		ID: r.Name, Roles: slices.Clone(r.Remote.Roles), Serves: slices.Clone(terms.Serves),
+		Version: r.Remote.Version, Quirks: terms.Quirks,
 	}
-	if len(p.Roles) == 0 && r.Terms.Role != "" {
-		p.Roles = []ocpi.PartyRole{{Role: r.Terms.Role, Party: r.Terms.Party}}
+	if len(p.Roles) == 0 && terms.Role != "" {
+		p.Roles = []ocpi.PartyRole{{Role: terms.Role, Party: terms.Party}}
 	}
 	switch {
 	case r.State != Registered && r.State != ByHand:
@@ -196,6 +197,14 @@ func (r *Relation) Partner() *ocpi.Partner {
 		p.Access = ocpi.AccessSuspended
 	}
 	return p
+}
+
+// terms are those that a caller is served under: while we register, the partner calls back under the terms of the offer.
+func (r *Relation) terms() Terms {
+	if r.Offer != nil && r.Offer.Kind == Registering && (r.State == Unregistered || r.State == Removed) {
+		return r.Offer.Terms
+	}
+	return r.Terms
 }
 
 // Words tells people where we stand.
