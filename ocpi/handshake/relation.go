@@ -182,10 +182,7 @@ type OutboundToken struct {
 
 // Partner is the relation as servers and clients see it.
 func (r *Relation) Partner() *ocpi.Partner {
-	terms := r.Terms
-	if r.Offer != nil && r.Offer.Kind == Registering && r.State != Invited {
-		terms = r.Offer.Terms // while we register, it calls back
-	}
+	terms := r.terms()
 	p := &ocpi.Partner{
 		ID: r.Name, Roles: slices.Clone(r.Remote.Roles), Serves: slices.Clone(terms.Serves),
 		Version: r.Remote.Version, Quirks: terms.Quirks,
@@ -200,6 +197,14 @@ func (r *Relation) Partner() *ocpi.Partner {
 		p.Access = ocpi.AccessSuspended
 	}
 	return p
+}
+
+// terms are those that a caller is served under: while we register, the partner calls back under the terms of the offer.
+func (r *Relation) terms() Terms {
+	if r.Offer != nil && r.Offer.Kind == Registering && (r.State == Unregistered || r.State == Removed) {
+		return r.Offer.Terms
+	}
+	return r.Terms
 }
 
 // Words tells people where we stand.
