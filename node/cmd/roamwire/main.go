@@ -33,7 +33,7 @@ type cli struct {
 	Config configFile `help:"YAML file with settings, named as the flags are. Flags and ROAMWIRE_ variables win over it." type:"path" placeholder:"FILE"`
 
 	Serve    serveCmd    `cmd:"" help:"Run the node."`
-	Demo     demoCmd     `cmd:"" help:"Run a node with sample data in a temporary folder, and show what to try."`
+	Demo     demoCmd     `cmd:"" help:"Run two nodes with sample data that register with each other, and show what to try."`
 	Partner  partnerCmd  `cmd:"" help:"Register partners, and see where we stand with them."`
 	Key      keyCmd      `cmd:"" help:"The key that encrypts the tokens we call partners with."`
 	Log      logCmd      `cmd:"" help:"Show messages between us and our partners."`

@@ -16,9 +16,9 @@ type termsFlags struct {
 	Role   roleFlag    `help:"The partner's role, CPO or EMSP. Default: the one opposite to ours, where we have only one." placeholder:"ROLE" env:"ROAMWIRE_PARTNER_ROLE" setting:"partner-role"`
 	Party  partyFlag   `help:"The party the partner must be, such as NL/ABC. Default: any that is not another partner's." placeholder:"PARTY" env:"ROAMWIRE_PARTNER_PARTY" setting:"partner-party"`
 	Serves []partyFlag `help:"A party of ours that deals with this partner. Can be repeated. Default: all of them." placeholder:"PARTY" env:"ROAMWIRE_PARTNER_SERVES" setting:"partner-serves"`
-	Need   []string    `help:"A module the partner must offer, such as locations. Can be repeated." placeholder:"MODULE"`
-	Pin    string      `help:"The only version of OCPI to use with this partner. Default: the highest that both speak." placeholder:"VERSION"`
-	Quirks string      `help:"How the partner deviates from OCPI: standard, lenient, ocpi-python, or a list of quirks (docs/quirks.md). Default: lenient." placeholder:"PROFILE"`
+	Need   []string    `help:"A module the partner must offer, such as locations. Can be repeated." placeholder:"MODULE" env:"ROAMWIRE_PARTNER_NEED" setting:"partner-need"`
+	Pin    string      `help:"The only version of OCPI to use with this partner. Default: the highest that both speak." placeholder:"VERSION" env:"ROAMWIRE_PARTNER_PIN" setting:"partner-pin"`
+	Quirks string      `help:"How the partner deviates from OCPI: standard, lenient, ocpi-python, or a list of quirks (docs/quirks.md). Default: lenient." placeholder:"PROFILE" env:"ROAMWIRE_PARTNER_QUIRKS" setting:"partner-quirks"`
 }
 
 func (f termsFlags) terms() handshake.Terms {
