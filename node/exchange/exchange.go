@@ -97,6 +97,13 @@ type Record struct {
 // Ended is when the exchange was over.
 func (r Record) Ended() time.Time { return r.At.Add(r.Duration) }
 
+// A QuirkCount is how often a deviation of a partner was put right.
+type QuirkCount struct {
+	Name     string    `json:"name"`
+	Messages int64     `json:"messages"`
+	Last     time.Time `json:"last"`
+}
+
 // A Log is where records are kept. A Recorder uses it from one goroutine.
 type Log interface {
 	// Append adds records at the end of the log.

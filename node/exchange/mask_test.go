@@ -70,6 +70,9 @@ func TestBodiesAreMasked(t *testing.T) {
 		"a document quoted in a text leaves nothing": {
 			ocpi.ModuleTokens, `{"status_message":"got {\"token\":\"abcdefghijk\"}"}`, `{"status_message":"***"}`, "same",
 		},
+		"the same in the manner of Python": {
+			ocpi.ModuleTokens, `{"status_message":"input_value={'token': 'abcdefghijk'}","name":"L'Eau d'Or"}`, `{"status_message":"***","name":"L'Eau d'Or"}`, "same",
+		},
 		"a text alone leaves nothing":       {ocpi.ModuleTokens, `"abcdefghijk"`, `"***"`, "same"},
 		"a list of locations is as it was":  {ocpi.ModuleLocations, `{"data":[{"id":"1"},{"id":"2"}],"status_code":1000}`, `{"data":[{"id":"1"},{"id":"2"}],"status_code":1000}`, "all"},
 		"what is not JSON leaves its size":  {ocpi.ModuleTokens, `<html>token=abcdefghijk</html>`, `[not JSON, 30 bytes]`, "same"},

@@ -54,11 +54,9 @@ type edit struct {
 	depth int
 }
 
-var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
-
 // mask returns what is kept of the body, which was size bytes long.
 func (d *document) mask(size int64) string {
-	d.dec.Reset(bytes.NewBuffer(d.raw), lenient...)
+	d.dec.Reset(bytes.NewBuffer(d.raw), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	d.frames = append(d.frames[:0], frame{})
 	d.edits = d.edits[:0]
 	d.known = d.knows(d.raw)
@@ -212,8 +210,8 @@ func (d *document) keep(raw jsontext.Value, f *frame) {
 	if f.isID && d.id == "" && d.outermost() {
 		d.id = string(unquoted(raw))
 	}
-	url := bytes.HasPrefix(raw, []byte(`"http`))
-	quotes := bytes.Contains(raw, []byte(`\"`))
+	url := len(raw) > 5 && bytes.EqualFold(raw[1:5], []byte("http"))
+	quotes := bytes.IndexByte(raw, '\\') >= 0 || bytes.IndexByte(raw, '\'') >= 0
 	if !url && !quotes && !d.known {
 		return
 	}
@@ -235,10 +233,12 @@ func (d *document) outermost() bool {
 	return len(d.frames) == 2 || len(d.frames) == 3 && !d.frames[1].object
 }
 
-// quotesSecret reports whether a text quotes a document with names of secrets in it, as errors of partners do.
+// quotesSecret reports whether a text quotes a document with names of secrets in it, as errors of partners do: in JSON, or
+// in Python's manner.
 func quotesSecret(text string) bool {
-	for i, part := range strings.Split(text, `"`) {
-		if c := classOf([]byte(part)); i > 0 && c != plain && c != evse {
+	parts := strings.FieldsFunc(text, func(r rune) bool { return r == '"' || r == '\'' })
+	for _, part := range parts[min(1, len(parts)):] {
+		if c := classOf([]byte(part)); c != plain && c != evse {
 			return true
 		}
 	}

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/roamwire/roamwire/node/partner"
-	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/node/store/sqlite"
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/handshake"
 )
 
 func as(id, party string, role ocpi.Role) ocpi.Partner {
@@ -67,7 +67,7 @@ func TestPartnersAreKnownByTheirTokensAndOneByOne(t *testing.T) {
 	if err := r.Remove(t.Context(), "a"); err != nil {
 		t.Error(err)
 	}
-	if err := r.Remove(t.Context(), "a"); !errors.Is(err, store.ErrNotFound) {
+	if err := r.Remove(t.Context(), "a"); !errors.Is(err, handshake.ErrUnknown) {
 		t.Errorf("removing it again: %v", err)
 	}
 	if _, err := r.PartnerByToken(t.Context(), token); !errors.Is(err, ocpi.ErrUnauthorized) {

@@ -34,8 +34,10 @@ func commandHandler[T any](
 	do func(context.Context, *ocpi.Partner, T) (v230.CommandResponse, error),
 ) handler {
 	return func(c *call) (answer, error) {
-		// The token in a command is one of the eMSP that sends it.
-		command, err := read(c, s, codec, c.partner.Parties(ocpi.RoleEMSP)[0])
+		// The token in a command is one of the eMSP that sends it, and not of an eMSP of ours.
+		env := s.env(c, ocpi.Party{})
+		env.EMSP = c.partner.Parties(ocpi.RoleEMSP)[0]
+		command, err := readWith(c, codec, env)
 		if err != nil {
 			return answer{}, err
 		}

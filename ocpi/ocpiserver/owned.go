@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/convert"
 	"github.com/roamwire/roamwire/ocpi/wire"
 )
 
@@ -129,12 +130,16 @@ func advance(lastUpdated *ocpi.DateTime, to ocpi.DateTime) {
 
 // read reads an object from the body and keeps what was found about it.
 func read[T any](c *call, s *speaker, codec wire.Codec[T], owner ocpi.Party) (T, error) {
+	return readWith(c, codec, s.env(c, owner))
+}
+
+func readWith[T any](c *call, codec wire.Codec[T], env convert.Env) (T, error) {
 	raw, err := c.body()
 	if err != nil {
 		var none T
 		return none, err
 	}
-	object, report, err := codec.Read(raw, s.env(c, owner), c.profile())
+	object, report, err := codec.Read(raw, env, c.profile())
 	c.note(report)
 	return object, err
 }

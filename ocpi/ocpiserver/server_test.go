@@ -37,3 +37,17 @@ func TestServerOverMemory(t *testing.T) {
 	target, _ := newTarget(t, ocpiserver.Config{})
 	servertest.Run(t, target)
 }
+
+// The token in a command belongs to the eMSP that sends it, also on a server that is an eMSP itself.
+func TestTheTokenInACommandBelongsToTheSender_CMD13(t *testing.T) {
+	target, server := newTarget(t, ocpiserver.Config{})
+	response, _ := call(t, server, "POST", "/cpo/2.1.1/commands/START_SESSION", `{"response_url":"https://x.example.com/1","location_id":"`+
+		string(target.Sample.Locations()[0].ID)+`","token":{"uid":"1","type":"RFID","auth_id":"BE-TST-1","issuer":"x","valid":true,"whitelist":"ALWAYS","last_updated":"2026-01-01T00:00:00Z"}}`)
+	taken := server.CPO.Commands.Taken()
+	if response.StatusCode != 200 || len(taken) != 1 {
+		t.Fatalf("HTTP %d, %d commands", response.StatusCode, len(taken))
+	}
+	if token := taken[0].StartSession.Token; token.CountryCode != "BE" || token.PartyID != "TST" {
+		t.Errorf("the token is of %s/%s", token.CountryCode, token.PartyID)
+	}
+}

@@ -22,7 +22,7 @@ type logCmd struct {
 	ID        string    `help:"Only the messages with this X-Request-ID or X-Correlation-ID." name:"id" placeholder:"ID"`
 	Status    []string  `help:"Only these statuses: of HTTP (404, 4xx), of OCPI (2001, 2xxx), or failed. Can be repeated." placeholder:"STATUS"`
 	Since     sinceFlag `help:"Only messages since then: 10m, 2h, 7d, or a time such as 2026-01-31T12:00 in UTC." placeholder:"TIME"`
-	Limit     int       `help:"At most so many, the newest." default:"100" placeholder:"N"`
+	Limit     int       `help:"At most so many, the newest; 0 for all." default:"100" placeholder:"N"`
 	Follow    bool      `help:"Go on with messages as they are recorded, until interrupted." short:"f"`
 	Bodies    bool      `help:"Show URLs, ids, bodies and findings, too."`
 	JSON      bool      `help:"Write JSON lines." name:"json"`
@@ -33,7 +33,7 @@ type logCmd struct {
 // Help is what log --help teaches beside its flags.
 func (logCmd) Help() string {
 	return `The node records every message between us and our partners in the data folder, masked: credentials leave nothing, uids of
-tokens and ids of contracts their ends. An uid finds its token all the same, with others that have the same ends. The record
+tokens and ids of contracts their ends. A uid finds its token all the same, with others that have the same ends. The record
 can be read while the node serves or while it does not. How much of it is kept is set by the flags of "roamwire serve" that
 begin with --exchange.
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -13,6 +14,9 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/roamwire/roamwire/node"
+	"github.com/roamwire/roamwire/node/exchange"
+	"github.com/roamwire/roamwire/node/exchange/sqlitelog"
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/handshake"
 )
@@ -32,14 +36,31 @@ func (p *partnerShowCmd) Run(ctx context.Context, s streams) error {
 	if err = errors.Join(err, data.Close()); err != nil {
 		return err
 	}
-	if p.JSON {
-		return showJSON(s.out, r)
+	quirks, err := p.quirks(ctx)
+	if err != nil {
+		return err
 	}
-	return show(s.out, r, time.Now())
+	if p.JSON {
+		return showJSON(s.out, r, quirks)
+	}
+	return show(s.out, r, quirks, time.Now())
+}
+
+// quirks are those of the partner that were put right; none where nothing is recorded.
+func (p *partnerShowCmd) quirks(ctx context.Context) ([]exchange.QuirkCount, error) {
+	log, err := sqlitelog.OpenReader(ctx, node.ExchangeFile(p.Data))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	quirks, err := log.Quirks(ctx, p.Name)
+	return quirks, errors.Join(err, log.Close())
 }
 
 // showJSON prints the relation without its tokens.
-func showJSON(out io.Writer, r handshake.Relation) error {
+func showJSON(out io.Writer, r handshake.Relation, quirks []exchange.QuirkCount) error {
 	for i := range r.Inbound {
 		r.Inbound[i].Hash = handshake.TokenHash{}
 	}
@@ -52,7 +73,8 @@ func showJSON(out io.Writer, r handshake.Relation) error {
 	raw, err := json.Marshal(struct {
 		Words string `json:"words"`
 		handshake.Relation
-	}{r.Words(), r}, jsontext.WithIndent("  "))
+		Quirks []exchange.QuirkCount `json:"quirks"`
+	}{r.Words(), r, quirks}, jsontext.WithIndent("  "))
 	if err != nil {
 		return err
 	}
@@ -61,7 +83,7 @@ func showJSON(out io.Writer, r handshake.Relation) error {
 }
 
 // show prints the relation for people.
-func show(out io.Writer, r handshake.Relation, now time.Time) error {
+func show(out io.Writer, r handshake.Relation, quirks []exchange.QuirkCount, now time.Time) error {
 	fmt.Fprintln(out, r.Name)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	line := func(name string, lines ...string) {
@@ -87,7 +109,7 @@ func show(out io.Writer, r handshake.Relation, now time.Time) error {
 	line("endpoints", endpoints(r.Remote.Endpoints)...)
 	line("they call us with", inbound(r.Inbound, now)...)
 	line("we call them with", outbound(r, now)...)
-	line("quirks", cmp.Or(r.Terms.Quirks, "lenient"))
+	line("quirks", quirkLines(r.Terms.Quirks, quirks, now)...)
 	return w.Flush()
 }
 
@@ -184,6 +206,17 @@ func outbound(r handshake.Relation, now time.Time) []string {
 // oneLine makes a foreign text fit for a line on a screen.
 func oneLine(text string) string {
 	return printable(strings.NewReplacer("\n", " ", "\t", " ").Replace(text))
+}
+
+func quirkLines(profile string, quirks []exchange.QuirkCount, now time.Time) []string {
+	lines := []string{"profile " + cmp.Or(profile, "lenient")}
+	if len(quirks) == 0 {
+		return append(lines, "none seen in what is recorded")
+	}
+	for _, q := range quirks {
+		lines = append(lines, fmt.Sprintf("%s in %d messages, last %s", q.Name, q.Messages, ago(q.Last, now)))
+	}
+	return lines
 }
 
 func stamp(t time.Time) string {

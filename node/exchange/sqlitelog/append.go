@@ -39,8 +39,22 @@ func (l *Log) append(records []exchange.Record) error {
 			return err
 		}
 		bodies += size
+		if err := l.countQuirks(&records[i]); err != nil {
+			return err
+		}
 	}
 	return l.run(`UPDATE tally SET bodies = bodies + ?1`, bodies)
+}
+
+func (l *Log) countQuirks(r *exchange.Record) error {
+	for _, name := range r.Quirks {
+		err := l.run(`INSERT INTO quirk (partner, name, messages, last) VALUES (?1, ?2, 1, ?3)
+			ON CONFLICT DO UPDATE SET messages = messages + 1, last = max(last, excluded.last)`, r.Partner, name, r.Ended().UnixMicro())
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (l *Log) insert(id int64, r *exchange.Record) error {

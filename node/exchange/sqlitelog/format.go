@@ -60,6 +60,14 @@ const tables = `
 		request ANY,
 		response ANY
 	) STRICT;
+	-- How often each deviation of a partner was put right, also in exchanges that are gone.
+	CREATE TABLE quirk (
+		partner TEXT NOT NULL,
+		name TEXT NOT NULL,
+		messages INTEGER NOT NULL,
+		last INTEGER NOT NULL, -- microseconds since 1970
+		PRIMARY KEY (partner, name)
+	) STRICT, WITHOUT ROWID;
 	-- How many bytes of bodies there are.
 	CREATE TABLE tally (bodies INTEGER NOT NULL) STRICT;
 	INSERT INTO tally VALUES (0);`

@@ -41,6 +41,23 @@ func (l *Log) List(ctx context.Context, f exchange.Filter) ([]exchange.Record, e
 	return records, nil
 }
 
+// Quirks counts the deviations of a partner that were put right, the most frequent first. It counts since the log was
+// begun, whatever has been removed from it since.
+func (l *Log) Quirks(ctx context.Context, partner string) ([]exchange.QuirkCount, error) {
+	old := l.conn.SetInterrupt(ctx)
+	defer l.conn.SetInterrupt(old)
+	var counts []exchange.QuirkCount
+	err := l.query(func(s *sqlite3.Stmt) {
+		counts = append(counts, exchange.QuirkCount{
+			Name: s.ColumnText(0), Messages: s.ColumnInt64(1), Last: time.UnixMicro(s.ColumnInt64(2)).UTC(),
+		})
+	}, `SELECT name, messages, last FROM quirk WHERE partner = ?1 ORDER BY messages DESC, name`, partner)
+	if err != nil {
+		return nil, fmt.Errorf("read the exchange log: %w", explain(err))
+	}
+	return counts, nil
+}
+
 // condition is a filter as SQL. The ids are times, so that only the part of the log that matters is read.
 func condition(f exchange.Filter) (string, []any) {
 	all, args := []string{`id > ?`}, []any{f.After}

@@ -95,6 +95,23 @@ func TestARecordComesBackWhole(t *testing.T) {
 }
 
 // Ids grow, whatever the clock does: they are the order of the log.
+func TestQuirksAreCountedForEachPartner(t *testing.T) {
+	l := open(t, newPath(t))
+	at := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
+	add(t, l,
+		exchange.Record{At: at, Partner: "a", Quirks: []string{"one", "two"}},
+		exchange.Record{At: at.Add(time.Minute), Partner: "a", Quirks: []string{"two"}},
+		exchange.Record{At: at.Add(time.Hour), Partner: "b", Quirks: []string{"two"}},
+		exchange.Record{At: at.Add(time.Hour), Partner: "a"},
+	)
+	trimAll(t, l, exchange.Limits{Bodies: at.Add(time.Minute), Records: at.Add(2 * time.Hour), Size: 1 << 30})
+	got, err := l.Quirks(t.Context(), "a")
+	want := []exchange.QuirkCount{{Name: "two", Messages: 2, Last: at.Add(time.Minute)}, {Name: "one", Messages: 1, Last: at}}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+}
+
 func TestTheOrderIsThatOfRecording(t *testing.T) {
 	l := open(t, newPath(t))
 	for i, at := range []time.Duration{time.Hour, 0, time.Hour, 2 * time.Hour, time.Minute} {
