@@ -42,9 +42,11 @@ func TestMain(m *testing.M) {
 // A platform is one side of a connection: a server on loopback whose credentials module is a Handshake.
 type platform struct {
 	*handshake.Handshake
-	store *handshake.Memory
-	url   string
-	role  ocpi.Role
+	// serving is the same Handshake, for requests that are under way while it is made anew.
+	serving atomic.Pointer[handshake.Handshake]
+	store   *handshake.Memory
+	url     string
+	role    ocpi.Role
 	// clock is moved forward by tests.
 	clock *clock
 	// steps are told when they begin, and may wait.
@@ -127,29 +129,30 @@ func (p *platform) restart(t testing.TB) {
 		t.Fatal(err)
 	}
 	p.Handshake = h
+	p.serving.Store(h)
 }
 
 // switching finds the platform's Handshake of the moment.
 type switching struct{ *platform }
 
 func (s switching) PartnerByToken(ctx context.Context, token string) (*ocpi.Partner, error) {
-	return s.Handshake.PartnerByToken(ctx, token)
+	return s.serving.Load().PartnerByToken(ctx, token)
 }
 
 func (s switching) Credentials(ctx context.Context, p *ocpi.Partner, role ocpi.Role, token string) (credentials, error) {
-	return s.Registrar().Credentials(ctx, p, role, token)
+	return s.serving.Load().Registrar().Credentials(ctx, p, role, token)
 }
 
 func (s switching) Register(ctx context.Context, from ocpi.Caller, theirs credentials) (credentials, error) {
-	return s.Registrar().Register(ctx, from, theirs)
+	return s.serving.Load().Registrar().Register(ctx, from, theirs)
 }
 
 func (s switching) Update(ctx context.Context, from ocpi.Caller, theirs credentials) (credentials, error) {
-	return s.Registrar().Update(ctx, from, theirs)
+	return s.serving.Load().Registrar().Update(ctx, from, theirs)
 }
 
 func (s switching) Unregister(ctx context.Context, from ocpi.Caller) error {
-	return s.Registrar().Unregister(ctx, from)
+	return s.serving.Load().Registrar().Unregister(ctx, from)
 }
 
 // versionsURL is the one for partners: 2.1.1 needs one for each role.

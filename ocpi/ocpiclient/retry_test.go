@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -109,9 +110,9 @@ func TestAGETIsTriedAgain(t *testing.T) {
 // What an earlier try was told is worth more than that there was no time for one more.
 func TestTheLastTryRunsOutOfTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tries := 0
+		var tries atomic.Int32
 		client, _ := inBubble(t, ocpiclient.Config{Timeout: time.Second}, func(w http.ResponseWriter, r *http.Request) {
-			if tries++; tries == 1 {
+			if tries.Add(1) == 1 {
 				fails(w, 503, 3000, "closed for repairs")
 				return
 			}
@@ -120,8 +121,8 @@ func TestTheLastTryRunsOutOfTime(t *testing.T) {
 		started := time.Now()
 		_, err := client.Versions(t.Context(), "http://partner.example.com/versions")
 		const want = "GET http://partner.example.com/versions answered HTTP 503 with OCPI 3000: closed for repairs"
-		if err == nil || err.Error() != want || tries != 2 || time.Since(started) != time.Second {
-			t.Errorf("after %s and %d tries: %v", time.Since(started), tries, err)
+		if err == nil || err.Error() != want || tries.Load() != 2 || time.Since(started) != time.Second {
+			t.Errorf("after %s and %d tries: %v", time.Since(started), tries.Load(), err)
 		}
 	})
 }
