@@ -94,7 +94,6 @@ func TestARecordComesBackWhole(t *testing.T) {
 	}
 }
 
-// Ids grow, whatever the clock does: they are the order of the log.
 func TestQuirksAreCountedForEachPartner(t *testing.T) {
 	l := open(t, newPath(t))
 	at := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
@@ -112,6 +111,7 @@ func TestQuirksAreCountedForEachPartner(t *testing.T) {
 	}
 }
 
+// Ids grow, whatever the clock does: they are the order of the log.
 func TestTheOrderIsThatOfRecording(t *testing.T) {
 	l := open(t, newPath(t))
 	for i, at := range []time.Duration{time.Hour, 0, time.Hour, 2 * time.Hour, time.Minute} {
