@@ -8,9 +8,12 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 
 	"github.com/roamwire/roamwire/node/exchange"
@@ -45,6 +48,8 @@ type Data struct {
 	config    Config
 	db        *sqlite.DB
 	handshake *handshake.Handshake
+	// lock keeps other nodes away; nil for commands.
+	lock *os.File
 	// count is told of our calls to partners; nil for nobody.
 	count func(context.Context, ocpi.Exchange)
 }
@@ -73,25 +78,31 @@ func OpenData(ctx context.Context, config Config) (*Data, error) {
 	return d, nil
 }
 
-func closeAfter(db *sqlite.DB, err error) error {
-	_ = db.Close() // the first error is the one to tell
+func closeAfter(c io.Closer, err error) error {
+	_ = c.Close() // the first error is the one to tell
 	return err
 }
 
 // Close closes the data folder.
 func (d *Data) Close() error {
 	d.closeExchanges()
-	return d.db.Close()
+	err := d.db.Close()
+	if d.lock != nil {
+		err = errors.Join(err, d.lock.Close())
+	}
+	return err
 }
 
 // A Node is a running configuration: its data, its OCPI server and its listeners.
 type Node struct {
 	*Data
 
-	listener net.Listener
-	admin    net.Listener
-	server   *ocpiserver.Server
-	metrics  *telemetry.Metrics
+	// introduced is what the node has said of itself in its data.
+	introduced self
+	listener   net.Listener
+	admin      net.Listener
+	server     *ocpiserver.Server
+	metrics    *telemetry.Metrics
 }
 
 // New opens the data, listens, and builds the server; Run serves. Listening already here means that the URLs of the
@@ -105,17 +116,20 @@ func New(ctx context.Context, config Config) (n *Node, err error) {
 	if n.Data, err = OpenData(ctx, config); err != nil {
 		return nil, err
 	}
+	if n.lock, err = lockData(n.config.Data); err != nil {
+		return nil, closeAfter(n.Data, err)
+	}
 	n.count = n.metrics.Observe
 	n.countExchanges()
 	if err := n.listen(ctx); err != nil {
-		return nil, closeAfter(n.db, err)
+		return nil, closeAfter(n.Data, err)
 	}
 	if n.config.PublicURL == "" && reachable(n.listener.Addr()) != n.listener.Addr().String() {
 		n.config.Logger.WarnContext(ctx, "partners are told an address that works on this machine only; set the public URL", "url", n.URL())
 	}
 	if err := n.assemble(ctx); err != nil {
 		n.closeListeners()
-		return nil, closeAfter(n.db, err)
+		return nil, closeAfter(n.Data, err)
 	}
 	n.Exchanges.Start()
 	return n, nil
@@ -123,14 +137,7 @@ func New(ctx context.Context, config Config) (n *Node, err error) {
 
 // assemble makes what partners call, and what calls partners.
 func (n *Node) assemble(ctx context.Context) error {
-	readable, err := n.Keys.Ensure()
-	if err != nil {
-		return err
-	}
-	if readable {
-		n.config.Logger.WarnContext(ctx, "others on this machine can read the key file; it should be readable by its owner alone")
-	}
-	if err := n.checkSecrets(ctx); err != nil {
+	if err := n.checkKeys(ctx); err != nil {
 		return err
 	}
 	own, err := n.introduce(ctx)
@@ -145,18 +152,25 @@ func (n *Node) assemble(ctx context.Context) error {
 	return err
 }
 
-// checkSecrets tells the log which partners cannot be called, because the key to their tokens is missing. They can call.
-func (n *Node) checkSecrets(ctx context.Context) error {
-	all, err := n.Partners.Relations(ctx)
+// checkKeys makes the key file of a new node. Where tokens cannot be decrypted, because their key is missing, the node
+// says so and goes on: partners can call it.
+func (n *Node) checkKeys(ctx context.Context) error {
+	sealed, unreadable, err := n.Partners.Sealed(ctx)
 	if err != nil {
 		return err
 	}
-	for _, r := range all {
-		if _, err := n.Partners.Relation(ctx, r.Name); err != nil {
-			n.config.Logger.ErrorContext(ctx, "the partner cannot be called, nor its registration changed", "partner", r.Name, "error", err)
-		}
+	if sealed > 0 {
+		n.Keys.Miss()
 	}
-	return nil
+	if unreadable != nil {
+		n.config.Logger.ErrorContext(ctx, "partners whose tokens cannot be decrypted cannot be called; they can call", "error", unreadable)
+		return nil
+	}
+	readable, err := n.Keys.Ensure()
+	if readable {
+		n.config.Logger.WarnContext(ctx, "others on this machine can read the key file; it should be readable by its owner alone")
+	}
+	return err
 }
 
 // URL is where partners reach the node, with the prefix.

@@ -63,55 +63,46 @@ func (d *Data) Registration(ctx context.Context) (*handshake.Handshake, error) {
 	return d.handshake, err
 }
 
-// sameKeys refuses to encrypt with a key that the node does not have.
+// sameKeys refuses to encrypt with a key that the node does not have. The node reads its file again when it has changed, so
+// any key in common will do for a file; keys from the environment are those it was started with.
 func (d *Data) sameKeys(own self) error {
 	ids, err := d.Keys.IDs()
 	if err != nil {
 		return err
+	}
+	if d.config.Key != "" {
+		ids = ids[:1]
 	}
 	for _, id := range ids {
 		if slices.Contains(own.Keys, id) {
 			return nil
 		}
 	}
-	return fmt.Errorf("the node encrypts partners' tokens with another key: give this command the --key-file or the variable ROAMWIRE_KEY of the node")
+	if len(own.Keys) == 0 {
+		return errors.New("the key file of the node is missing: bring back the one that belongs to this data")
+	}
+	return errors.New("the node encrypts partners' tokens with another key: give this command the --key-file or the variable ROAMWIRE_KEY of the node; a new key must be given to the node first")
 }
 
 // EncryptAnew encrypts the tokens of all partners with a new key, and returns how many relations that were. With keys from
-// the environment, it is the first of them.
+// the environment, it is the first of them, which the node must have been started with.
 func (d *Data) EncryptAnew(ctx context.Context) (relations int, err error) {
+	own, err := d.self(ctx)
+	if err == nil {
+		err = d.sameKeys(own)
+	}
+	if err != nil && !errors.Is(err, errNeverServed) {
+		return 0, err
+	}
 	again := func() (err error) {
 		relations, err = d.Partners.EncryptAnew(ctx)
 		return err
 	}
 	if d.config.Key != "" {
-		err = again()
-	} else {
-		err = d.Keys.Rotate(again)
+		return relations, again()
 	}
-	if err != nil {
-		return 0, err
-	}
-	own, err := d.self(ctx)
-	if errors.Is(err, errNeverServed) {
-		return relations, nil
-	}
-	if err != nil {
-		return relations, err
-	}
-	return relations, d.note(ctx, &own)
-}
-
-// note keeps who the node is, with the keys as they are.
-func (d *Data) note(ctx context.Context, own *self) (err error) {
-	if own.Keys, err = d.Keys.IDs(); err != nil {
-		return err
-	}
-	raw, err := json.Marshal(own)
-	if err != nil {
-		return err
-	}
-	return d.db.Note(ctx, selfNote, raw)
+	err = d.Keys.Rotate(again)
+	return relations, err
 }
 
 // VersionsURL is where a partner in this role finds our versions. The empty role gives the URL for every role.
@@ -153,7 +144,26 @@ func (n *Node) introduce(ctx context.Context) (self, error) {
 		URL: n.URL(), Parties: n.config.Parties, Versions: n.config.Versions,
 		AllowPrivate: n.config.AllowPrivate, Registration: n.config.Registration, Exchanges: n.config.Exchanges,
 	}
-	return own, n.note(ctx, &own)
+	var err error
+	if own.Keys, err = n.Keys.IDs(); err != nil {
+		return own, err
+	}
+	raw, err := json.Marshal(&own)
+	if err != nil {
+		return own, err
+	}
+	n.introduced = own
+	return own, n.db.Note(ctx, selfNote, raw)
+}
+
+// introduceAgain does so when the keys in the file have changed.
+func (n *Node) introduceAgain(ctx context.Context) error {
+	ids, err := n.Keys.IDs()
+	if err != nil || slices.Equal(ids, n.introduced.Keys) {
+		return err
+	}
+	_, err = n.introduce(ctx)
+	return err
 }
 
 func (d *Data) newHandshake(own self) (*handshake.Handshake, error) {
@@ -174,7 +184,7 @@ func (n *Node) recoverRegistrations(ctx context.Context) {
 	every := time.NewTicker(recoverEvery)
 	defer every.Stop()
 	for {
-		if err := n.handshake.Recover(ctx); err != nil && ctx.Err() == nil {
+		if err := errors.Join(n.handshake.Recover(ctx), n.introduceAgain(ctx)); err != nil && ctx.Err() == nil {
 			n.config.Logger.ErrorContext(ctx, "cannot look after registrations", "error", err)
 		}
 		select {

@@ -26,8 +26,10 @@ type Keyring struct {
 	// made is told when the file did not exist and was made.
 	made func(file string)
 
-	mu   sync.Mutex
-	keys []key
+	mu sync.Mutex
+	// missed tells that the file should be there: no other is made.
+	missed bool
+	keys   []key
 	// text is what the keys were read from.
 	text []byte
 }
@@ -102,6 +104,14 @@ func (k *Keyring) Open(partner, sealed string) (string, error) {
 	return string(secret), nil
 }
 
+// Miss tells that there is something to decrypt. A file that is not there is then missing, and no other is made in its
+// place: what would be encrypted with that one could not be read when the right one is brought back.
+func (k *Keyring) Miss() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.missed = true
+}
+
 // Ensure makes the file if there is none. It reports whether others than its owner can read it.
 func (k *Keyring) Ensure() (readable bool, err error) {
 	k.mu.Lock()
@@ -125,6 +135,7 @@ func (k *Keyring) Rotate(again func() error) error {
 	if err != nil {
 		return err
 	}
+	k.cleanUp()
 	err = k.rewrite(func(keys []string) []string { return slices.Insert(keys, 0, newKey()) })
 	if err == nil {
 		err = again()
@@ -133,6 +144,17 @@ func (k *Keyring) Rotate(again func() error) error {
 		err = k.rewrite(func(keys []string) []string { return keys[:min(len(keys), 2)] })
 	}
 	return errors.Join(err, unlock())
+}
+
+// temporaryKeys is what files with keys are called until they are in place.
+const temporaryKeys = ".key-*"
+
+// cleanUp removes files with keys that a rotation has left behind that was killed.
+func (k *Keyring) cleanUp() {
+	left, _ := filepath.Glob(filepath.Join(filepath.Dir(k.file), temporaryKeys)) // fails for bad patterns only
+	for _, path := range left {
+		_ = os.Remove(path)
+	}
 }
 
 // lock keeps other rotations out.
@@ -165,7 +187,9 @@ func (k *Keyring) rewrite(change func(keys []string) []string) error {
 	}
 	temporary, err := writeBeside(file, strings.Join(change(texts), "\n")+"\n")
 	if err == nil {
-		err = errors.Join(os.Rename(temporary, file), syncFolder(file))
+		if err = errors.Join(os.Rename(temporary, file), syncFolder(file)); err != nil {
+			_ = os.Remove(temporary)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("write the key file: %w", err)
@@ -175,12 +199,15 @@ func (k *Keyring) rewrite(change func(keys []string) []string) error {
 
 // writeBeside writes a file, readable by the owner alone, in the folder of another, and returns its name.
 func writeBeside(file, text string) (string, error) {
-	f, err := os.CreateTemp(filepath.Dir(file), ".key-*")
+	f, err := os.CreateTemp(filepath.Dir(file), temporaryKeys)
 	if err != nil {
 		return "", err
 	}
 	_, err = f.WriteString(text)
-	return f.Name(), errors.Join(err, f.Sync(), f.Close())
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return f.Name(), err
 }
 
 // syncFolder makes a name in a folder last. Not all systems can.
@@ -217,7 +244,7 @@ func (k *Keyring) current() error {
 		return nil
 	}
 	err := k.load()
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) && !k.missed {
 		if err := k.make(); err != nil {
 			return err
 		}

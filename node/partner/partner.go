@@ -87,7 +87,7 @@ func (r *Registry) Add(ctx context.Context, p ocpi.Partner, token string) (strin
 	}
 	now := r.now()
 	added := store.Partner{Partner: p, Added: now, Tokens: []store.Token{
-		{Hash: store.HashToken(token), Status: string(handshake.TokenCurrent), Used: now},
+		{Hash: store.HashToken(token), Status: string(handshake.TokenCurrent)},
 	}}
 	relation := byHand(&added)
 	if err := r.AddRelation(ctx, relation); err != nil {

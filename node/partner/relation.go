@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -93,7 +94,7 @@ func (r *Registry) seal(relation *handshake.Relation) (store.Partner, error) {
 		p.Tokens = append(p.Tokens, store.Token{Hash: store.TokenHash(t.Hash), Status: string(t.Status), Expires: t.Expires, Used: t.Used})
 	}
 	sealed := relation.Clone()
-	if err := r.secrets(&sealed, r.keys.Seal); err != nil {
+	if err := r.secrets(&sealed, r.reseal); err != nil {
 		return p, err
 	}
 	raw, err := json.Marshal(&sealed)
@@ -104,13 +105,55 @@ func (r *Registry) seal(relation *handshake.Relation) (store.Partner, error) {
 	return p, nil
 }
 
-// open reads the relation of a record, with its secrets.
+// open reads the relation of a record, with its secrets. Those that cannot be decrypted are kept as they are: the partner
+// can still be suspended, and its registration ended.
 func (r *Registry) open(p *store.Partner) (handshake.Relation, error) {
 	relation, err := read(p)
 	if err != nil {
 		return relation, err
 	}
-	return relation, r.secrets(&relation, r.keys.Open)
+	return relation, r.secrets(&relation, r.unseal)
+}
+
+// unseal decrypts a secret, or marks it as one that cannot be decrypted.
+func (r *Registry) unseal(partner, text string) (string, error) {
+	secret, err := r.keys.Open(partner, text)
+	if err == nil {
+		return secret, nil
+	}
+	reason := err.Error()
+	return handshake.Unreadable + reason + handshake.Unreadable + text, nil //nolint:nilerr // it is in what is returned
+}
+
+// reseal encrypts a secret, or gives back what could not be decrypted.
+func (r *Registry) reseal(partner, text string) (string, error) {
+	if rest, unreadable := strings.CutPrefix(text, handshake.Unreadable); unreadable {
+		_, sealed, _ := strings.Cut(rest, handshake.Unreadable)
+		return sealed, nil
+	}
+	return r.keys.Seal(partner, text)
+}
+
+// Sealed returns how many partners have secrets in their relation, and the first of those that cannot be decrypted.
+func (r *Registry) Sealed(ctx context.Context) (partners int, unreadable error, err error) {
+	all, err := r.Relations(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	for i := range all {
+		sealed := false
+		_ = r.secrets(&all[i], func(partner, text string) (string, error) {
+			sealed = sealed || text != ""
+			if _, err := r.keys.Open(partner, text); err != nil && unreadable == nil {
+				unreadable = err
+			}
+			return text, nil
+		})
+		if sealed {
+			partners++
+		}
+	}
+	return partners, unreadable, nil
 }
 
 // read reads the relation of a record. A record from before there were relations is a partner added by hand.

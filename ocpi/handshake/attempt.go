@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/roamwire/roamwire/ocpi"
@@ -114,7 +115,7 @@ func (r *run) fail(ctx context.Context, cause error, after ...func(*Relation)) e
 	ctx, cancel := r.detached(ctx)
 	defer cancel()
 	err := r.change(ctx, func(rel *Relation) error {
-		rel.Attempt.Failure = reason(cause)
+		rel.Attempt.Failure = cutOff(reason(cause))
 		for _, f := range after {
 			f(rel)
 		}
@@ -125,6 +126,15 @@ func (r *run) fail(ctx context.Context, cause error, after ...func(*Relation)) e
 	}
 	r.config.Logger.WarnContext(ctx, "exchange of credentials failed", "partner", r.name, "state", r.relation.Words())
 	return cause
+}
+
+// cutOff keeps a text from growing with what partners send.
+func cutOff(text string) string {
+	const longest = 2000
+	if len(text) > longest {
+		return strings.ToValidUTF8(text[:longest], "") + "…"
+	}
+	return text
 }
 
 // reason is the text our own people get to see. It may say more than what the partner is told.

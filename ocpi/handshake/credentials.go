@@ -20,7 +20,7 @@ func (h *Handshake) checkCredentials(rel *Relation, theirs v230.Credentials) ([]
 	for _, r := range theirs.Roles {
 		party := ocpi.NewParty(string(r.CountryCode), string(r.PartyID))
 		if _, err := ocpi.ParseParty(party.String()); err != nil {
-			return nil, ocpi.InvalidParameters("credentials: %v", err)
+			return nil, ocpi.InvalidParameters("credentials: %.100v", err)
 		}
 		roles = append(roles, ocpi.PartyRole{Role: r.Role, Party: party})
 	}
@@ -71,5 +71,14 @@ func parties(rel *Relation, roles []ocpi.PartyRole) ([]ocpi.PartyRole, error) {
 // describe keeps what a partner says of itself.
 func (r *Relation) describe(theirs v230.Credentials, roles []ocpi.PartyRole) {
 	r.Remote.Roles = roles
-	r.Remote.Business = theirs.Roles[0].BusinessDetails.Name
+	r.Remote.Business = shorten(theirs.Roles[0].BusinessDetails.Name)
+}
+
+// shorten bounds a foreign text that is only for people.
+func shorten(text string) string {
+	const longest = 200
+	if runes := []rune(text); len(runes) > longest {
+		return string(runes[:longest]) + "…"
+	}
+	return text
 }

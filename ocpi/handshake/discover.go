@@ -121,7 +121,7 @@ func (h *Handshake) choose(r *Relation, f *found) (ocpiclient.VersionEntry, erro
 	if r.Terms.Pin != "" {
 		ours = []ocpi.Version{r.Terms.Pin}
 	}
-	return best, &ocpi.Error{Code: ocpi.StatusUnsupportedVersion, Message: fmt.Sprintf("no version in common: we speak %v, they offer %v", ours, f.offers())}
+	return best, &ocpi.Error{Code: ocpi.StatusUnsupportedVersion, Message: fmt.Sprintf("no version in common: we speak %v, they offer %s", ours, few(f.offers()))}
 }
 
 // find returns one version of those a partner offers.
@@ -132,7 +132,7 @@ func (f *found) find(v ocpi.Version) (ocpiclient.VersionEntry, error) {
 		}
 	}
 	return ocpiclient.VersionEntry{}, &ocpi.Error{
-		Code: ocpi.StatusUnsupportedVersion, Message: fmt.Sprintf("version %s is not among those at your versions URL: %v", v, f.offers()),
+		Code: ocpi.StatusUnsupportedVersion, Message: fmt.Sprintf("version %s is not among those at your versions URL: %s", v, few(f.offers())),
 	}
 }
 
@@ -173,4 +173,13 @@ func (h *Handshake) checkEndpoints(r *Relation, f *found) error {
 		return &ocpi.Error{Code: ocpi.StatusMissingEndpoints, Message: fmt.Sprintf("version %s has no endpoint beside credentials: there is nothing to exchange", f.version)}
 	}
 	return nil
+}
+
+// few writes a list that a partner sent, as far as somebody reads it.
+func few(versions []ocpi.Version) string {
+	const most = 10
+	if len(versions) <= most {
+		return fmt.Sprint(versions)
+	}
+	return fmt.Sprintf("%v and %d more", versions[:most], len(versions)-most)
 }

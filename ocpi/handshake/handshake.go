@@ -162,6 +162,10 @@ func (h *Handshake) Client(ctx context.Context, name string) (*ocpiclient.Client
 
 // client makes a client for a relation as it stands.
 func (h *Handshake) client(r *Relation, token string) (*ocpiclient.Client, error) {
+	if rest, unreadable := strings.CutPrefix(token, Unreadable); unreadable {
+		reason, _, _ := strings.Cut(rest, Unreadable)
+		return nil, errors.New(reason)
+	}
 	partner := r.Partner()
 	theirs := h.roleOf(r)
 	config := ocpiclient.Config{

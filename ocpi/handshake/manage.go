@@ -109,7 +109,24 @@ func (h *Handshake) tellEnd(ctx context.Context, r *run) error {
 // Suspend stops the exchange of data with a partner, or lets it go on. The registration stays.
 func (h *Handshake) Suspend(ctx context.Context, name string, suspended bool) error {
 	return h.config.Store.ChangeRelation(ctx, name, func(rel *Relation) error {
+		if rel.State != Registered && rel.State != ByHand {
+			return fmt.Errorf("the partner is %s: there is no exchange of data to suspend", rel.State)
+		}
 		rel.Suspended = suspended
+		return nil
+	})
+}
+
+// Change changes what was decided about a partner. Versions that are pinned hold from the next update on, modules that
+// must be offered from the next exchange of credentials; all else at once.
+func (h *Handshake) Change(ctx context.Context, name string, fn func(*Terms)) error {
+	return h.config.Store.ChangeRelation(ctx, name, func(rel *Relation) error {
+		terms := rel.Terms
+		fn(&terms)
+		if err := h.checkTerms(&terms); err != nil {
+			return err
+		}
+		rel.Terms = terms
 		return nil
 	})
 }

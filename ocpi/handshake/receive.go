@@ -109,7 +109,7 @@ func told(err error) error {
 	case errors.Is(err, ErrTaken):
 		return &ocpi.Error{Code: ocpi.StatusInvalidParameters, Message: "credentials: your party is registered here by another partner", Err: err}
 	case errors.Is(err, errLost):
-		return &ocpi.Error{HTTP: http.StatusConflict, Code: ocpi.StatusClientError, Message: "the registration took too long; try again", Err: err}
+		return &ocpi.Error{HTTP: http.StatusConflict, Code: ocpi.StatusClientError, Message: "the exchange took too long, or was ended meanwhile; try again", Err: err}
 	default:
 		return err
 	}
@@ -140,6 +140,9 @@ func (h *Handshake) receiveSteps(ctx context.Context, r *run, from ocpi.Caller, 
 		return none, err
 	}
 	err = r.done(ctx, func(rel *Relation) error {
+		if rel.token(HashToken(from.Token)) == nil {
+			return ocpi.Unauthorized("your token was replaced while you sent your credentials; send them with the new one")
+		}
 		f.store(h, rel)
 		rel.describe(theirs, roles)
 		h.commit(rel, from, f, theirs, ours, proven)

@@ -524,3 +524,47 @@ func TestNamesThatAreNone(t *testing.T) {
 		}
 	}
 }
+
+// A token that is replaced while the partner sends its credentials with it does not bring about a change that the partner
+// may not hear of.
+func TestATokenThatEndsMeanwhileChangesNothing(t *testing.T) {
+	cpo := newPlatform(t, ocpi.RoleCPO, cpoParty)
+	emsp, body := callable(t)
+	old := post(t, cpo, emsp, invite(t, cpo))
+	fresh := put(t, cpo, emsp, old)
+	var once sync.Once
+	emsp.intercepting(func(http.ResponseWriter, *http.Request) bool {
+		once.Do(func() { request(t, http.MethodGet, cpo.versionsURL(), fresh, "") }) // which ends the one before
+		return false
+	})
+	if s, raw := request(t, http.MethodPut, cpo.credentialsURL(), old, body); s.http != http.StatusUnauthorized {
+		t.Errorf("%+v %s", s, raw)
+	}
+	if s, _ := request(t, http.MethodGet, cpo.versionsURL(), fresh, ""); s.http != http.StatusOK {
+		t.Errorf("the new token: %+v", s)
+	}
+}
+
+// Whatever a partner sends, its relation stays small: it is read again and again.
+func TestARelationStaysSmall(t *testing.T) {
+	cpo := newPlatform(t, ocpi.RoleCPO, cpoParty)
+	emsp, body := callable(t)
+	tokenA := invite(t, cpo)
+	many := `{"status_code":1000,"data":[` + strings.Repeat(`{"version":"9.9","url":"http://127.0.0.1/x"},`, 20_000) + `{"version":"9.9","url":"http://127.0.0.1/x"}],"timestamp":"2026-01-01T00:00:00Z"}`
+	answer(emsp, "/versions", 200, many)
+	if s, raw := request(t, http.MethodPost, cpo.credentialsURL(), tokenA, body); s != (status{200, 3001}) || len(raw) > 1000 {
+		t.Errorf("%+v %.1000s", s, raw)
+	}
+	answer(emsp, "/versions", 200, `{"status_code":1000,"data":[`+strings.Repeat(`{"version":"9.9","url":"http://127.0.0.1/x"},`, 98)+`{"version":"9.8","url":"http://127.0.0.1/x"}],"timestamp":"2026-01-01T00:00:00Z"}`)
+	if s, raw := request(t, http.MethodPost, cpo.credentialsURL(), tokenA, body); s != (status{200, 3002}) || len(raw) > 1000 {
+		t.Errorf("%+v %.1000s", s, raw)
+	}
+	emsp.intercept.Store(nil)
+	long := replace(body, `"name":"Test"`, `"name":"`+strings.Repeat("x", 100_000)+`"`)
+	if s, raw := request(t, http.MethodPost, cpo.credentialsURL(), tokenA, long); s != (status{200, 1000}) {
+		t.Errorf("%+v %s", s, raw)
+	}
+	if r := cpo.relation(t, "emsp"); len(r.Remote.Business) > 1000 {
+		t.Errorf("a name of %d bytes is kept", len(r.Remote.Business))
+	}
+}

@@ -22,6 +22,10 @@ type Store interface {
 	ChangeRelation(ctx context.Context, name string, fn func(*Relation) error) error
 }
 
+// Unreadable begins a secret that a Store cannot decrypt; the reason follows it, and whatever the Store needs after another
+// Unreadable. Such a secret is kept as it is, and cannot be used.
+const Unreadable = "\x00"
+
 var (
 	// ErrUnknown is returned for a relation that is not there.
 	ErrUnknown = errors.New("there is no such partner")

@@ -39,6 +39,18 @@ func (c *Client) Details(ctx context.Context, url string) (Details, error) {
 	return read(ctx, c, url, readDetails)
 }
 
+// Bounds of what is taken of versions and details: they are kept for as long as the partner is one. No platform comes near
+// them.
+const (
+	maxDiscovery = 1 << 20 // bytes of one answer
+	maxVersions  = 100
+	maxEndpoints = 200
+	maxURL       = 2048
+	maxWord      = 64 // characters of a version number or a module's id
+)
+
+var errTooMuch = errors.New("more in it than any platform has")
+
 // read asks for a document that is the same in all versions. It is read by hand, because it is asked for before a
 // version has been chosen.
 func read[T any](ctx context.Context, c *Client, target string, parse func(jsontext.Value, *url.URL) (T, []quirk.Name, error)) (T, error) {
@@ -47,6 +59,9 @@ func read[T any](ctx context.Context, c *Client, target string, parse func(jsont
 	a, err := c.do(ctx, request{method: http.MethodGet, url: target})
 	if err != nil {
 		return none, err
+	}
+	if len(a.body) > maxDiscovery {
+		return none, c.fail(ctx, a, Permanent, errTooMuch, errTooMuch.Error())
 	}
 	document, quirks, err := parse(a.data, a.from)
 	c.count(a, quirks...)
@@ -57,7 +72,7 @@ func read[T any](ctx context.Context, c *Client, target string, parse func(jsont
 	return document, nil
 }
 
-// readVersions passes over entries that do not name a version and a URL.
+// readVersions passes over entries that do not name a version and a URL, or something else than that.
 func readVersions(data jsontext.Value, base *url.URL) ([]VersionEntry, []quirk.Name, error) {
 	elements, quirks, err := list(data)
 	if err != nil {
@@ -67,9 +82,12 @@ func readVersions(data jsontext.Value, base *url.URL) ([]VersionEntry, []quirk.N
 	for _, element := range elements {
 		m := membersOf(element)
 		v := VersionEntry{Version: ocpi.Version(strings.TrimSpace(text(m["version"]))), URL: absolute(base, text(m["url"]))}
-		if v.Version != "" && v.URL != "" {
+		if v.Version != "" && v.URL != "" && len(v.Version) <= maxWord && len(v.URL) <= maxURL {
 			versions = append(versions, v)
 		}
+	}
+	if len(versions) > maxVersions {
+		return nil, quirks, errTooMuch
 	}
 	if len(versions) == 0 {
 		return nil, quirks, errors.New("no version in its list")
@@ -77,7 +95,7 @@ func readVersions(data jsontext.Value, base *url.URL) ([]VersionEntry, []quirk.N
 	return versions, quirks, nil
 }
 
-// readDetails passes over endpoints that do not name a module and a URL.
+// readDetails passes over endpoints that do not name a module and a URL, or something else than that.
 func readDetails(data jsontext.Value, base *url.URL) (Details, []quirk.Name, error) {
 	var quirks []quirk.Name
 	if data.Kind() == '[' {
@@ -98,9 +116,12 @@ func readDetails(data jsontext.Value, base *url.URL) (Details, []quirk.Name, err
 			Module: moduleID(text(m["identifier"])), Role: ocpi.InterfaceRole(strings.ToUpper(text(m["role"]))),
 			URL: absolute(base, text(m["url"])),
 		}
-		if e.Module != "" && e.URL != "" {
+		if e.Module != "" && e.URL != "" && len(e.Module) <= maxWord && len(e.URL) <= maxURL {
 			details.Endpoints = append(details.Endpoints, e)
 		}
+	}
+	if len(details.Endpoints) > maxEndpoints {
+		return Details{}, quirks, errTooMuch
 	}
 	if len(details.Endpoints) == 0 {
 		return Details{}, quirks, ErrNoEndpoints

@@ -44,7 +44,7 @@ var (
 const (
 	demoCPOName  = "grenspaal"
 	demoEMSPName = "greenwheels"
-	visitorName  = "visitor"
+	visitorName  = "you"
 )
 
 // Run runs both nodes until interrupted, and removes their data afterwards.
@@ -300,7 +300,7 @@ func visitorsLocation() (string, error) {
 
 // guide is what to try. The commands can be pasted into a shell as they are.
 var guide = template.Must(template.New("guide").Parse(`
-Both nodes know you as {{.Visitor}}, with the token {{.Token}}.
+Both nodes know you as {{.Visitor}}, as partner "you", with the token {{.Token}}.
 Try, in another terminal:
 
 # 1. the versions the CPO speaks

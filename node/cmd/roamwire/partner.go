@@ -9,6 +9,7 @@ import (
 
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/quirk"
 )
 
 type partnerCmd struct {
@@ -20,6 +21,7 @@ type partnerCmd struct {
 	Update     partnerUpdateCmd     `cmd:"" help:"Read a partner's versions and endpoints again."`
 	Retry      partnerRetryCmd      `cmd:"" help:"Go on with an exchange that failed."`
 	Rollback   partnerRollbackCmd   `cmd:"" help:"Give up an exchange that failed."`
+	Set        partnerSetCmd        `cmd:"" help:"Change what was decided about a partner."`
 	Suspend    partnerSuspendCmd    `cmd:"" help:"Stop exchanging data with a partner; the registration stays."`
 	Resume     partnerResumeCmd     `cmd:"" help:"Exchange data with a suspended partner again."`
 	Unregister partnerUnregisterCmd `cmd:"" help:"End the registration, on the partner's side too."`
@@ -35,6 +37,7 @@ type partnerAddCmd struct {
 	Role   []roleFlag  `help:"The partner's roles: CPO, EMSP or both." required:"" placeholder:"ROLE" env:"ROAMWIRE_PARTNER_ROLE" setting:"partner-role"`
 	Token  string      `help:"The token the partner calls with: 1 to 64 printable characters. Default: a random one." placeholder:"TOKEN" env:"ROAMWIRE_PARTNER_TOKEN" setting:"partner-token"`
 	Serves []partyFlag `help:"A party of ours that deals with this partner. Can be repeated. Default: all of them." placeholder:"PARTY" env:"ROAMWIRE_PARTNER_SERVES" setting:"partner-serves"`
+	Quirks string      `help:"How the partner deviates from OCPI, as for \"partner invite\"." placeholder:"PROFILE" env:"ROAMWIRE_PARTNER_QUIRKS" setting:"partner-quirks"`
 }
 
 // Help is what partner add --help teaches beside its flags.
@@ -49,11 +52,14 @@ Example:
 
 // Run adds the partner.
 func (p *partnerAddCmd) Run(ctx context.Context, io streams) error {
+	if _, err := quirk.Parse(p.Quirks); err != nil {
+		return err
+	}
 	data, err := p.open(ctx)
 	if err != nil {
 		return err
 	}
-	added := ocpi.Partner{ID: p.Name}
+	added := ocpi.Partner{ID: p.Name, Quirks: p.Quirks}
 	for _, party := range p.Party {
 		for _, role := range roles(p.Role) {
 			added.Roles = append(added.Roles, ocpi.PartyRole{Role: role, Party: party.party})

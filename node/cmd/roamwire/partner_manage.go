@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/roamwire/roamwire/node"
+	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/handshake"
 )
 
@@ -55,6 +56,34 @@ func (p *partnerRollbackCmd) Run(ctx context.Context, io streams) error {
 		return fmt.Errorf("%w; use \"roamwire partner retry\" first, or --force", err)
 	}
 	return err
+}
+
+type partnerSetCmd struct {
+	nameFlags
+	Quirks *string      `help:"How the partner deviates from OCPI, as for \"partner invite\"." placeholder:"PROFILE" env:"ROAMWIRE_PARTNER_QUIRKS" setting:"partner-quirks"`
+	Pin    *string      `help:"The only version of OCPI to use with this partner; empty for the highest that both speak." placeholder:"VERSION" env:"ROAMWIRE_PARTNER_PIN" setting:"partner-pin"`
+	Serves *[]partyFlag `help:"The parties of ours that deal with this partner." placeholder:"PARTY" env:"ROAMWIRE_PARTNER_SERVES" setting:"partner-serves"`
+	Need   *[]string    `help:"The modules the partner must offer." placeholder:"MODULE" env:"ROAMWIRE_PARTNER_NEED" setting:"partner-need"`
+}
+
+// Run changes what was decided about a partner.
+func (p *partnerSetCmd) Run(ctx context.Context, io streams) error {
+	return p.manage(ctx, io, func(h *handshake.Handshake) error {
+		return h.Change(ctx, p.Name, func(t *handshake.Terms) {
+			if p.Quirks != nil {
+				t.Quirks = *p.Quirks
+			}
+			if p.Pin != nil {
+				t.Pin = ocpi.Version(*p.Pin)
+			}
+			if p.Serves != nil {
+				t.Serves = parties(*p.Serves)
+			}
+			if p.Need != nil {
+				t.Modules = modules(*p.Need)
+			}
+		})
+	})
 }
 
 type partnerSuspendCmd struct{ nameFlags }

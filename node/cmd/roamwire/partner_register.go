@@ -22,14 +22,26 @@ type termsFlags struct {
 }
 
 func (f termsFlags) terms() handshake.Terms {
-	t := handshake.Terms{Role: ocpi.Role(f.Role), Party: f.Party.party, Pin: ocpi.Version(f.Pin), Quirks: f.Quirks}
-	for _, party := range f.Serves {
-		t.Serves = append(t.Serves, party.party)
+	return handshake.Terms{
+		Role: ocpi.Role(f.Role), Party: f.Party.party, Serves: parties(f.Serves), Modules: modules(f.Need),
+		Pin: ocpi.Version(f.Pin), Quirks: f.Quirks,
 	}
-	for _, module := range f.Need {
-		t.Modules = append(t.Modules, ocpi.ModuleID(module))
+}
+
+func parties(flags []partyFlag) []ocpi.Party {
+	var parties []ocpi.Party
+	for _, f := range flags {
+		parties = append(parties, f.party)
 	}
-	return t
+	return parties
+}
+
+func modules(names []string) []ocpi.ModuleID {
+	var modules []ocpi.ModuleID
+	for _, name := range names {
+		modules = append(modules, ocpi.ModuleID(name))
+	}
+	return modules
 }
 
 // registering opens the data and runs something that registers partners, telling its steps.

@@ -37,8 +37,8 @@ func (p *partnerShowCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	quirks, err := p.quirks(ctx)
-	if err != nil {
-		return err
+	if err != nil { // no reason not to show the rest
+		fmt.Fprintln(s.err, "roamwire: the deviations of the partner are not known:", err)
 	}
 	if p.JSON {
 		return showJSON(s.out, r, quirks)
