@@ -36,7 +36,7 @@ func (h *Handshake) checkCredentials(rel *Relation, theirs v230.Credentials) ([]
 }
 
 func (h *Handshake) checkParty(rel *Relation, r ocpi.PartyRole) error {
-	if slices.ContainsFunc(h.config.Parties, func(own ocpi.PartyRole) bool { return own.Party == r.Party }) {
+	if h.ours(r.Party) {
 		return ocpi.InvalidParameters("credentials: %s is a party of this platform", r.Party)
 	}
 	if want := rel.Terms.Party; want != (ocpi.Party{}) && want != r.Party {

@@ -228,9 +228,12 @@ func (h *Handshake) checkTerms(t *Terms) error {
 		return fmt.Errorf("a partner is CPO or EMSP, not %s", t.Role)
 	}
 	for _, party := range t.Serves {
-		if !slices.ContainsFunc(h.config.Parties, func(own ocpi.PartyRole) bool { return own.Party == party }) {
+		if !h.ours(party) {
 			return fmt.Errorf("%s is no party of ours", party)
 		}
+	}
+	if h.ours(t.Party) {
+		return fmt.Errorf("%s is a party of ours", t.Party)
 	}
 	for _, m := range t.Modules {
 		if !m.Known() && !strings.Contains(string(m), "-") { // modules that partners agree on have a prefix (requirement V-07)
@@ -244,4 +247,9 @@ func (h *Handshake) checkTerms(t *Terms) error {
 		return err
 	}
 	return nil
+}
+
+// ours reports whether a party is one of ours.
+func (h *Handshake) ours(party ocpi.Party) bool {
+	return slices.ContainsFunc(h.config.Parties, func(own ocpi.PartyRole) bool { return own.Party == party })
 }

@@ -26,7 +26,7 @@ func (t *Transport) CheckURL(rawURL string) error {
 	case t.config.AllowPrivate:
 		return nil
 	case u.Scheme != "https":
-		return fmt.Errorf("%w: plain http is refused, it must be https", ErrAddress)
+		return fmt.Errorf("%w: plain http is refused, it must be https", ErrPrivate)
 	}
 	return t.checkHost(u.Hostname())
 }
@@ -55,5 +55,5 @@ func (t *Transport) control(network, address string, raw syscall.RawConn) error 
 }
 
 func private(address string) error {
-	return fmt.Errorf("%w: %s is private, local or reserved", ErrAddress, address)
+	return fmt.Errorf("%w: %s is private, local or reserved", ErrPrivate, address)
 }

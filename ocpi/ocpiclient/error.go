@@ -20,6 +20,8 @@ var (
 	ErrVersion = errors.New("this version is not spoken")
 	// ErrAddress says that an address is refused: private, local or reserved, or not https.
 	ErrAddress = errors.New("address not allowed")
+	// ErrPrivate is an ErrAddress that TransportConfig.AllowPrivate would allow.
+	ErrPrivate = fmt.Errorf("%w", ErrAddress)
 	// ErrOtherHost says that a URL leads to a host that must not get the partner's token.
 	ErrOtherHost = errors.New("the token is not sent to another host")
 	// ErrEndless says that a chain of pages does not end.

@@ -148,7 +148,7 @@ func told(ctx context.Context, io streams, h *handshake.Handshake, name string, 
 	switch {
 	case errors.Is(err, handshake.ErrRole):
 		return fmt.Errorf("%w, with --role", err)
-	case errors.Is(err, ocpiclient.ErrAddress):
+	case errors.Is(err, ocpiclient.ErrPrivate):
 		return fmt.Errorf("%w; a node that is started with --allow-private may call such addresses", err)
 	case err != nil:
 		return err
