@@ -81,11 +81,28 @@ func unknown(err error) error {
 	case errors.Is(err, store.ErrNotFound):
 		return handshake.ErrUnknown
 	case errors.Is(err, store.ErrExists):
-		return fmt.Errorf("%w: %w", handshake.ErrTaken, err)
+		return takenError{err}
 	default:
 		return err
 	}
 }
+
+// A takenError is the store's word for what is taken, as the handshake knows it.
+type takenError struct{ error }
+
+// Error says what is taken, and by whom, without what was being done.
+func (e takenError) Error() string {
+	if cause := errors.Unwrap(e.error); cause != nil {
+		return cause.Error()
+	}
+	return e.error.Error()
+}
+
+// Is makes it a handshake.ErrTaken.
+func (e takenError) Is(target error) bool { return target == handshake.ErrTaken }
+
+// Unwrap returns the store's error.
+func (e takenError) Unwrap() error { return e.error }
 
 // seal makes the record of a relation, with its secrets encrypted.
 func (r *Registry) seal(relation *handshake.Relation) (store.Partner, error) {

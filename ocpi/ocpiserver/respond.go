@@ -78,7 +78,7 @@ func (c *call) logFailure(e *ocpi.Error, cause error) {
 		level, message = slog.LevelError, "request failed"
 	}
 	c.server.config.Logger.Log(c.ctx(), level, message, "partner", c.partnerID(), "request_id", c.requestID,
-		"method", c.r.Method, "path", c.urlPath, "error", cause)
+		"method", c.r.Method, "path", c.logPath(), "error", cause)
 }
 
 // write completes the envelope begun in b, which is the call's buffer, and sends it.

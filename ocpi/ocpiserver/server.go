@@ -149,7 +149,7 @@ func (c *call) done() {
 	s := c.server
 	if len(c.findings) > 0 {
 		s.config.Logger.InfoContext(c.ctx(), "partner deviates", "partner", c.partnerID(), "request_id", c.requestID,
-			"method", c.r.Method, "path", c.urlPath, "status", int(c.status), "findings", findingsForLog(c.findings),
+			"method", c.r.Method, "path", c.logPath(), "status", int(c.status), "findings", findingsForLog(c.findings),
 			"quirks", strings.Join(c.quirks, ","))
 	}
 	if s.config.Observe == nil {
@@ -161,6 +161,14 @@ func (c *call) done() {
 		Duration: s.config.Now().Sub(c.started), RequestSize: c.requestSize, ResponseSize: c.responseSize,
 		RequestBody: c.requestBody, ResponseBody: c.responseBody, Findings: c.findings, Quirks: c.quirks,
 	})
+}
+
+// logPath is the path for the log. The uid of a driver's token is not for everybody who reads logs.
+func (c *call) logPath() string {
+	if c.module == ocpi.ModuleTokens {
+		return c.route
+	}
+	return c.urlPath
 }
 
 func (c *call) partnerID() string {
