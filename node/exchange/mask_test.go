@@ -174,6 +174,17 @@ func TestTheRouteSaysWhatThePathNames(t *testing.T) {
 	}
 }
 
+// A partner with a wrong base URL names tokens where the server has nothing.
+func TestTokensAreMaskedWhereThereIsNothing(t *testing.T) {
+	for _, url := range []string{"/ocpi/emsp/2.1.1/tokens/BE/LEN/012345678901", "/ocpi/cpo/2.2.1/tokens/BE/LEN/012345678901", "/ocpi/cpo/2.1.1/Tokens/012345678901/authorize"} {
+		answer := `{"status_code":2000,"status_message":"there is nothing at ` + url + `"}`
+		got := newMasker(false).record(&ocpi.Exchange{Route: "/", Method: "PUT", URL: url, ResponseBody: []byte(answer), ResponseSize: int64(len(answer))})
+		if !strings.Contains(got.URL, "01***01") || strings.Contains(got.URL+got.Response, "012345678901") {
+			t.Errorf("%s: %s", got.URL, got.Response)
+		}
+	}
+}
+
 // What a request names, the answer and the errors quote.
 func TestWhatIsMaskedOnceIsMaskedEverywhere(t *testing.T) {
 	request := `{"token":"abcdefghijk","uid":"998877665544"}`

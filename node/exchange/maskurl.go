@@ -54,7 +54,8 @@ func (m *masker) path(path string, e *ocpi.Exchange) string {
 // aboutTokens reports whether a path may name a token. It may where it has the module's name and the exchange has no
 // module, because there is nothing at that path.
 func aboutTokens(segments []string, e *ocpi.Exchange) bool {
-	return e.Module == ocpi.ModuleTokens || e.Route == "" && below(segments, ocpi.ModuleTokens) >= 0
+	nowhere := e.Route == "" || e.Route == "/" // what a server says of a path that it does not have
+	return e.Module == ocpi.ModuleTokens || nowhere && below(segments, ocpi.ModuleTokens) >= 0
 }
 
 // object is what the URL names of its module, as it is kept.
