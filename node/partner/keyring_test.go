@@ -221,6 +221,15 @@ func TestRelationsComeBackWholeAndTheirSecretsAreNotOnDisk(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
+		all, err := r.Relations(t.Context())
+		if err != nil || len(all) != 1 || all[0].Words() != want.Words() || all[0].Outbound[0].Token == want.Outbound[0].Token {
+			t.Errorf("all: %+v, %v", all, err)
+		}
+	}
+	check()
+	want.Suspended = true
+	if err := r.ChangeRelation(t.Context(), "p", func(r *handshake.Relation) error { r.Suspended = true; return nil }); err != nil {
+		t.Fatal(err)
 	}
 	check()
 	if n, err := r.EncryptAnew(t.Context()); err != nil || n != 1 {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/roamwire/roamwire/node/store"
@@ -39,6 +40,10 @@ type Registry struct {
 	store Store
 	keys  *Keyring
 	now   func() time.Time
+
+	mu sync.Mutex
+	// read are the relations as Relations read them last.
+	read map[string]readRelation
 }
 
 // NewRegistry returns the registry over a store, with the keys that encrypt its secrets.

@@ -1,6 +1,7 @@
 package partner
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -37,13 +38,31 @@ func (r *Registry) Relations(ctx context.Context) ([]handshake.Relation, error) 
 	if err != nil {
 		return nil, err
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	known := make(map[string]readRelation, len(partners))
 	relations := make([]handshake.Relation, len(partners))
 	for i := range partners {
-		if relations[i], err = read(&partners[i]); err != nil {
-			return nil, err
+		p := &partners[i]
+		last, ok := r.read[p.ID]
+		if !ok || !bytes.Equal(last.raw, p.Relation) || len(p.Relation) == 0 {
+			if last.relation, err = read(p); err != nil {
+				return nil, err
+			}
+			last.raw = p.Relation
 		}
+		known[p.ID] = last
+		relations[i] = last.relation.Clone()
 	}
+	r.read = known
 	return relations, nil
+}
+
+// A readRelation is a relation with what it was read from. The node looks through all of them every second, and nearly
+// all of them stay as they are.
+type readRelation struct {
+	raw      []byte
+	relation handshake.Relation
 }
 
 // AddRelation implements handshake.Store.
