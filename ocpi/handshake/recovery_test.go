@@ -568,3 +568,31 @@ func TestARelationStaysSmall(t *testing.T) {
 		t.Errorf("a name of %d bytes is kept", len(r.Remote.Business))
 	}
 }
+
+// A rotation that failed before anything was sent, or that was refused, leaves nothing to go on with: an update only reads.
+func TestARotationThatWasNotTakenLeavesNothing(t *testing.T) {
+	for name, fail := range map[string]func(cpo *platform){
+		"not sent": func(cpo *platform) { answer(cpo, "/versions", 503, "") },
+		"refused":  func(cpo *platform) { answer(cpo, "/credentials", 200, `{"status_code":2001,"timestamp":"2026-01-01T00:00:00Z"}`) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			cpo, emsp := registered(t)
+			fail(cpo)
+			if err := emsp.Rotate(t.Context(), "cpo"); err == nil {
+				t.Fatal("no error")
+			}
+			cpo.intercept.Store(nil)
+			before := emsp.relation(t, "cpo")
+			if before.Offer != nil || len(before.Inbound) != 1 {
+				t.Errorf("left: %+v", before)
+			}
+			if err := emsp.Update(t.Context(), "cpo"); err != nil {
+				t.Fatal(err)
+			}
+			if emsp.relation(t, "cpo").Outbound[0] != before.Outbound[0] {
+				t.Error("an update has rotated the tokens")
+			}
+			wantClean(t, cpo, emsp)
+		})
+	}
+}

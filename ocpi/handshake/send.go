@@ -161,7 +161,7 @@ func (h *Handshake) notFound(ctx context.Context, r *run, cause error) error {
 	offer := r.relation.Offer
 	switch {
 	case offer == nil || !offer.Unclear:
-		return r.fail(ctx, cause)
+		return r.fail(ctx, cause, (*Relation).drop)
 	case refusedToken(cause):
 		return r.fail(ctx, lockedOut(offer.Kind, cause))
 	default:
@@ -280,7 +280,7 @@ func (h *Handshake) notTaken(ctx context.Context, r *run, cause error, earlier b
 	}
 	switch verdict {
 	case no:
-		return r.fail(ctx, cause, (*Relation).withdraw)
+		return r.fail(ctx, cause, (*Relation).withdraw, (*Relation).drop)
 	case notNow:
 		return r.fail(ctx, cause, func(rel *Relation) {
 			if !earlier {

@@ -23,6 +23,13 @@ func (r *Relation) withdraw() {
 	r.Offer.Token, r.Offer.Unclear = "", false
 }
 
+// drop forgets the offer of a rotation that has no token yet, or none any more: there is nothing to go on with.
+func (r *Relation) drop() {
+	if o := r.Offer; o != nil && o.Kind == Rotating && o.Token == "" {
+		r.Offer = nil
+	}
+}
+
 // abandon gives up an offer that the partner may have taken: what it may call us with stays good, without an end.
 func (r *Relation) abandon() {
 	for i := range r.Inbound {
