@@ -12,7 +12,7 @@ const (
 )
 
 // An Exchange is one request and what became of it, in either direction. It holds what was on the wire, secrets
-// included, except the Authorization header: who keeps exchanges masks them.
+// included, except the Authorization header: who keeps exchanges masks them, and keeps nothing of Secrets.
 type Exchange struct {
 	// At is when the request began.
 	At        time.Time
@@ -41,4 +41,9 @@ type Exchange struct {
 	Quirks   []string
 	// Error is why there is no answer, or none that can be used.
 	Error string
+
+	// Secrets are the tokens of the exchange as they are, of which nothing else here need tell: what partners called each
+	// other with, and what they were given to do so. They are never stored. Who keeps exchanges removes each of them from
+	// all the rest, also where it is in Base64, with padding or without, or in hex: partners repeat them.
+	Secrets []string
 }

@@ -18,7 +18,11 @@ type masker struct {
 	// known is what has been taken out of the exchange so far, the longest first, because one may be a part of another: what
 	// a request names, answers and errors quote.
 	known []replacement
-	doc   document
+	// secrets are those that came with the exchange, then those that were found in it, too.
+	secrets secrets
+	// learned are the secrets that were found.
+	learned []string
+	doc     document
 }
 
 type replacement struct{ text, kept string }
@@ -38,8 +42,22 @@ const (
 	maxText     = 1 << 10
 )
 
-// record makes the record of an exchange.
+// record makes the record of an exchange. The secrets that came with it go before anything is read, and those that were
+// found in it from all of the record: they may have been repeated before the place that gave them away.
 func (m *masker) record(e *ocpi.Exchange) Record {
+	m.learned = m.learned[:0]
+	m.secrets.set(e.Secrets)
+	clean := m.secrets.exchange(*e)
+	r := m.masked(&clean)
+	if len(m.learned) > 0 {
+		m.secrets.set(m.learned)
+		m.secrets.record(&r)
+	}
+	return r
+}
+
+// masked makes the record of an exchange that has lost its secrets but for those in its bodies.
+func (m *masker) masked(e *ocpi.Exchange) Record {
 	m.known = m.known[:0]
 	r := Record{
 		At: e.At, Direction: e.Direction, Partner: e.Partner, Method: short(e.Method, maxText), Module: e.Module,
@@ -63,8 +81,9 @@ func (m *masker) body(raw []byte, size int64, module ocpi.ModuleID) string {
 	if len(raw) == 0 {
 		return ""
 	}
-	m.doc.raw, m.doc.module = raw, module
-	return m.doc.mask(size)
+	whole := int64(len(raw)) >= size
+	m.doc.raw, m.doc.module = m.secrets.body(raw, !whole), module
+	return m.doc.mask(size, whole)
 }
 
 // findings are the first findings in words. One about a secret may quote it.
@@ -88,6 +107,9 @@ func (m *masker) learn(text string, c class) (kept string) {
 	kept = mask(text)
 	if c == secret && text != "" {
 		kept = stars
+		if len(m.learned) < maxKnown && !slices.Contains(m.learned, text) {
+			m.learned = append(m.learned, text)
+		}
 	}
 	r := replacement{text, kept}
 	if len(text) < minKnown || len(m.known) == maxKnown || slices.Contains(m.known, r) {

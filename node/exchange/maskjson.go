@@ -54,14 +54,14 @@ type edit struct {
 	depth int
 }
 
-// mask returns what is kept of the body, which was size bytes long.
-func (d *document) mask(size int64) string {
+// mask returns what is kept of the body, which was size bytes long; complete tells that all of them are there.
+func (d *document) mask(size int64, complete bool) string {
 	d.dec.Reset(bytes.NewBuffer(d.raw), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	d.frames = append(d.frames[:0], frame{})
 	d.edits = d.edits[:0]
 	d.known = d.knows(d.raw)
 	end, err := d.read()
-	whole := errors.Is(err, io.EOF) && int64(len(d.raw)) >= size
+	whole := errors.Is(err, io.EOF) && complete
 	d.closeAll(whole)
 	if errors.Is(err, io.EOF) {
 		end = len(d.raw) // with the white space at its end
@@ -70,9 +70,9 @@ func (d *document) mask(size int64) string {
 	switch {
 	case whole:
 		return text
-	case end == 0 && int64(len(d.raw)) >= size:
+	case end == 0 && complete:
 		return fmt.Sprintf("[not JSON, %d bytes]", size)
-	case int64(len(d.raw)) >= size:
+	case complete:
 		return text + fmt.Sprintf(" [from here on not JSON, %d bytes in all]", size)
 	default:
 		return text + fmt.Sprintf(" [cut, %d bytes in all]", size)

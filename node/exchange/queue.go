@@ -80,6 +80,9 @@ func (b *batch) copy(body []byte) span {
 
 func sizeOfTexts(e *ocpi.Exchange) int {
 	n := len(e.URL) + len(e.RequestID) + len(e.CorrelationID) + len(e.Error)
+	for _, secret := range e.Secrets {
+		n += len(secret)
+	}
 	for _, f := range e.Findings {
 		n += len(f.Pointer) + len(f.Message)
 	}

@@ -323,6 +323,39 @@ func TestTheLogIsTrimmedByTheClock(t *testing.T) {
 	})
 }
 
+// What has just been written may be too much: it is trimmed soon, also where nothing comes after it, and once.
+func TestTheLogIsTrimmedAfterTheLastExchange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := new(memory)
+		r := exchange.New(log.open, exchange.Settings{}, exchange.Options{})
+		r.Start()
+		time.Sleep(10*time.Second + 100*time.Millisecond)
+		for range 2 {
+			r.Observe(t.Context(), ocpi.Exchange{}) // the first makes the writer trim
+			time.Sleep(200 * time.Millisecond)
+		}
+		trims := func() int {
+			log.mu.Lock()
+			defer log.mu.Unlock()
+			return len(log.limits)
+		}
+		if n := trims(); n != 2 {
+			t.Fatalf("trimmed %d times at first", n)
+		}
+		time.Sleep(1200 * time.Millisecond)
+		if n := trims(); n != 3 {
+			t.Errorf("trimmed %d times after the last exchange", n)
+		}
+		time.Sleep(10 * time.Second)
+		if n := trims(); n != 3 {
+			t.Errorf("trimmed %d times when there was nothing more", n)
+		}
+		if err := r.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 func TestSettingsThatCannotBeUsed(t *testing.T) {
 	for _, s := range []exchange.Settings{{BodyAge: -1}, {Age: -1}, {MaxSize: 1000}, {MaxSize: -1}} {
 		if s.Check() == nil {

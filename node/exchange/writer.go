@@ -41,6 +41,8 @@ type writer struct {
 	records []Record
 
 	trimmed time.Time
+	// written is set where something was written since.
+	written bool
 	// more is set where there is more to trim.
 	more bool
 }
@@ -50,13 +52,19 @@ func (w *writer) run() {
 	defer close(w.closed)
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
+	late := time.NewTimer(trimEvery)
+	defer late.Stop()
 	for w.work(); ; w.work() {
+		if late.Stop(); w.written { // nothing else may come that makes room for it
+			late.Reset(max(trimEvery-time.Since(w.trimmed), 0))
+		}
 		select {
 		case <-w.closing:
 			w.finish()
 			return
 		case <-w.wake:
 			w.rest(gather)
+		case <-late.C:
 		case <-look.C:
 			w.trouble.tell(w.dropped.Load())
 		}
@@ -126,6 +134,7 @@ func (w *writer) append(end int) {
 		return
 	}
 	w.trouble.err = nil
+	w.written = true
 	w.recorded.Add(n)
 }
 
@@ -143,6 +152,7 @@ func (w *writer) mask(e *ocpi.Exchange) (r Record, ok bool) {
 func (w *writer) trimDue() bool { return w.more || time.Since(w.trimmed) >= trimEvery }
 
 func (w *writer) trim() {
+	w.written = false
 	w.trimmed = time.Now() // how long ago it was is no question of the clock that was passed in
 	var err error
 	if w.more, err = w.log.Trim(w.ctx, w.settings.limits(w.now())); err != nil {
@@ -169,7 +179,8 @@ func (w *writer) ready() bool {
 
 // fail closes the log, to be opened again.
 func (w *writer) fail(err error) {
-	_ = w.closeLog() // the first error is the one to tell
+	_ = w.closeLog()  // the first error is the one to tell
+	w.written = false // it is trimmed when it is open again
 	w.trouble.err, w.failed = err, time.Now()
 	w.trouble.tell(w.dropped.Load())
 	time.AfterFunc(reopenWait, w.again)

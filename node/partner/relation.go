@@ -158,7 +158,7 @@ func (r *Registry) unseal(partner, text string) (string, error) {
 		return secret, nil
 	}
 	reason := err.Error()
-	return handshake.Unreadable + reason + handshake.Unreadable + text, nil //nolint:nilerr // it is in what is returned
+	return handshake.Unreadable + reason + handshake.Unreadable + text, nil
 }
 
 // reseal encrypts a secret, or gives back what could not be decrypted.

@@ -573,7 +573,9 @@ func TestARelationStaysSmall(t *testing.T) {
 func TestARotationThatWasNotTakenLeavesNothing(t *testing.T) {
 	for name, fail := range map[string]func(cpo *platform){
 		"not sent": func(cpo *platform) { answer(cpo, "/versions", 503, "") },
-		"refused":  func(cpo *platform) { answer(cpo, "/credentials", 200, `{"status_code":2001,"timestamp":"2026-01-01T00:00:00Z"}`) },
+		"refused": func(cpo *platform) {
+			answer(cpo, "/credentials", 200, `{"status_code":2001,"timestamp":"2026-01-01T00:00:00Z"}`)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cpo, emsp := registered(t)

@@ -194,8 +194,8 @@ func (c *Client) judgeQuirks(a *reply, kind Kind) {
 // failure makes the error for an answer that is of no use.
 func (c *Client) failure(a *reply, kind Kind, cause error, text string) *Error {
 	return &Error{
-		Kind: kind, Method: a.request.method, URL: shown(a.exchange.URL), HTTP: a.http, Status: a.status,
-		Message: clean(text, append(c.secrets(), a.request.secrets...)), Err: cause,
+		Kind: kind, Method: a.request.method, URL: shown(a.exchange.URL, a.exchange.Secrets), HTTP: a.http, Status: a.status,
+		Message: clean(text, a.exchange.Secrets), Err: cause,
 	}
 }
 
@@ -209,7 +209,7 @@ func (c *Client) fail(ctx context.Context, a *reply, kind Kind, cause error, tex
 
 // lost makes the error for a request that got no answer, or no whole one.
 func (c *Client) lost(ctx context.Context, a *reply, target string, cause error) *Error {
-	err := &Error{Kind: TryLater, Method: a.request.method, URL: shown(target), HTTP: a.http, Err: cause}
+	err := &Error{Kind: TryLater, Method: a.request.method, URL: shown(target, a.exchange.Secrets), HTTP: a.http, Err: cause}
 	var certificate *tls.CertificateVerificationError
 	var scheme tls.RecordHeaderError
 	text := cause.Error()
@@ -234,7 +234,7 @@ func (c *Client) lost(ctx context.Context, a *reply, target string, cause error)
 	if ctx.Err() != nil {
 		err.Err = ctx.Err()
 	}
-	err.Message = clean(text, append(c.secrets(), a.request.secrets...))
+	err.Message = clean(text, a.exchange.Secrets)
 	return err
 }
 

@@ -2,7 +2,6 @@ package ocpiclient
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"slices"
 	"time"
@@ -52,7 +51,7 @@ type Config struct {
 	UserAgent string
 
 	// Observe is called after each HTTP request, also for each of several tries; nil for nobody. It must not block.
-	// The exchange never holds the Authorization header.
+	// The exchange holds the token in its Secrets alone, unless the partner repeats it.
 	Observe func(context.Context, ocpi.Exchange)
 	// Capture is how much of each body Observe is given, in bytes; 0 for nothing.
 	Capture int
@@ -151,7 +150,7 @@ func (c *Client) encoding() ocpi.TokenEncoding {
 	}
 }
 
-// secrets are what no error may repeat: the token in both forms, Base64 without its padding.
-func (c *Client) secrets() []string {
-	return []string{c.config.Token, base64.RawStdEncoding.EncodeToString([]byte(c.config.Token))}
+// secrets are what nobody may be told about a request: our token, and those in its body.
+func (c *Client) secrets(r *request) []string {
+	return append([]string{c.config.Token}, r.secrets...)
 }

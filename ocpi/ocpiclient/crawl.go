@@ -134,7 +134,7 @@ func (p *crawl[T]) get(ctx context.Context, target string) (*reply, error) {
 
 // fail is the error of a chain of pages.
 func (p *crawl[T]) fail(target string, cause error, text string) *Error {
-	return &Error{Kind: Permanent, Method: http.MethodGet, URL: shown(target), Message: cause.Error() + ": " + text, Err: cause}
+	return &Error{Kind: Permanent, Method: http.MethodGet, URL: shown(target, p.client.secrets(&request{})), Message: cause.Error() + ": " + text, Err: cause}
 }
 
 // read reads the objects of a page. One that cannot be used does not keep the others from being delivered.
@@ -165,7 +165,7 @@ func (p *crawl[T]) object(a *reply, element jsontext.Value, i int, env convert.E
 	object, report, err := p.kind.codec.Read(element, env, profile)
 	p.client.note(a, report, "/"+strconv.Itoa(i))
 	if err != nil {
-		return object, &ObjectError{Object: p.kind.codec.Object, Index: i, ID: idOf(element), Findings: report.Findings, Err: err}
+		return object, &ObjectError{Object: p.kind.codec.Object, Index: i, ID: clean(idOf(element), a.exchange.Secrets), Findings: report.Findings, Err: err}
 	}
 	return object, nil
 }
@@ -177,7 +177,7 @@ func idOf(element jsontext.Value) string {
 	if id == "" {
 		id = text(m["id"])
 	}
-	return clean(id, nil)
+	return id
 }
 
 // progress ends a chain of pages that brings nothing new for too long.

@@ -154,7 +154,7 @@ func (r CDRReceiver) location(a *reply, endpoint, id string) string {
 	}
 	if u, err := url.Parse(location); location != "" && (err != nil || !c.ours(u)) {
 		a.exchange.Findings = append(a.exchange.Findings, ocpi.Finding{
-			Code: ocpi.FindingMismatch, Message: "the Location of the CDR is on another host than the endpoints: " + shown(location),
+			Code: ocpi.FindingMismatch, Message: "the Location of the CDR is on another host than the endpoints: " + shown(location, a.exchange.Secrets),
 		})
 	}
 	return location

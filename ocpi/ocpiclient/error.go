@@ -1,9 +1,12 @@
 package ocpiclient
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -142,14 +145,27 @@ const messageLength = 500
 
 // clean makes a foreign text fit for a log and a screen: one line, not too long, and without the secrets.
 func clean(text string, secrets []string) string {
-	for _, secret := range secrets {
-		if secret != "" {
-			text = strings.ReplaceAll(text, secret, "***")
-		}
-	}
+	text = without(text, secrets)
 	if len(text) > messageLength {
 		text = text[:messageLength] + "…"
 	}
 	text = strings.ToValidUTF8(text, "\ufffd")
 	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f }), " ")
+}
+
+// without takes secrets out of a text: as they are, escaped as in URLs, in Base64 and in hex.
+func without(text string, secrets []string) string {
+	for _, secret := range secrets {
+		if secret == "" {
+			continue
+		}
+		raw := []byte(secret)
+		for _, form := range []string{
+			secret, url.PathEscape(secret), url.QueryEscape(secret), base64.RawStdEncoding.EncodeToString(raw),
+			base64.RawURLEncoding.EncodeToString(raw), hex.EncodeToString(raw), strings.ToUpper(hex.EncodeToString(raw)),
+		} {
+			text = strings.ReplaceAll(text, form, "***")
+		}
+	}
+	return text
 }

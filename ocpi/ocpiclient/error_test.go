@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/ocpiclient"
@@ -196,6 +199,39 @@ func TestNoTokenInErrors(t *testing.T) {
 					t.Errorf("%s in HTTP %d: %s", name, status, said)
 				}
 			}
+		}
+	}
+}
+
+// A partner may put the token into a URL that it sends us to.
+func TestNoTokenInTheURLsOfErrors(t *testing.T) {
+	for name, form := range map[string]string{
+		"plain": token, "Base64": base64.StdEncoding.EncodeToString([]byte(token)), "hex": fmt.Sprintf("%x", token), "HEX": fmt.Sprintf("%X", token),
+	} {
+		partner := newAwkward(t, ocpiclient.Config{}, func(w http.ResponseWriter, r *http.Request) {
+			if !strings.HasPrefix(r.URL.Path, "/there") {
+				w.Header().Set("Location", "/there/"+form+"/"+url.PathEscape("?"+form))
+				w.WriteHeader(http.StatusTemporaryRedirect)
+				return
+			}
+			fails(w, 404, 2003, "nothing here")
+		})
+		_, err := partner.client.Versions(t.Context(), partner.URL)
+		if err == nil || !strings.Contains(err.Error(), "/there/***") || strings.Contains(err.Error(), strings.TrimRight(form, "=")) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Whoever keeps exchanges is told what nothing of them may show.
+func TestTheObserverIsToldTheSecrets(t *testing.T) {
+	partner := newAwkward(t, ocpiclient.Config{}, func(w http.ResponseWriter, _ *http.Request) { fails(w, 400, 2000, "no") })
+	_, _ = partner.client.Register(t.Context(), v230.Credentials{Token: "our-fresh-token", URL: "https://tst.example.com/versions"})
+	_, _ = partner.client.Versions(t.Context(), partner.URL)
+	want := [][]string{{token, "our-fresh-token"}, {token}}
+	for i, e := range partner.exchanges.taken() {
+		if diff := cmp.Diff(want[i], e.Secrets); diff != "" {
+			t.Error(diff)
 		}
 	}
 }

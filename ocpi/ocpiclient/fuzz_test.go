@@ -62,7 +62,7 @@ func FuzzLink(f *testing.F) {
 			t.Fatalf("%q does not stand in %q or %q", link.next, first, second)
 		}
 		escapeQuery(first)
-		shown(first)
+		shown(first, []string{second})
 	})
 }
 

@@ -79,6 +79,7 @@ func (c *Client) send(ctx context.Context, r *request, target string) (*reply, e
 		At: c.config.Now(), Direction: ocpi.Outbound, Partner: c.config.Partner.ID, Method: r.method, URL: target,
 		Module: r.module, RequestID: rand.Text(), CorrelationID: correlationID(ctx),
 		RequestSize: int64(len(r.body)), RequestBody: c.capture(r.body),
+		Secrets: c.secrets(r),
 	}}
 	c.count(a, r.quirks...)
 	err := c.roundTrip(ctx, a, target)

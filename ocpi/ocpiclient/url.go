@@ -102,13 +102,14 @@ func (c *Client) checkOurs(r *request) error {
 		return nil
 	}
 	return &Error{
-		Kind: Permanent, Method: r.method, URL: shown(r.url), Err: ErrOtherHost,
+		Kind: Permanent, Method: r.method, URL: shown(r.url, c.secrets(r)), Err: ErrOtherHost,
 		Message: ErrOtherHost.Error() + ": the partner has no endpoint there",
 	}
 }
 
-// shown is a URL for people: without a user name, and with the values of the parameters that OCPI names only.
-func shown(target string) string {
+// shown is a URL for people: without a user name, without the secrets, which partners may put into the URLs they send us
+// to, and with the values of the parameters that OCPI names only.
+func shown(target string, secrets []string) string {
 	u, err := url.Parse(target)
 	if err != nil {
 		return "(unreadable URL)"
@@ -121,7 +122,7 @@ func shown(target string) string {
 		}
 	}
 	u.RawQuery = strings.Join(params, "&")
-	return u.String()
+	return without(u.String(), secrets)
 }
 
 func harmless() []string {

@@ -82,12 +82,14 @@ func (d credentials) read(c *call) (v230.Credentials, error) {
 	env.Role = callerOf(d.side.role)
 	theirs, report, err := d.codecs.Credentials.Read(raw, env, c.profile())
 	c.note(report)
+	c.secrets = append(c.secrets, theirs.Token)
 	return theirs, err
 }
 
 func (d credentials) answer(c *call, own v230.Credentials) (answer, error) {
 	env := d.env(c, ocpi.Party{})
 	env.Role = d.side.role
+	c.secrets = append(c.secrets, own.Token)
 	raw, _, err := d.codecs.Credentials.Write(own, env)
 	return answer{data: raw}, err
 }

@@ -282,9 +282,13 @@ func TestTrailingSlashInVersionDetails(t *testing.T) {
 func TestObserveIsToldOfEachRequest(t *testing.T) {
 	var mu sync.Mutex
 	var seen []ocpi.Exchange
+	var token []string
 	_, server := newTarget(t, ocpiserver.Config{Logger: quiet(), Capture: 8, Observe: func(_ context.Context, e ocpi.Exchange) {
 		mu.Lock()
 		defer mu.Unlock()
+		if e.Partner != "" && cmp.Equal(e.Secrets, token) {
+			e.Secrets = nil
+		}
 		if e.At.IsZero() || e.RequestID == "" || e.CorrelationID == "" || e.Direction != ocpi.Inbound || e.ResponseSize == 0 || string(e.ResponseBody) != `{"status` {
 			t.Errorf("incomplete: %+v", e)
 		}
@@ -292,6 +296,7 @@ func TestObserveIsToldOfEachRequest(t *testing.T) {
 		e.At, e.Duration, e.RequestID, e.CorrelationID, e.Direction = time.Time{}, 0, "", "", ""
 		seen = append(seen, e)
 	}})
+	token = []string{server.Token}
 	call(t, server, "PATCH", "/emsp/2.1.1/tariffs/BE/TST/none", `{"currency":"EURO"}`)
 	call(t, server, "PATCH", "/emsp/2.1.1/tariffs/BE/TST/none", `{"id":"other","currency":"EURO"}`)
 	call(t, server, "GET", "/versions", "", "Authorization", "")
@@ -321,6 +326,41 @@ func TestObserveIsToldOfEachRequest(t *testing.T) {
 	defer mu.Unlock()
 	if diff := cmp.Diff(want, seen); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Whoever keeps exchanges is told what nothing of them may show: what was presented, known or not, and what credentials
+// bring and answer.
+func TestTheObserverIsToldTheSecrets(t *testing.T) {
+	var mu sync.Mutex
+	var secrets []string
+	_, server := newTarget(t, ocpiserver.Config{Logger: quiet(), Credentials: registrar{}, Observe: func(_ context.Context, e ocpi.Exchange) {
+		mu.Lock()
+		defer mu.Unlock()
+		secrets = e.Secrets
+	}})
+	credentials := `{"token":"abcdefgh","url":"https://tst.example.com/versions","party_id":"TST","country_code":"BE","business_details":{"name":"Test"}}`
+	for _, c := range []struct {
+		name, method, path, body, header string
+		want                             []string
+	}{
+		{"a token", "GET", "/versions", "", "Token " + server.Token, []string{server.Token}},
+		{"where there is nothing", "GET", "/nowhere", "", "Token " + server.Token, []string{server.Token}},
+		{"one that is not known", "GET", "/versions", "", "Token not-known", []string{"not-known"}},
+		{"another kind", "GET", "/versions", "", "Bearer of-another-kind", []string{"of-another-kind"}},
+		{"no kind", "GET", "/versions", "", "of-no-kind", []string{"of-no-kind"}},
+		{"none", "GET", "/versions", "", "", nil},
+		{"one that is far too long", "GET", "/versions", "", "Bearer " + strings.Repeat("x", 5000), nil},
+		{"credentials", "PUT", "/cpo/2.1.1/credentials", credentials, "Token " + server.Token, []string{server.Token, "abcdefgh", server.Token}}, // which is what the test's registrar answers
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			call(t, server, c.method, c.path, c.body, "Authorization", c.header)
+			mu.Lock()
+			defer mu.Unlock()
+			if diff := cmp.Diff(c.want, secrets); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }
 

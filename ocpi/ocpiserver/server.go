@@ -73,6 +73,8 @@ type call struct {
 	// partner is who calls; token is what it presented.
 	partner *ocpi.Partner
 	token   string
+	// secrets are the tokens of credentials that are exchanged.
+	secrets []string
 
 	requestID, correlationID string
 	route                    string
@@ -160,6 +162,7 @@ func (c *call) done() {
 		Module: c.module, RequestID: c.requestID, CorrelationID: c.correlationID, HTTP: c.http, Status: c.status,
 		Duration: s.config.Now().Sub(c.started), RequestSize: c.requestSize, ResponseSize: c.responseSize,
 		RequestBody: c.requestBody, ResponseBody: c.responseBody, Findings: c.findings, Quirks: c.quirks,
+		Secrets: append(presented(c.r.Header.Get("Authorization")), c.secrets...),
 	})
 }
 
@@ -169,6 +172,16 @@ func (c *call) logPath() string {
 		return c.route
 	}
 	return c.urlPath
+}
+
+// presented are the tokens in an Authorization header, known or not: also what is in one of another kind.
+func presented(header string) []string {
+	const most = 1 << 10 // no token is as long
+	if tokens := ocpi.ParseAuthorization(header); len(tokens) > 0 || header == "" || len(header) > most {
+		return tokens
+	}
+	fields := strings.Fields(header)
+	return fields[max(len(fields)-1, 0):]
 }
 
 func (c *call) partnerID() string {

@@ -106,7 +106,7 @@ func detail(w io.Writer, r *exchange.Record) {
 			continue
 		}
 		text := cmp.Or(b.text, fmt.Sprintf("[not kept, %d bytes]", b.size))
-		fmt.Fprintf(w, "    %-7s %s\n", b.name, strings.ReplaceAll(printable(text), "\n", "\n            "))
+		fmt.Fprintf(w, "    %-7s %s\n", b.name, strings.Join(printableLines(text), "\n            "))
 	}
 }
 
@@ -138,9 +138,17 @@ func clip(text string, width int) string {
 	return text
 }
 
-// printable writes out what a terminal would obey rather than show. Partners decide on most of what is printed here.
-func printable(text string) string {
-	odd := func(r rune) bool { return !unicode.IsGraphic(r) && r != '\n' && r != '\t' || r == utf8.RuneError }
+// printable writes out what a terminal would obey rather than show, and what would begin another line or column. Partners
+// decide on most of what is printed here.
+func printable(text string) string { return withoutOdd(text, "") }
+
+// printableLines are the lines of a text that may have several. It keeps the tabs.
+func printableLines(text string) []string { return strings.Split(withoutOdd(text, "\n\t"), "\n") }
+
+func withoutOdd(text, allowed string) string {
+	odd := func(r rune) bool {
+		return !unicode.IsGraphic(r) && !strings.ContainsRune(allowed, r) || r == utf8.RuneError
+	}
 	if strings.IndexFunc(text, odd) < 0 {
 		return text
 	}

@@ -30,7 +30,7 @@ var writerPragmas = fmt.Sprintf(`
 	PRAGMA cache_size = -1024;
 	PRAGMA synchronous = NORMAL;
 	PRAGMA wal_autocheckpoint = %d;
-	PRAGMA journal_size_limit = %d`, pageSize, checkpointPages, 2*checkpointPages*pageSize)
+	PRAGMA journal_size_limit = %d`, pageSize, checkpointPages, checkpointPages*pageSize)
 
 // The columns of exchange are those of exchange.Record; times are in microseconds. Bodies that are TEXT are as they are
 // kept, those that are BLOBs are compressed by deflate.

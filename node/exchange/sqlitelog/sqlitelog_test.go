@@ -272,6 +272,49 @@ func TestTheFileStaysWithinItsLimit(t *testing.T) {
 	}
 }
 
+// What trimming has freed is given back to the disk at once, and so is what a burst has left beside the file.
+func TestTrimmingMakesTheFilesShorter(t *testing.T) {
+	path := newPath(t)
+	l := open(t, path)
+	records := make([]exchange.Record, 3000)
+	for i := range records {
+		records[i] = exchange.Record{At: start, URL: strings.Repeat("u", 8000)}
+	}
+	limits := exchange.Limits{Size: 2 << 20}
+	for range 2 {
+		add(t, l, records...)
+		trimAll(t, l, limits)
+		for file, most := range map[string]int64{path: limits.Size, path + "-wal": 16 << 20} {
+			if info, err := os.Stat(file); err != nil || info.Size() > most {
+				t.Errorf("%s: %v, %d bytes", filepath.Base(file), err, info.Size())
+			}
+		}
+	}
+	// Somebody who reads is not waited for.
+	reader, err := sqlite3.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	if err := reader.Exec(`BEGIN; SELECT count(*) FROM exchange`); err != nil {
+		t.Fatal(err)
+	}
+	add(t, l, records...)
+	begun := time.Now()
+	trimAll(t, l, limits)
+	if took := time.Since(begun); took > 4*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	if err := reader.Exec(`COMMIT`); err != nil {
+		t.Fatal(err)
+	}
+	add(t, l, exchange.Record{At: start})
+	trimAll(t, l, limits)
+	if info, err := os.Stat(path); err != nil || info.Size() > limits.Size {
+		t.Errorf("%v, %d bytes", err, info.Size())
+	}
+}
+
 func TestARestartGoesOnWhereItStopped(t *testing.T) {
 	path := newPath(t)
 	openLog := func(ctx context.Context) (exchange.Log, error) { return sqlitelog.Open(ctx, path) }

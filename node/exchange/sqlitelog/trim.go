@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+
+	"github.com/ncruces/go-sqlite3"
 
 	"github.com/roamwire/roamwire/node/exchange"
 )
@@ -35,7 +38,35 @@ func (l *Log) Trim(ctx context.Context, limits exchange.Limits) (more bool, err 
 	if err != nil {
 		return false, fmt.Errorf("trim the exchange log: %w", explain(err))
 	}
-	return more, nil
+	if more {
+		return true, nil
+	}
+	if err := l.giveBack(limits); err != nil {
+		return false, fmt.Errorf("trim the exchange log: %w", explain(err))
+	}
+	return false, nil
+}
+
+// giveBack makes the files on the disk as short as they should be, where they are not: SQLite does so when the next
+// checkpoint is due, which may be days later. Those who read are not waited for; it is tried again with the next trim.
+func (l *Log) giveBack(limits exchange.Limits) (err error) {
+	if !longer(l.path, limits.Size) && !longer(l.path+"-wal", checkpointPages*pageSize) {
+		return nil
+	}
+	if err := l.conn.BusyTimeout(0); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.conn.BusyTimeout(busyTimeout)) }()
+	if err := l.conn.Exec(`PRAGMA wal_checkpoint(TRUNCATE)`); err != nil && !errors.Is(err, sqlite3.BUSY) {
+		return err
+	}
+	return nil
+}
+
+// longer reports whether a file is longer than it may be. One that is not there is not.
+func longer(path string, most int64) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Size() > most
 }
 
 // trimBodies removes bodies that are too old.
