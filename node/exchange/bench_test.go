@@ -65,7 +65,7 @@ func pageExchange(b *testing.B) ocpi.Exchange {
 		At: time.Unix(1_790_000_000, 0), Duration: time.Millisecond, Direction: ocpi.Inbound, Partner: "greenwheels", Method: "GET",
 		URL: "/ocpi/cpo/2.1.1/locations?limit=50", Route: "/cpo/2.1.1/locations", Module: ocpi.ModuleLocations,
 		RequestID: "ABCDEFGHIJKLMNOPQRSTUVWXYZ", CorrelationID: "ABCDEFGHIJKLMNOPQRSTUVWXYZ", HTTP: 200, Status: ocpi.StatusSuccess,
-		ResponseSize: int64(page.Len()), ResponseBody: page.Bytes()[:8<<10],
+		ResponseSize: int64(page.Len()), ResponseBody: page.Bytes()[:8<<10], Secrets: []string{"a-token-of-greenwheels-0123456789ab"},
 	}
 }
 
@@ -78,6 +78,6 @@ func patchExchange() ocpi.Exchange {
 		Route:  "/emsp/2.1.1/locations/{country_code}/{party_id}/{location_id}/{evse_uid}",
 		Module: ocpi.ModuleLocations, RequestID: "ABCDEFGHIJKLMNOPQRSTUVWXYZ", CorrelationID: "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
 		HTTP: 200, Status: ocpi.StatusSuccess, RequestSize: int64(len(request)), ResponseSize: int64(len(response)),
-		RequestBody: []byte(request), ResponseBody: []byte(response),
+		RequestBody: []byte(request), ResponseBody: []byte(response), Secrets: []string{"a-token-of-greenwheels-0123456789ab"},
 	}
 }

@@ -18,7 +18,7 @@ import (
 type Settings struct {
 	// Off records nothing.
 	Off bool
-	// BodySize is how much of each body is kept, in bytes. Default 8 KiB; negative for nothing.
+	// BodySize is how much of each body is kept, in bytes, up to 8 MiB. Default 8 KiB; negative for nothing.
 	BodySize int
 	// BodyAge is how long bodies are kept. Default 24 hours.
 	BodyAge time.Duration
@@ -37,12 +37,17 @@ const (
 	defaultAge      = 30 * 24 * time.Hour
 	defaultMaxSize  = 1 << 30
 	smallestMaxSize = 1 << 20
+	// largestBodySize is not more, because bodies are in memory until they are written.
+	largestBodySize = 8 << 20
 )
 
 // Check says which setting cannot be used.
 func (s Settings) Check() error {
 	if s.BodyAge < 0 || s.Age < 0 {
 		return fmt.Errorf("the age of exchanges cannot be negative")
+	}
+	if s.BodySize > largestBodySize {
+		return fmt.Errorf("no more than %d bytes of each body can be kept", largestBodySize)
 	}
 	if s.MaxSize != 0 && s.MaxSize < smallestMaxSize {
 		return fmt.Errorf("the file of exchanges cannot be kept below %d bytes: there would be nothing in it", smallestMaxSize)

@@ -38,8 +38,9 @@ const (
 	maxKnown, minKnown = 32, 4
 
 	maxFindings = 10
-	maxURL      = 4 << 10
+	maxURL      = 2 << 10
 	maxText     = 1 << 10
+	maxMethod   = 32
 )
 
 // record makes the record of an exchange. The secrets that came with it go before anything is read, and those that were
@@ -59,13 +60,14 @@ func (m *masker) record(e *ocpi.Exchange) Record {
 // masked makes the record of an exchange that has lost its secrets but for those in its bodies.
 func (m *masker) masked(e *ocpi.Exchange) Record {
 	m.known = m.known[:0]
+	most := lengthsOf(e)
 	r := Record{
-		At: e.At, Direction: e.Direction, Partner: e.Partner, Method: short(e.Method, maxText), Module: e.Module,
-		RequestID: short(e.RequestID, maxText), CorrelationID: short(e.CorrelationID, maxText), HTTP: e.HTTP, Status: e.Status, Duration: e.Duration,
+		At: e.At, Direction: e.Direction, Partner: e.Partner, Method: short(e.Method, maxMethod), Module: e.Module,
+		RequestID: short(e.RequestID, most.id), CorrelationID: short(e.CorrelationID, most.id), HTTP: e.HTTP, Status: e.Status, Duration: e.Duration,
 		RequestSize: e.RequestSize, ResponseSize: e.ResponseSize, Quirks: e.Quirks,
 	}
-	r.URL = short(m.url(e), maxURL)
-	r.Object = m.object(e)
+	r.URL = short(m.url(e), most.url)
+	r.Object = short(m.object(e), min(most.url, maxText))
 	r.Request = m.body(e.RequestBody, e.RequestSize, e.Module)
 	if e.Module == ocpi.ModuleCDRs && r.Object == "" && e.Method == "POST" {
 		r.Object = short(m.doc.id, maxText)

@@ -73,7 +73,7 @@ func (m *masker) object(e *ocpi.Exchange) string {
 		}
 		names = append(names, name)
 	}
-	return short(strings.Join(names, "/"), maxText)
+	return strings.Join(names, "/")
 }
 
 func unescaped(segment string) string {

@@ -20,7 +20,8 @@ type Recorder struct {
 	logger   *slog.Logger
 	now      func() time.Time
 
-	queue queue
+	queue     queue
+	strangers strangers
 	// wake tells the writer that the queue is not empty.
 	wake    chan struct{}
 	start   sync.Once
@@ -92,6 +93,13 @@ func (r *Recorder) Capture() int {
 func (r *Recorder) Observe(_ context.Context, e ocpi.Exchange) {
 	if r.settings.Off {
 		return
+	}
+	if isStranger(&e) {
+		if !r.strangers.admit(time.Now()) {
+			r.dropped.Add(1)
+			return
+		}
+		e = shortened(e)
 	}
 	e.RequestBody = e.RequestBody[:min(len(e.RequestBody), r.settings.BodySize)]
 	e.ResponseBody = e.ResponseBody[:min(len(e.ResponseBody), r.settings.BodySize)]

@@ -357,13 +357,15 @@ func TestTheLogIsTrimmedAfterTheLastExchange(t *testing.T) {
 }
 
 func TestSettingsThatCannotBeUsed(t *testing.T) {
-	for _, s := range []exchange.Settings{{BodyAge: -1}, {Age: -1}, {MaxSize: 1000}, {MaxSize: -1}} {
+	for _, s := range []exchange.Settings{{BodyAge: -1}, {Age: -1}, {MaxSize: 1000}, {MaxSize: -1}, {BodySize: 8<<20 + 1}} {
 		if s.Check() == nil {
 			t.Errorf("%+v is accepted", s)
 		}
 	}
-	if err := (exchange.Settings{}).Check(); err != nil {
-		t.Error(err)
+	for _, s := range []exchange.Settings{{}, {BodySize: 8 << 20}, {BodySize: -1}} {
+		if err := s.Check(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

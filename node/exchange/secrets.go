@@ -19,7 +19,8 @@ type secrets struct {
 	// pairs are the first two bytes of the forms, a bit for each, so that one look at a text is enough for all of them.
 	pairs [1 << 16 / 64]uint64
 
-	// view is the text in which forms are looked for, and at where each of its bytes was in the text that was given.
+	// view is the text in which forms are looked for, and at where each of its bytes was in the text that was given; empty
+	// while they are where they were.
 	view  []byte
 	at    []int
 	found []span
@@ -146,11 +147,18 @@ func (s *secrets) body(raw []byte, cut bool) []byte {
 
 // look begins the view of a text, in small letters.
 func (s *secrets) look(raw []byte) {
-	s.view, s.at = s.view[:0], s.at[:0]
-	for i, c := range raw {
-		s.view, s.at = append(s.view, small(c)), append(s.at, i)
+	s.view, s.at = append(s.view[:0], raw...), s.at[:0]
+	for i, c := range s.view {
+		s.view[i] = small(c)
 	}
-	s.at = append(s.at, len(raw))
+}
+
+// place is where a byte of the view was in the text.
+func (s *secrets) place(i int) int {
+	if len(s.at) == 0 {
+		return i
+	}
+	return s.at[i]
 }
 
 func small(c byte) byte {
@@ -162,13 +170,14 @@ func small(c byte) byte {
 
 // search notes where forms are in the view.
 func (s *secrets) search(cut bool) {
-	for i := 0; i+1 < len(s.view); i++ {
-		pair := pairOf(s.view[i], s.view[i+1])
+	view := s.view
+	for i := 0; i+1 < len(view); i++ {
+		pair := pairOf(view[i], view[i+1])
 		if s.pairs[pair/64]&(1<<(pair%64)) == 0 {
 			continue
 		}
 		if start, end := s.match(i, cut); end > start {
-			s.found = append(s.found, span{s.at[start], s.at[end]})
+			s.found = append(s.found, span{s.place(start), s.place(end)})
 			i = end - 1
 		}
 	}
@@ -223,6 +232,11 @@ func (s *secrets) unescape() bool {
 	first := bytes.IndexAny(s.view, `%\`)
 	if first < 0 {
 		return false
+	}
+	if len(s.at) == 0 {
+		for i := range len(s.view) + 1 {
+			s.at = append(s.at, i)
+		}
 	}
 	n := first
 	for i := first; i < len(s.view); n++ {

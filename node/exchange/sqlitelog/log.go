@@ -24,6 +24,8 @@ type Log struct {
 	statements map[string]*sqlite3.Stmt
 	insertion  insertion
 	packer     packer
+	// searched is up to where there are no exchanges with strangers that have to go.
+	searched int64
 }
 
 var _ exchange.Log = (*Log)(nil)

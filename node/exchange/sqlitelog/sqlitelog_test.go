@@ -272,6 +272,41 @@ func TestTheFileStaysWithinItsLimit(t *testing.T) {
 	}
 }
 
+// Messages with callers that nobody knows make room before those with partners do, but for the last ones.
+func TestStrangersGoFirst(t *testing.T) {
+	l := open(t, newPath(t))
+	limits := exchange.Limits{Size: 8 << 20}
+	at := start
+	fill := func(direction ocpi.Direction, partner string, n int, each time.Duration) {
+		for range n / 100 {
+			var records []exchange.Record
+			for range 100 {
+				at = at.Add(each)
+				records = append(records, exchange.Record{At: at, Direction: direction, Partner: partner, URL: strings.Repeat("u", 500)})
+			}
+			add(t, l, records...)
+			trimAll(t, l, limits)
+		}
+	}
+	count := func() map[string]int {
+		n := map[string]int{}
+		for _, r := range list(t, l, exchange.Filter{}) {
+			n[fmt.Sprint(r.Direction, r.Partner)]++
+		}
+		return n
+	}
+	fill(ocpi.Inbound, "partner", 3000, time.Second)
+	fill(ocpi.Outbound, "", 1000, time.Second)
+	fill(ocpi.Inbound, "", 30_000, 100*time.Millisecond)
+	if n := count(); n["inpartner"] != 3000 || n["out"] != 1000 || n["in"] < 6000 {
+		t.Errorf("while strangers call: %v", n)
+	}
+	fill(ocpi.Inbound, "partner", 12_000, time.Second)
+	if n := count(); n["in"] != 0 || n["inpartner"] < 10_000 {
+		t.Errorf("in the end: %v", n)
+	}
+}
+
 // What trimming has freed is given back to the disk at once, and so is what a burst has left beside the file.
 func TestTrimmingMakesTheFilesShorter(t *testing.T) {
 	path := newPath(t)

@@ -99,7 +99,8 @@ func (l *Log) trimRecords(limits exchange.Limits) (bool, error) {
 	return true, l.removeRecords(last)
 }
 
-// trimSize removes what is oldest where the file is nearly full: bodies, if they have more than half of it.
+// trimSize removes exchanges with strangers where the file is nearly full, and then what is oldest: bodies, if they have
+// more than half of it.
 func (l *Log) trimSize(limits exchange.Limits) (bool, error) {
 	used, _, err := l.size()
 	if err != nil || used <= limits.Size-limits.Size/16 {
@@ -113,12 +114,45 @@ func (l *Log) trimSize(limits exchange.Limits) (bool, error) {
 	if bodies > limits.Size/2 {
 		sql, remove = `SELECT max(id) FROM (SELECT id FROM body ORDER BY id LIMIT ?1)`, l.removeBodies
 	}
+	if did, err := l.trimStrangers(); did || err != nil {
+		return did, err
+	}
 	const rowsPer = 64 << 10 // a small file is not emptied in one go
 	last, err := l.number(sql, min(trimRows, limits.Size/rowsPer))
 	if err != nil || last == 0 {
 		return false, err
 	}
 	return true, remove(last)
+}
+
+const (
+	// lookRows is how many exchanges are looked at in search of strangers at a time.
+	lookRows = 4 * trimRows
+	// strangersStay is how long those with strangers stay all the same, in microseconds: people look for them when a
+	// partner cannot get in.
+	strangersStay = 10 * 60 * 1_000_000
+)
+
+// trimStrangers removes exchanges with callers that were not recognised, which are many when somebody wants the others to
+// go. It goes through the file once, a piece at a time, and then through what is added to it.
+func (l *Log) trimStrangers() (bool, error) {
+	last, err := l.number(`SELECT max(id) FROM (SELECT id FROM exchange
+		WHERE id > ?1 AND id < (SELECT max(id) FROM exchange) - ?2 ORDER BY id LIMIT ?3)`, l.searched, strangersStay, lookRows)
+	if err != nil || last == 0 {
+		return false, err
+	}
+	const strangers = `SELECT id FROM exchange WHERE id > ?1 AND id <= ?2 AND partner = '' AND direction = 'in'`
+	size, err := l.number(sizeOfBodies+`id IN (`+strangers+`)`, l.searched, last)
+	if err != nil {
+		return false, err
+	}
+	for _, sql := range []string{`DELETE FROM body WHERE id IN (` + strangers + `)`, `DELETE FROM exchange WHERE id IN (` + strangers + `)`} {
+		if err := l.run(sql, l.searched, last); err != nil {
+			return false, err
+		}
+	}
+	l.searched = last
+	return true, l.run(`UPDATE tally SET bodies = bodies - ?1`, size)
 }
 
 // shrink makes a file shorter that has more empty pages than it may have, as after its limit was lowered.
@@ -149,9 +183,11 @@ func (l *Log) removeRecords(last int64) error {
 	return l.run(`DELETE FROM exchange WHERE id <= ?1`, last)
 }
 
+const sizeOfBodies = `SELECT coalesce(sum(coalesce(octet_length(request), 0) + coalesce(octet_length(response), 0)), 0) FROM body WHERE `
+
 // removeBodies removes the bodies of exchanges up to an id.
 func (l *Log) removeBodies(last int64) error {
-	size, err := l.number(`SELECT coalesce(sum(coalesce(octet_length(request), 0) + coalesce(octet_length(response), 0)), 0) FROM body WHERE id <= ?1`, last)
+	size, err := l.number(sizeOfBodies+`id <= ?1`, last)
 	if err != nil {
 		return err
 	}
