@@ -1,5 +1,7 @@
 package ocpi
 
+import "slices"
+
 // A ModuleID names a module in version details. Partners may offer modules of their own under other names; clients
 // ignore the names they do not know (requirement V-07).
 type ModuleID string
@@ -18,13 +20,13 @@ const (
 	ModuleInvoiceReconciliation ModuleID = "invoicereconciliation"
 )
 
-// Known reports whether m is a module of the specification.
-func (m ModuleID) Known() bool {
-	switch m {
-	case ModuleCDRs, ModuleCommands, ModuleCredentials, ModuleLocations, ModuleSessions, ModuleTariffs, ModuleTokens,
-		ModuleChargingProfiles, ModuleHubClientInfo, ModuleInvoiceReconciliation:
-		return true
-	default:
-		return false
+// Modules lists the modules of the specification.
+func Modules() []ModuleID {
+	return []ModuleID{
+		ModuleCDRs, ModuleCommands, ModuleCredentials, ModuleLocations, ModuleSessions, ModuleTariffs, ModuleTokens,
+		ModuleChargingProfiles, ModuleHubClientInfo, ModuleInvoiceReconciliation,
 	}
 }
+
+// Known reports whether m is a module of the specification.
+func (m ModuleID) Known() bool { return slices.Contains(Modules(), m) }

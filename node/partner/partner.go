@@ -55,7 +55,7 @@ func NewRegistry(s Store, keys *Keyring, now func() time.Time) *Registry {
 // not at the whole relation. Tokens are looked up by their hash, so nothing is compared that a caller could find out by
 // the time it takes.
 func (r *Registry) PartnerByToken(ctx context.Context, token string) (*ocpi.Partner, error) {
-	hash := store.HashToken(token)
+	hash := store.TokenHash(handshake.HashToken(token))
 	p, err := r.store.PartnerByToken(ctx, hash)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, ocpi.ErrUnauthorized
@@ -92,7 +92,7 @@ func (r *Registry) Add(ctx context.Context, p ocpi.Partner, token string) (strin
 	}
 	now := r.now()
 	added := store.Partner{Partner: p, Added: now, Tokens: []store.Token{
-		{Hash: store.HashToken(token), Status: string(handshake.TokenCurrent)},
+		{Hash: store.TokenHash(handshake.HashToken(token)), Status: string(handshake.TokenCurrent)},
 	}}
 	relation := byHand(&added)
 	if err := r.AddRelation(ctx, relation); err != nil {

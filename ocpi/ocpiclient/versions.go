@@ -132,11 +132,7 @@ func readDetails(data jsontext.Value, base *url.URL) (Details, []quirk.Name, err
 // moduleID is a module as OCPI writes it, in small letters; the ids of modules by agreement stay as they are.
 func moduleID(written string) ocpi.ModuleID {
 	written = strings.TrimSpace(written)
-	for _, known := range []ocpi.ModuleID{
-		ocpi.ModuleCDRs, ocpi.ModuleCommands, ocpi.ModuleCredentials, ocpi.ModuleLocations, ocpi.ModuleSessions,
-		ocpi.ModuleTariffs, ocpi.ModuleTokens, ocpi.ModuleChargingProfiles, ocpi.ModuleHubClientInfo,
-		ocpi.ModuleInvoiceReconciliation,
-	} {
+	for _, known := range ocpi.Modules() {
 		if strings.EqualFold(written, string(known)) {
 			return known
 		}
