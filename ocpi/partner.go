@@ -25,7 +25,30 @@ type Partner struct {
 	// Quirks names the deviations that are put right in what this partner sends, as package quirk reads them; empty
 	// for the default.
 	Quirks string
+	// Receive says how objects of this partner are taken.
+	Receive Receiving
 }
+
+// Receiving says how objects that a partner pushes are taken. The zero value is the careful way.
+type Receiving struct {
+	// AllowOlder lets an object replace one that has a later last_updated. Without it, it is refused.
+	AllowOlder bool
+	// EVSEs is what becomes of a list of EVSEs in the PATCH of a location (requirement TF-38).
+	EVSEs PatchedEVSEs
+}
+
+// PatchedEVSEs is what becomes of a list of EVSEs in the PATCH of a location.
+type PatchedEVSEs string
+
+// What becomes of a list of EVSEs in the PATCH of a location.
+const (
+	// MergeEVSEs changes and adds those in the list; the others stay.
+	MergeEVSEs PatchedEVSEs = ""
+	// ReplaceEVSEs puts the list in the place of the EVSEs that are there.
+	ReplaceEVSEs PatchedEVSEs = "replace"
+	// RejectEVSEs refuses the PATCH.
+	RejectEVSEs PatchedEVSEs = "reject"
+)
 
 // Access is what a partner may call.
 type Access string

@@ -71,6 +71,11 @@ func (r *Registry) PartnerByToken(ctx context.Context, token string) (*ocpi.Part
 	if r.FirstUse != nil && t.First() {
 		r.FirstUse(ctx, p.ID, t.Hash)
 	}
+	policy, err := readPolicy(&p)
+	if err != nil {
+		return nil, err
+	}
+	p.Receive = policy.Receive
 	return &p.Partner, nil
 }
 

@@ -85,7 +85,9 @@ func (r *Registry) ChangeRelation(ctx context.Context, name string, fn func(*han
 		if refused = fn(&relation); refused != nil {
 			return refused
 		}
+		policy := p.Policy // is no part of the relation
 		*p, err = r.seal(&relation)
+		p.Policy = policy
 		return err
 	})
 	if refused != nil {

@@ -55,6 +55,12 @@ type Object struct {
 	Renditions map[ocpi.Version][]byte
 	// Rendition is, in a page of renditions, the one asked for.
 	Rendition []byte
+	// Touched says, to Put, which parts of a location are other than before, for the feed of changes; nil for all of it.
+	// An object that is new is new as a whole, whatever Touched says.
+	Touched []Part
+	// Stamped tells that LastUpdated is a time of ours, because the partner gave none: what the partner sends later may
+	// be older by its clock.
+	Stamped bool
 }
 
 // A Selection says which objects a list is about.
@@ -107,6 +113,9 @@ type Partner struct {
 	// Relation is the rest, as the room that registers partners writes it; its secrets are encrypted. It is empty for a
 	// partner of a file from before there were registrations.
 	Relation []byte
+	// Policy is what the operator has decided about the exchange of data with the partner, as the room of partners writes
+	// it; empty for the defaults.
+	Policy []byte
 	// Added is when the partner was added.
 	Added time.Time
 }

@@ -1,0 +1,90 @@
+package partner
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/roamwire/roamwire/node/store"
+	"github.com/roamwire/roamwire/ocpi"
+)
+
+// A Policy is what the operator has decided about the exchange of data with one partner. The zero Policy is the default.
+type Policy struct {
+	Push    PushPolicy     `json:"push,omitzero"`
+	Pull    PullPolicy     `json:"pull,omitzero"`
+	Receive ocpi.Receiving `json:"receive,omitzero"`
+}
+
+// A PushPolicy says what the partner gets from us without asking.
+type PushPolicy struct {
+	// Off ends all pushes.
+	Off bool `json:"off,omitzero"`
+	// Except are modules that are not pushed.
+	Except []ocpi.ModuleID `json:"except,omitempty"`
+	// Parties are the parties of ours whose objects are pushed; empty for all that deal with the partner.
+	Parties []ocpi.Party `json:"parties,omitempty"`
+	// Whole sends whole objects in place of PATCH, for partners that do not take it well.
+	Whole bool `json:"whole,omitzero"`
+	// FromNow begins a new lane with what changes from then on. Without it, a new partner gets all locations, tariffs and
+	// tokens once; sessions and CDRs always begin with what is new.
+	FromNow bool `json:"from_now,omitzero"`
+	// Rate is the largest number of requests in a second; 0 for no limit.
+	Rate int `json:"rate,omitzero"`
+	// Concurrency is how many requests of one module can be under way at once; 0 for the default.
+	Concurrency int `json:"concurrency,omitzero"`
+}
+
+// A PullPolicy says what we ask the partner for.
+type PullPolicy struct {
+	// Off ends all pulls but those by command.
+	Off bool `json:"off,omitzero"`
+	// Except are modules that are not pulled.
+	Except []ocpi.ModuleID `json:"except,omitempty"`
+	// Every is the time between pulls of what is new; 0 for the default.
+	Every time.Duration `json:"every,omitzero,format:nano"`
+	// FullEvery is the time between pulls of everything; 0 for the default, every night.
+	FullEvery time.Duration `json:"full_every,omitzero,format:nano"`
+	// GoneAfter is how many pulls of everything in a row an object must be missing from before it counts as gone; 0 for
+	// the default.
+	GoneAfter int `json:"gone_after,omitzero"`
+	// Limit is how many objects a page should have; 0 for the default.
+	Limit int `json:"limit,omitzero"`
+}
+
+// Policy returns what was decided about a partner.
+func (r *Registry) Policy(ctx context.Context, name string) (Policy, error) {
+	p, err := r.store.Partner(ctx, name)
+	if err != nil {
+		return Policy{}, unknown(err)
+	}
+	return readPolicy(&p)
+}
+
+// ChangePolicy changes what was decided about a partner. It holds from the next message on.
+func (r *Registry) ChangePolicy(ctx context.Context, name string, fn func(*Policy) error) error {
+	return unknown(r.store.ChangePartner(ctx, name, func(p *store.Partner) error {
+		policy, err := readPolicy(p)
+		if err != nil {
+			return err
+		}
+		if err := fn(&policy); err != nil {
+			return err
+		}
+		p.Policy, err = json.Marshal(&policy)
+		return err
+	}))
+}
+
+func readPolicy(p *store.Partner) (Policy, error) {
+	var policy Policy
+	if len(p.Policy) == 0 {
+		return policy, nil
+	}
+	if err := json.Unmarshal(p.Policy, &policy); err != nil {
+		return policy, fmt.Errorf("read policy for %s: %w", p.ID, err)
+	}
+	return policy, nil
+}
