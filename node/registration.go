@@ -173,6 +173,7 @@ func (d *Data) newHandshake(own self) (*handshake.Handshake, error) {
 		Transport:   ocpiclient.NewTransport(ocpiclient.TransportConfig{AllowPrivate: own.AllowPrivate}),
 		CallTimeout: limits.CallTimeout, Timeout: limits.Timeout, Grace: limits.Grace, Window: limits.Window, UpdateEvery: limits.UpdateEvery,
 		Logger: d.config.Logger, Now: d.config.Now, OnStep: d.config.OnStep, Observe: d.observeCall, Capture: d.Exchanges.Capture(),
+		Location: d.ownLocation,
 	})
 }
 

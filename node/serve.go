@@ -19,6 +19,7 @@ func (n *Node) Run(ctx context.Context) error {
 	background, end := context.WithCancel(ctx)
 	var work sync.WaitGroup
 	work.Go(func() { n.recoverRegistrations(background) })
+	work.Go(func() { n.pusher.Run(background) })
 	var err error
 	select {
 	case <-ctx.Done():

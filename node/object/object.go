@@ -43,7 +43,11 @@ type kind[T any] struct {
 	tokenType   func(*T) string
 	// audience is the one party an object is meant for; nil for modules that everyone may see.
 	audience func(*T) ocpi.Party
-	codec    func(wire.Codecs) wire.Codec[T]
+	// touched says which parts of an object of ours are other than before, and keep puts into its new state what must not
+	// vanish from it; nil for objects without parts.
+	touched func(before, after *T) []store.Part
+	keep    func(before, after *T)
+	codec   func(wire.Codecs) wire.Codec[T]
 }
 
 // The kinds of every module that is kept.
@@ -52,8 +56,8 @@ var (
 		module: ocpi.ModuleLocations, name: "location",
 		id:          func(l *v230.Location) string { return string(l.ID) },
 		party:       func(l *v230.Location) (*ocpi.CiString, *ocpi.CiString) { return &l.CountryCode, &l.PartyID },
-		lastUpdated: newest,
-		codec:       func(c wire.Codecs) wire.Codec[v230.Location] { return c.Locations },
+		lastUpdated: newest, touched: touched, keep: keepEVSEs,
+		codec: func(c wire.Codecs) wire.Codec[v230.Location] { return c.Locations },
 	}
 	sessions = kind[v230.Session]{
 		module: ocpi.ModuleSessions, name: "session",

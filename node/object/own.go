@@ -1,9 +1,11 @@
 package object
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -64,31 +66,192 @@ type Item[T any] struct {
 }
 
 // Put creates or replaces objects of ours, all in one transaction, and returns how many were created. What an object
-// says about its owner is replaced by its Item's Party, in the items too.
+// says about its owner is replaced by its Item's Party, in the items too. An object that is the same as before changes
+// nothing, and an EVSE that a location does not have any more stays in it as removed.
 func (o *Own[T]) Put(ctx context.Context, items ...Item[T]) (created int, err error) {
-	records := make([]store.Object, len(items))
+	for range updateAttempts {
+		created, err = o.tryPut(ctx, items, nil)
+		if !errors.Is(err, errChanged) {
+			break
+		}
+	}
+	if errors.Is(err, errChanged) { // others keep changing them: do it while nobody else can
+		err = o.store.Write(ctx, func(tx store.Tx) error {
+			created, err = o.tryPut(ctx, items, tx)
+			return err
+		})
+	}
+	if err != nil {
+		return 0, fmt.Errorf("store %d %ss: %w", len(items), o.kind.name, err)
+	}
+	return created, nil
+}
+
+// errChanged tells that somebody has changed an object meanwhile.
+var errChanged = errors.New("it was changed meanwhile")
+
+// A prepared is an object ready to be stored, if what is there is still what it was: a change, or 0 for nothing.
+type prepared struct {
+	record store.Object
+	change int64
+	same   bool
+}
+
+// tryPut makes one attempt. The work is done beside the writer, or in its transaction where one is given.
+func (o *Own[T]) tryPut(ctx context.Context, items []Item[T], tx store.Tx) (created int, err error) {
+	if tx != nil {
+		for i := range items {
+			p, err := o.prepare(ctx, &items[i], tx)
+			if err != nil {
+				return 0, err
+			}
+			if err := p.put(tx, &created); err != nil {
+				return 0, err
+			}
+		}
+		return created, nil
+	}
+	objects := make([]prepared, len(items))
 	for i := range items {
-		if records[i], err = o.render(ctx, &items[i]); err != nil {
+		if objects[i], err = o.prepare(ctx, &items[i], nil); err != nil {
 			return 0, err
 		}
 	}
 	err = o.store.Write(ctx, func(tx store.Tx) error {
 		created = 0
-		for _, record := range records {
-			isNew, err := tx.Put(record)
-			if err != nil {
+		for _, p := range objects {
+			if err := p.put(tx, &created); err != nil {
 				return err
-			}
-			if isNew {
-				created++
 			}
 		}
 		return nil
 	})
-	if err != nil {
-		return 0, fmt.Errorf("store %d %ss: %w", len(items), o.kind.name, err)
+	return created, err
+}
+
+// put stores the object, and counts it if it is new.
+func (p *prepared) put(tx store.Tx, created *int) error {
+	change, err := tx.Change(p.record.Key)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
 	}
-	return created, nil
+	if change != p.change {
+		return errChanged
+	}
+	if p.same {
+		return nil
+	}
+	isNew, err := tx.Put(p.record)
+	if isNew {
+		*created++
+	}
+	return err
+}
+
+// prepare finds out what an object changes.
+func (o *Own[T]) prepare(ctx context.Context, item *Item[T], tx store.Tx) (p prepared, err error) {
+	key := o.storeKey(item)
+	var stored store.Object
+	if tx != nil {
+		stored, err = tx.Object(key)
+	} else {
+		stored, err = o.store.Object(ctx, key)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		p.record, err = o.render(ctx, item)
+		return p, err
+	}
+	if err != nil {
+		return p, err
+	}
+	p.change = stored.Change
+	before, err := o.kind.read(stored)
+	if err != nil {
+		return p, err
+	}
+	if o.kind.keep != nil {
+		o.kind.keep(&before, &item.Object)
+	}
+	if p.record, err = o.render(ctx, item); err != nil {
+		return p, err
+	}
+	p.same = bytes.Equal(p.record.Body, stored.Body) && p.record.Audience == stored.Audience
+	if o.kind.touched != nil && !p.same {
+		p.record.Touched = o.kind.touched(&before, &item.Object)
+	}
+	return p, nil
+}
+
+func (o *Own[T]) storeKey(item *Item[T]) store.Key {
+	return o.kind.storeKey("", o.key(item))
+}
+
+func (o *Own[T]) key(item *Item[T]) ocpi.Key {
+	key := ocpi.Key{Party: item.Party, ID: o.kind.id(&item.Object)}
+	if o.kind.tokenType != nil {
+		key.TokenType = o.kind.tokenType(&item.Object)
+	}
+	return key
+}
+
+// Update changes an object of ours as one atomic step, or returns ocpi.ErrNotFound. fn may be called more than once, each
+// time with the object as it then is.
+func (o *Own[T]) Update(ctx context.Context, key ocpi.Key, fn func(*T) error) error {
+	for {
+		stored, err := o.store.Object(ctx, o.kind.storeKey("", key))
+		if err != nil {
+			return o.kind.notFound(err, key.ID)
+		}
+		object, err := o.kind.read(stored)
+		if err != nil {
+			return err
+		}
+		if err := fn(&object); err != nil {
+			return err
+		}
+		item := Item[T]{Party: key.Party, Object: object}
+		p, err := o.prepare(ctx, &item, nil)
+		if err != nil {
+			return err
+		}
+		if p.change != stored.Change {
+			continue
+		}
+		err = o.store.Write(ctx, func(tx store.Tx) error {
+			return p.put(tx, new(int))
+		})
+		if !errors.Is(err, errChanged) {
+			return err
+		}
+	}
+}
+
+// Delete removes an object of ours, or returns ocpi.ErrNotFound. Of what partners are told, only tariffs can go
+// (requirement TF-42).
+func (o *Own[T]) Delete(ctx context.Context, key ocpi.Key) error {
+	return o.store.Write(ctx, func(tx store.Tx) error {
+		return o.kind.notFound(tx.Delete(o.kind.storeKey("", key)), key.ID)
+	})
+}
+
+// SetStatus sets the status of one of our EVSEs, as of a time, or returns ocpi.ErrNotFound.
+func (o *Objects) SetStatus(ctx context.Context, location ocpi.Key, evseUID string, status v230.Status, at time.Time) error {
+	return o.Locations.Update(ctx, location, func(l *v230.Location) error {
+		for i := range l.EVSEs {
+			evse := &l.EVSEs[i]
+			if string(evse.UID) != evseUID {
+				continue
+			}
+			if evse.Status == status {
+				return nil
+			}
+			evse.Status = status
+			evse.LastUpdated = later(evse.LastUpdated, ocpi.NewDateTime(at).Truncate())
+			l.LastUpdated = later(l.LastUpdated, evse.LastUpdated)
+			return nil
+		}
+		return ocpi.NotFound("location %s has no EVSE %s", location.ID, evseUID)
+	})
 }
 
 // Owner is the party that an object names as its owner; the zero Party where it names none.
@@ -99,11 +262,7 @@ func (o *Own[T]) Owner(object *T) ocpi.Party {
 
 // render makes the stored form of an object of ours, with what partners of each version get.
 func (o *Own[T]) render(ctx context.Context, item *Item[T]) (store.Object, error) {
-	key := ocpi.Key{Party: item.Party, ID: o.kind.id(&item.Object)}
-	if o.kind.tokenType != nil {
-		key.TokenType = o.kind.tokenType(&item.Object)
-	}
-	record, err := o.kind.record("", key, &item.Object)
+	record, err := o.kind.record("", o.key(item), &item.Object)
 	if err != nil {
 		return record, err
 	}

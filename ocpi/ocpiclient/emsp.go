@@ -2,8 +2,10 @@ package ocpiclient
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -169,4 +171,30 @@ func (r CDRReceiver) Get(ctx context.Context, location string) (v230.CDR, error)
 	}
 	cdr, _, err := ask(ctx, c, call, c.codecs.CDRs, c.env(ctx, c.config.Own))
 	return cdr, err
+}
+
+// Find asks the partner for a CDR of ours whose Location is not known, because the answer to its Post was lost. It asks
+// where eMSPs usually have them, below the endpoint by the id, and by the owner and the id. The error is ocpi.ErrNotFound
+// where the partner answers that at every place.
+func (r CDRReceiver) Find(ctx context.Context, key ocpi.Key) (cdr v230.CDR, location string, err error) {
+	c := r.client
+	endpoint, err := c.endpoint(ocpi.ModuleCDRs, ocpi.Receiver, ocpi.RoleEMSP)
+	if err != nil {
+		return cdr, "", err
+	}
+	owner := c.owner(key.Party)
+	for _, segments := range [][]string{{key.ID}, {owner.CountryCode, owner.PartyID, key.ID}} {
+		location, _, err = c.below(endpoint, nil, segments...)
+		if err != nil {
+			return cdr, "", err
+		}
+		cdr, err = r.Get(ctx, location)
+		if err == nil && strings.EqualFold(string(cdr.ID), key.ID) {
+			return cdr, location, nil
+		}
+		if err != nil && !errors.Is(err, ocpi.ErrNotFound) {
+			return cdr, "", err
+		}
+	}
+	return cdr, "", &Error{Kind: NotFound, Method: http.MethodGet, URL: shown(endpoint, c.secrets(&request{})), HTTP: http.StatusNotFound, Message: "CDR " + key.ID + " is not there"}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -168,4 +169,22 @@ func without(text string, secrets []string) string {
 		}
 	}
 	return text
+}
+
+// Unclear reports whether the partner may have carried out the request all the same: it was sent, and no answer came that
+// can be read, or one of a failure inside. It is false where the request cannot have arrived, and where the partner has
+// refused it.
+func (e *Error) Unclear() bool {
+	var dns *net.DNSError
+	var network *net.OpError
+	switch {
+	case e.HTTP == 0:
+		return !errors.Is(e.Err, ErrAddress) && !errors.Is(e.Err, ErrOtherHost) && !errors.As(e.Err, &dns) &&
+			!(errors.As(e.Err, &network) && network.Op == "dial")
+	case kindOfHTTP(e.HTTP) == OK:
+		return e.Status == 0 || e.Status.Success() || e.Status.ServerError() || e.Status.HubError()
+	default:
+		return e.HTTP == http.StatusRequestTimeout || e.HTTP == http.StatusInternalServerError ||
+			e.HTTP == http.StatusBadGateway || e.HTTP == http.StatusGatewayTimeout
+	}
 }

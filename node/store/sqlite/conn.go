@@ -142,6 +142,8 @@ func bindOne(s *sqlite3.Stmt, param int, arg any) error {
 		return s.BindInt64(param, v)
 	case int:
 		return s.BindInt(param, v)
+	case bool:
+		return s.BindBool(param, v)
 	case string:
 		return s.BindText(param, v)
 	case []byte:

@@ -90,7 +90,12 @@ func (db *DB) RemovePartner(ctx context.Context, name string) error {
 		if t.conn.Changes() == 0 {
 			return store.ErrNotFound
 		}
-		return t.conn.run(`DELETE FROM partner_token WHERE partner = ?1`, name)
+		for _, table := range []string{"partner_token WHERE partner", "lane WHERE partner", "delivery WHERE partner", "pull WHERE partner", "missing WHERE source"} {
+			if err := t.conn.run(`DELETE FROM `+table+` = ?1`, name); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("remove partner %q: %w", name, explain(err))
@@ -166,9 +171,9 @@ func (c *conn) putPartner(p *store.Partner, others []store.Partner) error {
 	if err != nil {
 		return err
 	}
-	err = c.run(`INSERT OR REPLACE INTO partner (name, roles, serves, version, access, quirks, relation, added)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)`,
-		p.ID, roles, serves, string(p.Version), string(p.Access), p.Quirks, p.Relation, p.Added.UnixMicro())
+	err = c.run(`INSERT OR REPLACE INTO partner (name, roles, serves, version, access, quirks, relation, added, policy)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)`,
+		p.ID, roles, serves, string(p.Version), string(p.Access), p.Quirks, p.Relation, p.Added.UnixMicro(), slices.Concat([]byte{}, p.Policy))
 	if err != nil {
 		return err
 	}
@@ -238,12 +243,12 @@ func (c *conn) partners(where string, args ...any) (partners []store.Partner, er
 	err = c.query(func(s *sqlite3.Stmt) {
 		p := store.Partner{Added: time.UnixMicro(s.ColumnInt64(7)).UTC()}
 		p.ID, p.Version, p.Access, p.Quirks = s.ColumnText(0), ocpi.Version(s.ColumnText(3)), ocpi.Access(s.ColumnText(4)), s.ColumnText(5)
-		p.Relation = s.ColumnBlob(6, nil)
+		p.Relation, p.Policy = s.ColumnBlob(6, nil), s.ColumnBlob(8, nil)
 		if err := decodePartner(&p, s.ColumnRawText(1), s.ColumnRawText(2)); err != nil {
 			broken = fmt.Errorf("partner %q: %w", p.ID, err)
 		}
 		partners = append(partners, p)
-	}, `SELECT name, roles, serves, version, access, quirks, relation, added FROM partner`+where+` ORDER BY name`, args...)
+	}, `SELECT name, roles, serves, version, access, quirks, relation, added, policy FROM partner`+where+` ORDER BY name`, args...)
 	if err := errors.Join(err, broken); err != nil {
 		return nil, err
 	}

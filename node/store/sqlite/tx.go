@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -91,7 +92,14 @@ func (t *tx) delete(id int64) error {
 	if err != nil {
 		return err
 	}
-	if _, err := t.sequence.next(collection); err != nil {
+	change, err := t.sequence.next(collection)
+	if err != nil {
+		return err
+	}
+	err = t.conn.run(`REPLACE INTO removed (collection, id_key, token_type, id, audience, created, change, changed, last_updated)
+		SELECT collection, id_key, token_type, id, audience, created, ?2, ?3, last_updated FROM object WHERE created = ?1`,
+		id, change, time.Now().UnixMicro())
+	if err != nil {
 		return err
 	}
 	return t.conn.run(`DELETE FROM object WHERE created = ?1`, id)
@@ -140,15 +148,42 @@ func (t *tx) collection(key store.Key) (int64, error) {
 }
 
 func (t *tx) insert(collection, change int64, o *store.Object) (int64, error) {
-	err := t.conn.run(`INSERT INTO object (collection, id, id_key, token_type, audience, change, last_updated)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)`,
-		collection, o.ID, idKey(o.Module, o.ID), o.TokenType, audienceText(o.Audience), change, o.LastUpdated.UnixMicro())
-	return t.conn.LastInsertRowID(), err
+	err := t.conn.run(`INSERT INTO object (collection, id, id_key, token_type, audience, change, whole, changed, stamped, last_updated)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9)`,
+		collection, o.ID, idKey(o.Module, o.ID), o.TokenType, audienceText(o.Audience), change, time.Now().UnixMicro(), o.Stamped, o.LastUpdated.UnixMicro())
+	id := t.conn.LastInsertRowID()
+	if err != nil {
+		return 0, err
+	}
+	return id, t.conn.run(`DELETE FROM removed WHERE collection = ?1 AND id_key = ?2 AND token_type = ?3`, collection, idKey(o.Module, o.ID), o.TokenType)
 }
 
 func (t *tx) update(id, change int64, o *store.Object) error {
-	return t.conn.run(`UPDATE object SET id = ?2, audience = ?3, change = ?4, last_updated = ?5 WHERE created = ?1`,
-		id, o.ID, audienceText(o.Audience), change, o.LastUpdated.UnixMicro())
+	whole := "whole"
+	if len(o.Touched) == 0 {
+		whole = "?4"
+		if err := t.conn.run(`DELETE FROM part WHERE object = ?1`, id); err != nil {
+			return err
+		}
+	}
+	for _, part := range o.Touched {
+		column := "change"
+		if part.Status && part.Connector == "" {
+			column = "status"
+		}
+		err := t.conn.run(`INSERT INTO part (object, evse, connector, change, status) VALUES (?1, ?2, ?3, 0, 0)
+			ON CONFLICT DO NOTHING`, id, part.EVSE, part.Connector)
+		if err != nil {
+			return err
+		}
+		err = t.conn.run(`UPDATE part SET `+column+` = ?4 WHERE object = ?1 AND evse = ?2 AND connector = ?3`, id, part.EVSE, part.Connector, change)
+		if err != nil {
+			return err
+		}
+	}
+	return t.conn.run(`UPDATE object SET id = ?2, audience = ?3, change = ?4, whole = `+whole+`, changed = ?5, stamped = ?6, last_updated = ?7
+		WHERE created = ?1`,
+		id, o.ID, audienceText(o.Audience), change, time.Now().UnixMicro(), o.Stamped, o.LastUpdated.UnixMicro())
 }
 
 // content writes the body and the renditions, and removes the renditions that the object has no longer.

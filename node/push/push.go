@@ -1,0 +1,250 @@
+// Package push sends our objects to partners as they change: locations, sessions, CDRs and tariffs to eMSPs, tokens to
+// CPOs.
+//
+// There is a lane for each partner and module. A lane reads the feed of changes from its own cursor, which is on disk, and
+// sends the smallest message that says what has changed. The feed holds each object once, in its present state, so a
+// partner that was away gets what is true now and not a history. What fails is held beside the lane and tried again, or
+// parked for a person when the partner keeps refusing it, and the lane goes on. When nothing gets through, the lane waits
+// for the partner, and asks with one message from time to time. No lane waits for another.
+package push
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/roamwire/roamwire/node/store"
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/ocpiclient"
+)
+
+// A Store is what this package needs of the node's home.
+type Store interface {
+	// Changes reads what has changed in a selection after a cursor.
+	Changes(ctx context.Context, sel store.Selection, after int64, limit int) (store.Feed, error)
+	// ChangeOf reads what has changed in one object after a cursor, or store.ErrNotFound.
+	ChangeOf(ctx context.Context, key store.Key, after int64) (store.Change, error)
+	// Backlog counts what a reader has before it.
+	Backlog(ctx context.Context, sel store.Selection, after int64) (store.Backlog, error)
+	// LatestChange is the number of the latest change in a module. It costs next to nothing.
+	LatestChange(ctx context.Context, module ocpi.ModuleID, source string) (int64, error)
+
+	// Lane returns a lane, or store.ErrNotFound; Lanes returns all.
+	Lane(ctx context.Context, partner string, module ocpi.ModuleID) (store.Lane, error)
+	Lanes(ctx context.Context) ([]store.Lane, error)
+	// SaveLane keeps a lane, and the deliveries that have changed with it, as one step.
+	SaveLane(ctx context.Context, lane store.Lane, keep []store.Delivery, forget []store.Key) error
+	// Delivery returns what is remembered of an object at a partner, or store.ErrNotFound; Held returns those of a lane
+	// that wait.
+	Delivery(ctx context.Context, partner string, key store.Key) (store.Delivery, error)
+	Held(ctx context.Context, partner string, module ocpi.ModuleID) ([]store.Delivery, error)
+	// KeepDelivery keeps a delivery without its lane.
+	KeepDelivery(ctx context.Context, d store.Delivery) error
+}
+
+// A Partner is a registered partner as far as pushes are concerned.
+type Partner struct {
+	Name string
+	// Role is the role in which it is called.
+	Role ocpi.Role
+	// Audience are its own parties; Parties are those of ours whose objects it gets.
+	Audience, Parties []ocpi.Party
+	// Modules are those it offers to take.
+	Modules []ocpi.ModuleID
+	// Since is when it became a partner.
+	Since time.Time
+	// Terms changes when a client made before is of no use any more.
+	Terms  string
+	Policy Policy
+}
+
+// A Policy is what the operator has decided about pushes to a partner. The zero Policy is the default.
+type Policy struct {
+	Off     bool
+	Except  []ocpi.ModuleID
+	Whole   bool
+	FromNow bool
+	// Rate is the largest number of requests in a second, Concurrency how many can be under way at once; 0 for no limit
+	// and for the default.
+	Rate, Concurrency int
+}
+
+// Config says where objects come from and where they go. Store, Partners and Client are required.
+type Config struct {
+	Store Store
+	// Partners are those that can be pushed to. It is asked often.
+	Partners func(ctx context.Context) ([]Partner, error)
+	// Client makes the client for a partner.
+	Client func(ctx context.Context, name string) (*ocpiclient.Client, error)
+	// OnBack is told of a partner that answers again after its lane had to wait; nil for nobody.
+	OnBack func(partner string)
+
+	// Poll is how often the feed is looked at. Default 20 ms.
+	Poll time.Duration
+	// Concurrency is how many requests of one lane can be under way at once. Default 8.
+	Concurrency int
+	// Backoff says how long is waited after failures.
+	Backoff Backoff
+
+	Logger *slog.Logger
+	Now    func() time.Time
+}
+
+// Backoff is how long is waited after failures. It doubles from First to Longest.
+type Backoff struct {
+	// First and Longest are for a partner that does not answer. Default 1 second and 5 minutes.
+	First, Longest time.Duration
+	// LongestHeld is for one object that fails while others get through. Default 1 hour.
+	LongestHeld time.Duration
+}
+
+func (c Config) withDefaults() Config {
+	setDefault(&c.Poll, 20*time.Millisecond)
+	setDefault(&c.Concurrency, 8)
+	setDefault(&c.Backoff.First, time.Second)
+	setDefault(&c.Backoff.Longest, 5*time.Minute)
+	setDefault(&c.Backoff.LongestHeld, time.Hour)
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+func setDefault[T comparable](setting *T, value T) {
+	var zero T
+	if *setting == zero {
+		*setting = value
+	}
+}
+
+// A Pusher runs the lanes of all partners.
+type Pusher struct {
+	config Config
+	feed   *feed
+
+	mu    sync.Mutex
+	lanes map[laneID]*running
+}
+
+// A laneID names a lane.
+type laneID struct {
+	partner string
+	module  ocpi.ModuleID
+}
+
+// A running is a lane at work.
+type running struct {
+	partner Partner
+	lane    *lane
+	stop    context.CancelFunc
+	done    chan struct{}
+}
+
+// New returns a Pusher.
+func New(config Config) *Pusher {
+	config = config.withDefaults()
+	return &Pusher{config: config, feed: newFeed(config), lanes: map[laneID]*running{}}
+}
+
+// partnersEvery is how often the Pusher looks for partners that have come, gone or changed.
+const partnersEvery = time.Second
+
+// Run pushes until ctx ends, and returns when nothing is under way any more.
+func (p *Pusher) Run(ctx context.Context) {
+	var work sync.WaitGroup
+	work.Go(func() { p.feed.run(ctx) })
+	every := time.NewTicker(partnersEvery)
+	defer every.Stop()
+	for ctx.Err() == nil {
+		if err := p.arrange(ctx); err != nil && ctx.Err() == nil {
+			p.config.Logger.ErrorContext(ctx, "cannot look for partners to push to", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-every.C:
+		}
+	}
+	for _, r := range p.lanes {
+		<-r.done
+	}
+	work.Wait()
+}
+
+// arrange starts the lanes that are missing, and stops those that are wanted no longer or not as they are.
+func (p *Pusher) arrange(ctx context.Context) error {
+	partners, err := p.config.Partners(ctx)
+	if err != nil {
+		return err
+	}
+	wanted := map[laneID]Partner{}
+	for _, partner := range partners {
+		for _, module := range partner.lanes() {
+			wanted[laneID{partner.Name, module}] = partner
+		}
+	}
+	for id, r := range p.lanes {
+		if partner, ok := wanted[id]; !ok || !partner.equal(r.partner) || r.ended() {
+			r.stop()
+			<-r.done
+			p.mu.Lock()
+			delete(p.lanes, id)
+			p.mu.Unlock()
+		}
+	}
+	for id, partner := range wanted {
+		if p.lanes[id] == nil {
+			p.start(ctx, id, partner)
+		}
+	}
+	return nil
+}
+
+func (r *running) ended() bool {
+	select {
+	case <-r.done:
+		return true
+	default:
+		return false
+	}
+}
+
+func (p *Pusher) start(ctx context.Context, id laneID, partner Partner) {
+	ctx, stop := context.WithCancel(ctx)
+	r := &running{partner: partner, lane: newLane(p.config, p.feed, partner, id.module), stop: stop, done: make(chan struct{})}
+	p.mu.Lock()
+	p.lanes[id] = r
+	p.mu.Unlock()
+	go func() {
+		defer close(r.done)
+		defer stop()
+		if err := r.lane.run(ctx); err != nil && ctx.Err() == nil {
+			p.config.Logger.ErrorContext(ctx, "pushes have stopped and are started again", "partner", id.partner, "module", id.module, "error", err)
+		}
+	}()
+}
+
+// lanes are the modules that are pushed to a partner.
+func (p Partner) lanes() []ocpi.ModuleID {
+	if p.Policy.Off || len(p.Parties) == 0 {
+		return nil
+	}
+	pushed := []ocpi.ModuleID{ocpi.ModuleLocations, ocpi.ModuleTariffs, ocpi.ModuleSessions, ocpi.ModuleCDRs}
+	if p.Role == ocpi.RoleCPO {
+		pushed = []ocpi.ModuleID{ocpi.ModuleTokens}
+	}
+	return slices.DeleteFunc(pushed, func(m ocpi.ModuleID) bool {
+		return !slices.Contains(p.Modules, m) || slices.Contains(p.Policy.Except, m)
+	})
+}
+
+func (p Partner) equal(q Partner) bool {
+	return p.Name == q.Name && p.Role == q.Role && p.Terms == q.Terms &&
+		slices.Equal(p.Audience, q.Audience) && slices.Equal(p.Parties, q.Parties) && slices.Equal(p.Modules, q.Modules) &&
+		p.Policy.Off == q.Policy.Off && p.Policy.Whole == q.Policy.Whole && p.Policy.FromNow == q.Policy.FromNow &&
+		p.Policy.Rate == q.Policy.Rate && p.Policy.Concurrency == q.Policy.Concurrency && slices.Equal(p.Policy.Except, q.Policy.Except)
+}

@@ -1,0 +1,78 @@
+package push
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/ocpiclient"
+	"github.com/roamwire/roamwire/ocpi/v230"
+)
+
+// session sends a session: whole where the partner may not have it, and what differs from what it has otherwise
+// (requirement SES-08). Its status never goes back.
+func (j *job) session(ctx context.Context, m *memory) (skipped bool, err error) {
+	if j.change.Removed {
+		return true, nil // sessions cannot be deleted (requirement SES-09)
+	}
+	session, err := read[v230.Session](j.change.Body)
+	if err != nil {
+		return false, err
+	}
+	if _, err := j.remembered(ctx, m); err != nil {
+		return false, err
+	}
+	to := j.client.EMSP().Sessions
+	if len(m.Body) == 0 {
+		return false, j.putSession(ctx, to, session, m)
+	}
+	before, err := read[v230.Session](m.Body)
+	if err != nil {
+		return false, err
+	}
+	if stage(session.Status) < stage(before.Status) {
+		return false, fmt.Errorf("session %s would go back from %s to %s, which partners must not be told", session.ID, before.Status, session.Status)
+	}
+	if m.Attempts > 0 || j.partner.Policy.Whole {
+		return false, j.putSession(ctx, to, session, m)
+	}
+	err = to.Patch(ctx, before, session)
+	if errors.Is(err, ocpi.ErrNotFound) {
+		return false, j.missingSession(ctx, to, session, m)
+	}
+	if err == nil {
+		m.Body = j.change.Body
+	}
+	return false, err
+}
+
+func (j *job) putSession(ctx context.Context, to ocpiclient.Receiver[v230.Session], session v230.Session, m *memory) error {
+	_, err := to.Put(ctx, session)
+	if err == nil {
+		m.Body = j.change.Body
+	}
+	return err
+}
+
+// missingSession puts a session that the partner does not find, after asking whether it has it (requirement TF-41).
+func (j *job) missingSession(ctx context.Context, to ocpiclient.Receiver[v230.Session], session v230.Session, m *memory) error {
+	_, err := to.Get(ctx, j.key())
+	var e *ocpiclient.Error
+	if errors.As(err, &e) && e.Kind == ocpiclient.TryLater {
+		return err
+	}
+	return j.putSession(ctx, to, session, m)
+}
+
+// stage is how far a session is: it only ever goes up.
+func stage(s v230.SessionStatus) int {
+	switch s {
+	case v230.SessionStatusCompleted, v230.SessionStatusInvalid:
+		return 2
+	case v230.SessionStatusActive:
+		return 1
+	default:
+		return 0
+	}
+}

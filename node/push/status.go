@@ -1,0 +1,132 @@
+package push
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/roamwire/roamwire/node/store"
+	"github.com/roamwire/roamwire/ocpi"
+)
+
+// A Status is where a lane is.
+type Status struct {
+	Partner string        `json:"partner"`
+	Module  ocpi.ModuleID `json:"module"`
+	// Cursor is how far the feed was dealt with.
+	Cursor int64 `json:"cursor"`
+	// Backlog is how many objects have changed since; Oldest is when the first of the changes was made.
+	Backlog int       `json:"backlog"`
+	Oldest  time.Time `json:"oldest_waiting,omitzero"`
+	// Held are objects that wait for another try, Parked those that wait for a person.
+	Held   []Held `json:"held,omitempty"`
+	Parked []Held `json:"parked,omitempty"`
+	// Sent counts what got through, LastSuccess is when that was last.
+	Sent        int64     `json:"sent"`
+	LastSuccess time.Time `json:"last_success,omitzero"`
+	LastError   string    `json:"last_error,omitempty"`
+	LastFailure time.Time `json:"last_failure,omitzero"`
+	// Failures is how many messages in a row have failed; WaitsUntil is when the partner is asked again, if the lane waits
+	// for it.
+	Failures   int       `json:"failures,omitzero"`
+	WaitsUntil time.Time `json:"waits_until,omitzero"`
+}
+
+// A Held is an object that a partner did not take yet.
+type Held struct {
+	ID        string    `json:"id"`
+	Party     string    `json:"party"`
+	TokenType string    `json:"token_type,omitempty"`
+	Attempts  int       `json:"attempts"`
+	Reason    string    `json:"reason"`
+	Failed    time.Time `json:"failed,omitzero"`
+	// Due is when it is tried again; zero for a parked one.
+	Due time.Time `json:"due,omitzero"`
+	// Unclear tells of a CDR of which it is not known whether it arrived.
+	Unclear bool `json:"unclear,omitzero"`
+}
+
+// State returns where all lanes of the partners given are, from what is on disk.
+func State(ctx context.Context, s Store, partners []Partner) ([]Status, error) {
+	var all []Status
+	for _, p := range partners {
+		for _, module := range p.lanes() {
+			lane, err := s.Lane(ctx, p.Name, module)
+			if err != nil && !isNotFound(err) {
+				return nil, err
+			}
+			status, err := laneStatus(ctx, s, p, module, lane)
+			if err != nil {
+				return nil, fmt.Errorf("state of lane %s of %s: %w", module, p.Name, err)
+			}
+			all = append(all, status)
+		}
+	}
+	return all, nil
+}
+
+func laneStatus(ctx context.Context, s Store, p Partner, module ocpi.ModuleID, lane store.Lane) (Status, error) {
+	status := Status{Partner: p.Name, Module: module, Cursor: lane.Cursor}
+	var state laneState
+	if len(lane.State) > 0 {
+		if err := json.Unmarshal(lane.State, &state); err != nil {
+			return status, err
+		}
+	}
+	status.Sent, status.LastSuccess, status.LastError, status.LastFailure = state.Sent, state.Success, state.Error, state.Failed
+	status.Failures, status.WaitsUntil = state.Breaker.Failures, state.Breaker.Until
+	selection := store.Selection{Module: module, Parties: p.Parties, Audience: p.Audience}
+	backlog, err := s.Backlog(ctx, selection, lane.Cursor)
+	if err != nil {
+		return status, err
+	}
+	status.Backlog, status.Oldest = backlog.Objects, backlog.Oldest
+	held, err := s.Held(ctx, p.Name, module)
+	if err != nil {
+		return status, err
+	}
+	for _, d := range held {
+		m, err := readMemory(d)
+		if err != nil {
+			return status, err
+		}
+		h := Held{
+			ID: d.Key.ID, Party: d.Key.Party.String(), TokenType: d.Key.TokenType, Attempts: m.Attempts, Reason: m.Reason,
+			Failed: m.Failed, Due: d.Due, Unclear: m.Posting,
+		}
+		if d.Due.IsZero() {
+			status.Parked = append(status.Parked, h)
+		} else {
+			status.Held = append(status.Held, h)
+		}
+	}
+	return status, nil
+}
+
+// Retry lets objects of a partner that are held or parked be tried again now: all of them, or those of a module, or the
+// one with an id. It returns how many there are. A lane that runs, in this process or another, sees it within seconds.
+func Retry(ctx context.Context, s Store, now time.Time, partner string, module ocpi.ModuleID, id string) (int, error) {
+	n := 0
+	for _, m := range pushed {
+		if module != "" && m != module {
+			continue
+		}
+		held, err := s.Held(ctx, partner, m)
+		if err != nil {
+			return n, err
+		}
+		for _, d := range held {
+			if id != "" && d.Key.ID != id {
+				continue
+			}
+			d.Due = now
+			if err := s.KeepDelivery(ctx, d); err != nil {
+				return n, err
+			}
+			n++
+		}
+	}
+	return n, nil
+}

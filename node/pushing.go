@@ -1,0 +1,115 @@
+package node
+
+import (
+	"context"
+	"slices"
+
+	"github.com/roamwire/roamwire/node/partner"
+	"github.com/roamwire/roamwire/node/push"
+	"github.com/roamwire/roamwire/node/store/sqlite"
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/handshake"
+	"github.com/roamwire/roamwire/ocpi/ocpiclient"
+	"github.com/roamwire/roamwire/ocpi/v230"
+)
+
+var _ push.Store = (*sqlite.DB)(nil)
+
+// newPusher makes what pushes our objects to partners.
+func (n *Node) newPusher(own self) *push.Pusher {
+	return push.New(push.Config{
+		Store:    n.db,
+		Partners: func(ctx context.Context) ([]push.Partner, error) { return n.pushPartners(ctx, own.Parties) },
+		Client: func(ctx context.Context, name string) (*ocpiclient.Client, error) {
+			return n.handshake.Client(ctx, name)
+		},
+		Logger: n.config.Logger,
+		Now:    n.config.Now,
+	})
+}
+
+// Pushes returns where the lanes of all registered partners are.
+func (d *Data) Pushes(ctx context.Context) ([]push.Status, error) {
+	own, err := d.self(ctx)
+	if err != nil {
+		return nil, err
+	}
+	partners, err := d.pushPartners(ctx, own.Parties)
+	if err != nil {
+		return nil, err
+	}
+	return push.State(ctx, d.db, partners)
+}
+
+// RetryPushes lets objects that a partner did not take be tried again now, and returns how many there are.
+func (d *Data) RetryPushes(ctx context.Context, partner string, module ocpi.ModuleID, id string) (int, error) {
+	return push.Retry(ctx, d.db, d.config.Now(), partner, module, id)
+}
+
+// pushPartners are the registered partners, as lanes see them.
+func (d *Data) pushPartners(ctx context.Context, parties []Party) ([]push.Partner, error) {
+	relations, err := d.Partners.Relations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var partners []push.Partner
+	for i := range relations {
+		rel := &relations[i]
+		if rel.State != handshake.Registered || rel.Suspended || len(rel.Remote.Roles) == 0 {
+			continue
+		}
+		policy, err := d.Partners.Policy(ctx, rel.Name)
+		if err != nil {
+			return nil, err
+		}
+		partners = append(partners, pushPartner(rel, policy.Push, parties))
+	}
+	return partners, nil
+}
+
+// pushPartner is a partner as lanes see it. In 2.1.1 a partner has one role: it is pushed what the other role has.
+func pushPartner(rel *handshake.Relation, policy partner.PushPolicy, parties []Party) push.Partner {
+	p := push.Partner{
+		Name: rel.Name, Role: rel.Remote.Roles[0].Role, Since: rel.Since,
+		Policy: push.Policy{
+			Off: policy.Off, Except: policy.Except, Whole: policy.Whole, FromNow: policy.FromNow,
+			Rate: policy.Rate, Concurrency: policy.Concurrency,
+		},
+	}
+	for _, role := range rel.Remote.Roles {
+		p.Audience = append(p.Audience, role.Party)
+		p.Terms += role.Party.String() + " "
+	}
+	for _, party := range parties {
+		serves := len(rel.Terms.Serves) == 0 || slices.Contains(rel.Terms.Serves, party.Party)
+		chosen := len(policy.Parties) == 0 || slices.Contains(policy.Parties, party.Party)
+		if serves && chosen && slices.Contains(party.Roles, counterpart(p.Role)) {
+			p.Parties = append(p.Parties, party.Party)
+		}
+	}
+	p.Terms += string(rel.Remote.Version) + " " + rel.Terms.Quirks
+	for _, e := range rel.Remote.Endpoints {
+		if e.Role == "" || e.Role == ocpi.Receiver {
+			p.Modules = append(p.Modules, e.Module)
+			p.Terms += " " + e.URL
+		}
+	}
+	for _, token := range rel.Outbound[:min(1, len(rel.Outbound))] {
+		p.Terms += " " + token.Made.String()
+	}
+	return p
+}
+
+// counterpart is the role that deals with partners in a role.
+func counterpart(role ocpi.Role) ocpi.Role {
+	if role == ocpi.RoleCPO {
+		return ocpi.RoleEMSP
+	}
+	return ocpi.RoleCPO
+}
+
+// ownLocation looks up a location of ours, for the copies that sessions and CDRs of 2.1.1 carry.
+func (d *Data) ownLocation(ctx context.Context, owner ocpi.Party, id string) (v230.Location, bool) {
+	location, err := d.Objects.Locations.Find(ctx, []ocpi.Party{owner}, id)
+	return location, err == nil
+}
