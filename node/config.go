@@ -13,6 +13,7 @@ import (
 
 	"github.com/roamwire/roamwire/node/exchange"
 	"github.com/roamwire/roamwire/node/partner"
+	"github.com/roamwire/roamwire/node/push"
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/handshake"
 )
@@ -65,6 +66,8 @@ type Config struct {
 	AllowPrivate bool
 	// Registration bounds exchanges of credentials.
 	Registration RegistrationLimits
+	// Push says how fast and how patiently objects are pushed to partners.
+	Push PushLimits
 	// OnStep is told of each step of an exchange of credentials; nil for nobody.
 	OnStep func(context.Context, handshake.Step)
 
@@ -80,6 +83,14 @@ type Party struct {
 	Roles   []ocpi.Role
 	Name    string
 	Website string
+}
+
+// PushLimits say how pushes go. Zero values stand for the defaults of package push.
+type PushLimits struct {
+	// Concurrency is how many requests of one module to one partner can be under way at once.
+	Concurrency int
+	// Backoff is how long is waited after failures.
+	Backoff push.Backoff
 }
 
 // keys are what encrypts tokens.
