@@ -23,8 +23,10 @@ func (n *Node) newPusher(own self) *push.Pusher {
 		Client: func(ctx context.Context, name string) (*ocpiclient.Client, error) {
 			return n.handshake.Client(ctx, name)
 		},
-		Logger: n.config.Logger,
-		Now:    n.config.Now,
+		Concurrency: n.config.Push.Concurrency,
+		Backoff:     n.config.Push.Backoff,
+		Logger:      n.config.Logger,
+		Now:         n.config.Now,
 	})
 }
 
