@@ -19,6 +19,7 @@ import (
 	"github.com/roamwire/roamwire/node/exchange"
 	"github.com/roamwire/roamwire/node/object"
 	"github.com/roamwire/roamwire/node/partner"
+	"github.com/roamwire/roamwire/node/pull"
 	"github.com/roamwire/roamwire/node/push"
 	"github.com/roamwire/roamwire/node/store/sqlite"
 	"github.com/roamwire/roamwire/node/telemetry"
@@ -105,6 +106,7 @@ type Node struct {
 	server     *ocpiserver.Server
 	metrics    *telemetry.Metrics
 	pusher     *push.Pusher
+	puller     *pull.Puller
 }
 
 // New opens the data, listens, and builds the server; Run serves. Listening already here means that the URLs of the
@@ -150,7 +152,7 @@ func (n *Node) assemble(ctx context.Context) error {
 		return err
 	}
 	n.Partners.FirstUse = n.handshake.FirstUse
-	n.pusher = n.newPusher(own)
+	n.pusher, n.puller = n.newPusher(own), n.newPuller(n.handshake)
 	n.server, err = n.build()
 	return err
 }

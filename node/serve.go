@@ -20,6 +20,7 @@ func (n *Node) Run(ctx context.Context) error {
 	var work sync.WaitGroup
 	work.Go(func() { n.recoverRegistrations(background) })
 	work.Go(func() { n.pusher.Run(background) })
+	work.Go(func() { n.puller.Run(background) })
 	var err error
 	select {
 	case <-ctx.Done():

@@ -47,7 +47,9 @@ type kind[T any] struct {
 	// vanish from it; nil for objects without parts.
 	touched func(before, after *T) []store.Part
 	keep    func(before, after *T)
-	codec   func(wire.Codecs) wire.Codec[T]
+	// carry keeps the parts that a partner's object was fetched without, and says which those are; nil for none.
+	carry func(before, after *T) []string
+	codec func(wire.Codecs) wire.Codec[T]
 }
 
 // The kinds of every module that is kept.
@@ -56,7 +58,7 @@ var (
 		module: ocpi.ModuleLocations, name: "location",
 		id:          func(l *v230.Location) string { return string(l.ID) },
 		party:       func(l *v230.Location) (*ocpi.CiString, *ocpi.CiString) { return &l.CountryCode, &l.PartyID },
-		lastUpdated: newest, touched: touched, keep: keepEVSEs,
+		lastUpdated: newest, touched: touched, keep: keepEVSEs, carry: carryEVSEs,
 		codec: func(c wire.Codecs) wire.Codec[v230.Location] { return c.Locations },
 	}
 	sessions = kind[v230.Session]{

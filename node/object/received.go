@@ -1,11 +1,13 @@
 package object
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/ocpiserver"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -42,15 +44,45 @@ func (r *Received[T]) Get(ctx context.Context, from *ocpi.Partner, key ocpi.Key)
 
 // Put implements ocpiserver.Receiver.
 func (r *Received[T]) Put(ctx context.Context, from *ocpi.Partner, key ocpi.Key, object T) (created bool, err error) {
+	return r.Replace(ctx, from, key, object, func(*T) error { return nil })
+}
+
+// Replace implements ocpiserver.Replacer. What is the same as before changes nothing.
+func (r *Received[T]) Replace(ctx context.Context, from *ocpi.Partner, key ocpi.Key, object T, allow func(before *T) error) (created bool, err error) {
 	record, err := r.kind.record(from.ID, key, &object)
 	if err != nil {
 		return false, err
 	}
 	err = r.store.Write(ctx, func(tx store.Tx) error {
-		created, err = tx.Put(record)
+		stored, err := tx.Object(record.Key)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			created, err = tx.Put(record)
+			return err
+		case err != nil:
+			return err
+		case unchanged(stored, record):
+			return nil
+		}
+		before, err := r.kind.read(stored)
+		if err != nil {
+			return err
+		}
+		if times := ocpiserver.TimesOf(ctx); times != nil {
+			times.StoredOurs = stored.Stamped
+		}
+		if err := allow(&before); err != nil {
+			return err
+		}
+		_, err = tx.Put(record)
 		return err
 	})
 	return created, err
+}
+
+// unchanged reports whether a new state of an object is the one that is stored: then nobody needs to hear of it.
+func unchanged(stored, record store.Object) bool {
+	return bytes.Equal(stored.Body, record.Body) && stored.Audience == record.Audience
 }
 
 // Update implements ocpiserver.Receiver. The work is done beside other writes and only stored in turn with them, if the
@@ -68,8 +100,8 @@ func (r *Received[T]) Update(ctx context.Context, from *ocpi.Partner, key ocpi.K
 		if err != nil {
 			return r.kind.notFound(err, key.ID)
 		}
-		record, err := r.updated(from, key, stored, fn)
-		if err != nil {
+		record, err := r.updated(ctx, from, key, stored, fn)
+		if err != nil || unchanged(stored, record) {
 			return err
 		}
 		_, err = tx.Put(record)
@@ -85,9 +117,9 @@ func (r *Received[T]) tryUpdate(ctx context.Context, from *ocpi.Partner, key ocp
 	if err != nil {
 		return false, r.kind.notFound(err, key.ID)
 	}
-	record, err := r.updated(from, key, stored, fn)
-	if err != nil {
-		return false, err
+	record, err := r.updated(ctx, from, key, stored, fn)
+	if err != nil || unchanged(stored, record) {
+		return err == nil, err
 	}
 	err = r.store.Write(ctx, func(tx store.Tx) error {
 		change, err := tx.Change(record.Key)
@@ -104,16 +136,22 @@ func (r *Received[T]) tryUpdate(ctx context.Context, from *ocpi.Partner, key ocp
 }
 
 // updated is the stored form of an object after fn.
-func (r *Received[T]) updated(from *ocpi.Partner, key ocpi.Key, stored store.Object, fn func(*T) error) (store.Object, error) {
+func (r *Received[T]) updated(ctx context.Context, from *ocpi.Partner, key ocpi.Key, stored store.Object, fn func(*T) error) (store.Object, error) {
 	object, err := r.kind.read(stored)
 	if err != nil {
 		return store.Object{}, err
+	}
+	times := ocpiserver.TimesOf(ctx)
+	if times != nil {
+		times.StoredOurs = stored.Stamped
 	}
 	if err := fn(&object); err != nil {
 		return store.Object{}, err
 	}
 	key.TokenType = stored.TokenType
-	return r.kind.record(from.ID, key, &object)
+	record, err := r.kind.record(from.ID, key, &object)
+	record.Stamped = times != nil && times.Ours || stored.Stamped && record.LastUpdated.Equal(stored.LastUpdated)
+	return record, err
 }
 
 // Delete implements ocpiserver.Deleter.
@@ -155,4 +193,9 @@ func (r *ReceivedCDRs) Create(ctx context.Context, from *ocpi.Partner, key ocpi.
 		return err
 	})
 	return stored, created, err
+}
+
+// Take stores CDRs fetched from a partner, as Received.Take does. One that is there already with other content is refused.
+func (r *ReceivedCDRs) Take(ctx context.Context, from *ocpi.Partner, objects []v230.CDR) (Taken, error) {
+	return r.received.Take(ctx, from, objects)
 }

@@ -2,10 +2,9 @@ package partner
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
-
-	"github.com/go-json-experiment/json"
 
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
@@ -44,9 +43,9 @@ type PullPolicy struct {
 	// Except are modules that are not pulled.
 	Except []ocpi.ModuleID `json:"except,omitempty"`
 	// Every is the time between pulls of what is new; 0 for the default.
-	Every time.Duration `json:"every,omitzero,format:nano"`
+	Every time.Duration `json:"every,omitzero"`
 	// FullEvery is the time between pulls of everything; 0 for the default, every night.
-	FullEvery time.Duration `json:"full_every,omitzero,format:nano"`
+	FullEvery time.Duration `json:"full_every,omitzero"`
 	// GoneAfter is how many pulls of everything in a row an object must be missing from before it counts as gone; 0 for
 	// the default.
 	GoneAfter int `json:"gone_after,omitzero"`

@@ -438,6 +438,7 @@ func location(t *testing.T, f foreign, l v230.Location) {
 	if err := to.PatchEVSE(t.Context(), key, evse, broken); err != nil {
 		t.Errorf("patch EVSE: %v", err)
 	}
+	evse.LastUpdated = after.LastUpdated // nothing older is taken
 	if e, err := to.GetEVSE(t.Context(), key, string(evse.UID)); err != nil || e.Status != v230.StatusOutOfOrder {
 		t.Errorf("get EVSE: %v, %+v", err, e)
 	}
@@ -453,7 +454,7 @@ func location(t *testing.T, f foreign, l v230.Location) {
 	if c, err := to.GetConnector(t.Context(), key, string(evse.UID), string(connector.ID)); err != nil || c.MaxAmperage != 63 {
 		t.Errorf("get connector: %v, %+v", err, c)
 	}
-	if _, err := to.PutConnector(t.Context(), key, string(evse.UID), connector); err != nil {
+	if _, err := to.PutConnector(t.Context(), key, string(evse.UID), stronger); err != nil {
 		t.Errorf("put connector: %v", err)
 	}
 }

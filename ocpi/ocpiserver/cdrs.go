@@ -37,6 +37,8 @@ func (d cdrs) post(c *call) (answer, error) {
 			return answer{}, err
 		}
 		if !same {
+			c.server.config.Logger.WarnContext(c.ctx(), "a partner has sent a CDR again with other content; the first stays",
+				"partner", c.partner.ID, "id", stored.ID, "request_id", c.requestID)
 			return answer{}, ocpi.InvalidParameters("CDR %s is already here with other content; CDRs cannot be changed", stored.ID)
 		}
 	}

@@ -80,6 +80,9 @@ func (p part[T]) put(c *call, l *wire.Location, x T) (isNew bool, err error) {
 	if i < 0 {
 		*list = append(*list, x)
 	} else {
+		if err := c.older(p.codec.Object, "", *p.lastUpdated(&(*list)[i]), *p.lastUpdated(&x)); err != nil {
+			return false, err
+		}
 		(*list)[i] = x
 	}
 	for _, t := range above {
@@ -94,7 +97,11 @@ func (p part[T]) patch(c *call, l *wire.Location, patch wire.Patch[T]) error {
 	if err != nil {
 		return err
 	}
+	before := *p.lastUpdated(found)
 	if err := patch.Apply(found, c.now()); err != nil {
+		return err
+	}
+	if err := c.older(p.codec.Object, "", before, *p.lastUpdated(found)); err != nil {
 		return err
 	}
 	for _, t := range above {
@@ -151,7 +158,7 @@ func partMethods[T any](o owned[wire.Location], p part[T]) methods {
 				return answer{}, err
 			}
 			var isNew bool
-			err = o.receiver.Update(c.ctx(), c.partner, key, func(l *wire.Location) (err error) {
+			err = o.receiver.Update(c.change(), c.partner, key, func(l *wire.Location) (err error) {
 				isNew, err = p.put(c, l, x)
 				return err
 			})
@@ -162,11 +169,11 @@ func partMethods[T any](o owned[wire.Location], p part[T]) methods {
 			if err != nil {
 				return answer{}, err
 			}
-			body, err := readPatch(c, o.speaker, p.codec, key.Party, p.idField, c.path(p.idPath))
+			body, _, err := readPatch(c, o.speaker, p.codec, key.Party, p.idField, c.path(p.idPath))
 			if err != nil {
 				return answer{}, err
 			}
-			return answer{}, o.receiver.Update(c.ctx(), c.partner, key, func(l *wire.Location) error {
+			return answer{}, o.receiver.Update(c.change(), c.partner, key, func(l *wire.Location) error {
 				return p.patch(c, l, body)
 			})
 		},

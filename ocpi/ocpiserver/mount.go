@@ -121,7 +121,9 @@ func (s *speaker) mountEMSP(emsp *EMSP) {
 func (s *speaker) locations(receiver Receiver[wire.Location]) owned[wire.Location] {
 	return owned[wire.Location]{
 		speaker: s, owner: ocpi.RoleCPO, receiver: receiver, codec: s.codecs.Locations, idPath: "location_id", idField: "id",
-		id: func(l *wire.Location) string { return string(l.ID) },
+		id:      func(l *wire.Location) string { return string(l.ID) },
+		older:   (*call).olderLocation,
+		patched: patchLocation,
 	}
 }
 
@@ -130,6 +132,9 @@ func (s *speaker) sessions(receiver Receiver[wire.Session]) owned[wire.Session] 
 		speaker: s, owner: ocpi.RoleCPO, receiver: receiver, codec: s.codecs.Sessions, idPath: "session_id", idField: "id",
 		id:         func(x *wire.Session) string { return string(x.ID) },
 		checkPatch: unchangedWhenCompleted,
+		older: func(c *call, before, after *wire.Session) error {
+			return c.older("Session", "", before.LastUpdated, after.LastUpdated)
+		},
 	}
 }
 
@@ -138,6 +143,9 @@ func (s *speaker) tariffs(receiver Receiver[wire.Tariff]) owned[wire.Tariff] {
 		speaker: s, owner: ocpi.RoleCPO, receiver: receiver, codec: s.codecs.Tariffs, idPath: "tariff_id", idField: "id",
 		id:      func(t *wire.Tariff) string { return string(t.ID) },
 		deleter: receiver.(Deleter), // check has seen to it
+		older: func(c *call, before, after *wire.Tariff) error {
+			return c.older("Tariff", "", before.LastUpdated, after.LastUpdated)
+		},
 	}
 }
 
@@ -147,5 +155,8 @@ func (s *speaker) tokens(receiver Receiver[wire.Token]) owned[wire.Token] {
 		id:         func(t *wire.Token) string { return string(t.UID) },
 		tokenType:  func(t *wire.Token) string { return string(t.Type) },
 		checkPatch: sameTokenType,
+		older: func(c *call, before, after *wire.Token) error {
+			return c.older("Token", "", before.LastUpdated, after.LastUpdated)
+		},
 	}
 }

@@ -1,6 +1,7 @@
 package ocpiserver
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
@@ -26,6 +27,10 @@ type owned[T any] struct {
 	deleter Deleter
 	// checkPatch refuses changes that the protocol rules out; nil for none.
 	checkPatch func(before, after *T) error
+	// older refuses a new state that is older than the one that is here.
+	older func(c *call, before, after *T) error
+	// patched holds the rules for what a PATCH names, in the place of older; nil for none.
+	patched func(c *call, p patched, before, after *T) error
 }
 
 func (o owned[T]) methods() methods {
@@ -93,8 +98,23 @@ func (o owned[T]) put(c *call) (answer, error) {
 		}
 		key.TokenType = inBody
 	}
-	isNew, err := o.receiver.Put(c.ctx(), c.partner, key, object)
+	isNew, err := o.replace(c, key, object)
 	return created(isNew), err
+}
+
+// replace stores an object, unless it is older than the one that is here.
+func (o owned[T]) replace(c *call, key ocpi.Key, object T) (isNew bool, err error) {
+	if r, ok := o.receiver.(Replacer[T]); ok {
+		return r.Replace(c.change(), c.partner, key, object, func(before *T) error { return o.older(c, before, &object) })
+	}
+	before, err := o.receiver.Get(c.ctx(), c.partner, key)
+	if err == nil {
+		err = o.older(c, &before, &object)
+	}
+	if err != nil && !errors.Is(err, ocpi.ErrNotFound) {
+		return false, err
+	}
+	return o.receiver.Put(c.ctx(), c.partner, key, object)
 }
 
 func (o owned[T]) patch(c *call) (answer, error) {
@@ -102,19 +122,27 @@ func (o owned[T]) patch(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	patch, err := readPatch(c, o.speaker, o.codec, key.Party, o.idField, key.ID)
+	patch, members, err := readPatch(c, o.speaker, o.codec, key.Party, o.idField, key.ID)
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{}, o.receiver.Update(c.ctx(), c.partner, key, func(object *T) error {
+	return answer{}, o.receiver.Update(c.change(), c.partner, key, func(object *T) error {
 		before := *object
 		if err := patch.Apply(object, c.now()); err != nil {
 			return err
 		}
-		if c.lookup != nil || o.checkPatch == nil {
+		if c.lookup != nil {
 			return c.lookup
 		}
-		return o.checkPatch(&before, object)
+		if o.checkPatch != nil {
+			if err := o.checkPatch(&before, object); err != nil {
+				return err
+			}
+		}
+		if o.patched != nil {
+			return o.patched(c, members, &before, object)
+		}
+		return o.older(c, &before, object)
 	})
 }
 
@@ -141,23 +169,31 @@ func readWith[T any](c *call, codec wire.Codec[T], env convert.Env) (T, error) {
 	}
 	object, report, err := codec.Read(raw, env, c.profile())
 	c.note(report)
+	if err == nil {
+		err = claim(codec.Object, raw, env.Owner)
+	}
 	return object, err
 }
 
-func readPatch[T any](c *call, s *speaker, codec wire.Codec[T], owner ocpi.Party, idField, id string) (wire.Patch[T], error) {
+func readPatch[T any](c *call, s *speaker, codec wire.Codec[T], owner ocpi.Party, idField, id string) (wire.Patch[T], patched, error) {
 	raw, err := c.body()
 	if err != nil {
-		return wire.Patch[T]{}, err
+		return wire.Patch[T]{}, patched{}, err
 	}
 	patch, report, err := codec.ReadPatch(raw, s.env(c, owner), c.profile())
 	c.note(report)
+	if err == nil {
+		err = claim(codec.Object, raw, owner)
+	}
 	if err != nil {
-		return patch, err
+		return patch, patched{}, err
 	}
+	members := readMembers(raw)
+	members.timeless(c)
 	if given, ok := patch.ID.Get(); ok {
-		return patch, sameID(codec.Object, idField, given, id)
+		return patch, members, sameID(codec.Object, idField, given, id)
 	}
-	return patch, nil
+	return patch, members, nil
 }
 
 // sameID refuses a body that is about another object than the URL (requirement TF-47).

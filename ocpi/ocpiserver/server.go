@@ -84,6 +84,8 @@ type call struct {
 	quirks []string
 	// lookup is a failure to look up what an answer needs, where the code in between can only say that it is not there.
 	lookup error
+	// times say whose clock the times of a change are from.
+	times Times
 	// bodyRead tells that the whole body has been read.
 	bodyRead bool
 	// bodyForgotten tells that the answer was given without it.

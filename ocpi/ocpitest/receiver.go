@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/ocpiserver"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -21,6 +22,8 @@ type received[T Object] struct {
 	partner string
 	key     ocpi.Key
 	object  T
+	// ours tells that its last_updated is a time of the server's.
+	ours bool
 }
 
 // Get implements ocpiserver.Receiver.
@@ -36,21 +39,33 @@ func (r *Receiver[T]) Get(_ context.Context, from *ocpi.Partner, key ocpi.Key) (
 }
 
 // Put implements ocpiserver.Receiver.
-func (r *Receiver[T]) Put(_ context.Context, from *ocpi.Partner, key ocpi.Key, object T) (created bool, err error) {
+func (r *Receiver[T]) Put(ctx context.Context, from *ocpi.Partner, key ocpi.Key, object T) (created bool, err error) {
+	return r.Replace(ctx, from, key, object, func(*T) error { return nil })
+}
+
+// Replace implements ocpiserver.Replacer.
+func (r *Receiver[T]) Replace(ctx context.Context, from *ocpi.Partner, key ocpi.Key, object T, allow func(before *T) error) (created bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	key.TokenType = keyOf(&object).TokenType
 	at := r.index(from, key)
 	if at < 0 {
-		r.entries = append(r.entries, received[T]{from.ID, key, clone(object)})
+		r.entries = append(r.entries, received[T]{partner: from.ID, key: key, object: clone(object)})
 		return true, nil
 	}
-	r.entries[at].object = clone(object)
+	before := clone(r.entries[at].object)
+	if times := ocpiserver.TimesOf(ctx); times != nil {
+		times.StoredOurs = r.entries[at].ours
+	}
+	if err := allow(&before); err != nil {
+		return false, err
+	}
+	r.entries[at].object, r.entries[at].ours = clone(object), false
 	return false, nil
 }
 
 // Update implements ocpiserver.Receiver. fn must not call the Receiver.
-func (r *Receiver[T]) Update(_ context.Context, from *ocpi.Partner, key ocpi.Key, fn func(*T) error) error {
+func (r *Receiver[T]) Update(ctx context.Context, from *ocpi.Partner, key ocpi.Key, fn func(*T) error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	at := r.index(from, key)
@@ -58,10 +73,15 @@ func (r *Receiver[T]) Update(_ context.Context, from *ocpi.Partner, key ocpi.Key
 		return notHere(key)
 	}
 	changed := clone(r.entries[at].object)
+	times := ocpiserver.TimesOf(ctx)
+	if times != nil {
+		times.StoredOurs = r.entries[at].ours
+	}
 	if err := fn(&changed); err != nil {
 		return err
 	}
 	r.entries[at].object = clone(changed) // fn may have kept a pointer
+	r.entries[at].ours = r.entries[at].ours || times != nil && times.Ours
 	return nil
 }
 
@@ -146,7 +166,7 @@ func (r *CDRReceiver) Create(_ context.Context, from *ocpi.Partner, key ocpi.Key
 	if at := r.cdrs.index(from, key); at >= 0 {
 		return clone(r.cdrs.entries[at].object), false, nil
 	}
-	r.cdrs.entries = append(r.cdrs.entries, received[v230.CDR]{from.ID, key, clone(cdr)})
+	r.cdrs.entries = append(r.cdrs.entries, received[v230.CDR]{partner: from.ID, key: key, object: clone(cdr)})
 	return cdr, true, nil
 }
 

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 
@@ -39,7 +40,7 @@ func codecs211() Codecs {
 		return simple(p.ID, p.LastUpdated, p.Apply, func(o *v211.Connector) *ocpi.DateTime { return &o.LastUpdated })
 	})
 	c.Sessions.ReadPatch = patched(v211.DecodeSessionPatch, convert.SessionFrom211, convert.SessionTo211, func(p v211.SessionPatch) change[v211.Session] {
-		return simple(p.ID, p.LastUpdated, p.Apply, func(o *v211.Session) *ocpi.DateTime { return &o.LastUpdated })
+		return simple(p.ID, p.LastUpdated, func(o *v211.Session) { applySession(o, p) }, func(o *v211.Session) *ocpi.DateTime { return &o.LastUpdated })
 	})
 	c.Tariffs.ReadPatch = patched(v211.DecodeTariffPatch, convert.TariffFrom211, convert.TariffTo211, func(p v211.TariffPatch) change[v211.Tariff] {
 		return simple(p.ID, p.LastUpdated, p.Apply, func(o *v211.Tariff) *ocpi.DateTime { return &o.LastUpdated })
@@ -48,6 +49,27 @@ func codecs211() Codecs {
 		return simple(p.UID, p.LastUpdated, p.Apply, func(o *v211.Token) *ocpi.DateTime { return &o.LastUpdated })
 	})
 	return c
+}
+
+// applySession changes what a PATCH of a session names. Its charging periods are added to those that are there; one that
+// begins when another does takes its place. So it does no harm whether a partner sends the new periods or all of them
+// (requirement TF-38; later versions say that they are appended).
+func applySession(s *v211.Session, p v211.SessionPatch) {
+	periods := slices.Clone(s.ChargingPeriods)
+	p.Apply(s)
+	if !p.ChargingPeriods.Present {
+		return
+	}
+	for _, period := range p.ChargingPeriods.Value {
+		i := slices.IndexFunc(periods, func(q v211.ChargingPeriod) bool { return q.StartDateTime.Compare(period.StartDateTime) == 0 })
+		if i >= 0 {
+			periods[i] = period
+		} else {
+			periods = append(periods, period)
+		}
+	}
+	slices.SortStableFunc(periods, func(a, b v211.ChargingPeriod) int { return a.StartDateTime.Compare(b.StartDateTime) })
+	s.ChargingPeriods = periods
 }
 
 // translated makes the codec of an object that is read in an older version and translated.

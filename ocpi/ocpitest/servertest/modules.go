@@ -172,10 +172,18 @@ func testSessions(t *testing.T, target Target) {
 	if string(m["total_cost"]) != "0.60" || string(m["kwh"]) != "3.1000" {
 		t.Errorf("SES-07: total_cost %s, kwh %s", m["total_cost"], m["kwh"])
 	}
-	// Requirement TF-38: a list in a PATCH replaces the list.
-	c.do("PATCH", path, `{"charging_periods":[{"start_date_time":"2026-01-01T00:00:00Z","dimensions":[{"type":"ENERGY","volume":1}]}]}`).ok()
-	if got := stored(); len(got.ChargingPeriods) != 1 {
-		t.Errorf("TF-38: %d charging periods", len(got.ChargingPeriods))
+	// Requirement TF-38: charging periods in a PATCH are added to those that are there, once.
+	were := len(session.ChargingPeriods)
+	for range 2 {
+		c.do("PATCH", path, `{"charging_periods":[{"start_date_time":"2026-01-01T00:00:00Z","dimensions":[{"type":"ENERGY","volume":1}]}]}`).ok()
+		if got := stored(); len(got.ChargingPeriods) != were+1 {
+			t.Errorf("TF-38: %d charging periods, want %d", len(got.ChargingPeriods), were+1)
+		}
+	}
+	c.do("PATCH", path, `{"charging_periods":[]}`).ok()
+	c.do("PATCH", path, map[string]any{"charging_periods": session.ChargingPeriods}).ok()
+	if got := stored(); len(got.ChargingPeriods) != were+1 {
+		t.Errorf("TF-38: %d charging periods, want %d", len(got.ChargingPeriods), were+1)
 	}
 
 	// Requirement SES-10: a completed session does not change by PATCH.
@@ -457,4 +465,39 @@ func testExact(t *testing.T, target Target) {
 	c.do("PATCH", path, `{"name":"x"}`).ok()
 	c.do("PUT", c.owned("cpo", "tokens", "TYPELESS"), with(t, c.token("TYPELESS"), "type", `""`)).refused().says("/type")
 	c.do("PUT", c.owned("cpo", "tokens", "TYPED")+"?type=OTHER", c.token("TYPED")).refused().says("/type")
+}
+
+// testReceiving checks that messages that overtake each other do no harm.
+func testReceiving(t *testing.T, target Target) {
+	c := target.partner(t, 0)
+	path := c.owned("emsp", "locations", "ORDER-1")
+	location := c.location("ORDER-1")
+	evsePath := path + "/" + location.EVSEs[0].UID
+	connectorPath := evsePath + "/" + location.EVSEs[0].Connectors[0].ID
+	at := location.LastUpdated.Time()
+	when := func(seconds int) string {
+		return ocpi.NewDateTime(at.Add(time.Duration(seconds) * time.Second)).String()
+	}
+	c.do("PUT", path, location).created()
+	c.do("PUT", path, location).ok()
+	c.do("PATCH", evsePath, fmt.Sprintf(`{"status":"CHARGING","last_updated":%q}`, when(10))).ok()
+	for name, message := range map[string][3]string{
+		"PUT of the location":      {"PUT", path, string(must(t, location))},
+		"PATCH of the location":    {"PATCH", path, fmt.Sprintf(`{"name":"old","last_updated":%q}`, when(5))},
+		"PATCH of the EVSE":        {"PATCH", evsePath, fmt.Sprintf(`{"status":"AVAILABLE","last_updated":%q}`, when(5))},
+		"PUT of the EVSE":          {"PUT", evsePath, string(must(t, location.EVSEs[0]))},
+		"EVSE in a location":       {"PATCH", path, fmt.Sprintf(`{"evses":[{"uid":%q,"status":"AVAILABLE","last_updated":%q}]}`, location.EVSEs[0].UID, when(5))},
+		"PATCH of the connector":   {"PATCH", connectorPath, fmt.Sprintf(`{"amperage":1,"last_updated":%q}`, when(-90000000))},
+		"another party's object":   {"PATCH", path, fmt.Sprintf(`{"name":"x","party_id":"ZZZ","last_updated":%q}`, when(20))},
+		"another country's object": {"PATCH", path, fmt.Sprintf(`{"name":"x","country_code":"ZZ","last_updated":%q}`, when(20))},
+	} {
+		before := string(c.do("GET", path, nil).ok().envelope.Data)
+		c.do(message[0], message[1], message[2]).refused()
+		if after := string(c.do("GET", path, nil).ok().envelope.Data); after != before {
+			t.Errorf("%s has changed what is newer:\n%s\n%s", name, before, after)
+		}
+	}
+	c.do("PATCH", evsePath, fmt.Sprintf(`{"status":"AVAILABLE","last_updated":%q}`, when(10))).ok() // the same second
+	c.do("PATCH", evsePath, `{"status":"BLOCKED"}`).ok()                                            // has our time
+	c.do("PATCH", evsePath, fmt.Sprintf(`{"status":"CHARGING","last_updated":%q}`, when(15))).ok()  // has a clock that is behind
 }

@@ -53,6 +53,7 @@ func Run(t *testing.T, target Target) {
 		{"what is known to deviate is put right", testQuirks},
 		{"locations, EVSEs and connectors", testLocations},
 		{"EVSEs in the PATCH of a location", testMerging},
+		{"messages that overtake each other", testReceiving},
 		{"sessions", testSessions},
 		{"charge detail records", testCDRs},
 		{"exact values", testExact},

@@ -1,0 +1,175 @@
+package object
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/roamwire/roamwire/node/store"
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/v230"
+)
+
+// Taken is what became of a partner's objects that were fetched.
+type Taken struct {
+	Created, Updated, Unchanged int
+	// Older are those of which we have a newer state, which stays.
+	Older int
+	// Refused are those that could not be stored.
+	Refused []Refusal
+	// Keys are those that were there, also the refused ones. Newest and Oldest are their times.
+	Keys           []store.Key
+	Newest, Oldest time.Time
+	// MissingEVSEs are EVSEs that we have and the partner's location has not. They stay as they are.
+	MissingEVSEs []store.Missing
+}
+
+// A Refusal is an object that could not be stored.
+type Refusal struct {
+	ID     string
+	Reason error
+}
+
+// Take stores objects fetched from a partner, in one transaction. An object that cannot be stored does not keep the others
+// from it, and none replaces a newer one.
+func (r *Received[T]) Take(ctx context.Context, from *ocpi.Partner, objects []T) (Taken, error) {
+	var seen Taken
+	var items []fetched[T]
+	for i := range objects {
+		item, err := r.fetch(from, &objects[i])
+		seen.Keys = append(seen.Keys, item.record.Key)
+		if err != nil {
+			seen.Refused = append(seen.Refused, Refusal{r.kind.id(&objects[i]), err})
+			continue
+		}
+		items = append(items, item)
+		at := item.record.LastUpdated
+		if at.After(seen.Newest) {
+			seen.Newest = at
+		}
+		if seen.Oldest.IsZero() || at.Before(seen.Oldest) {
+			seen.Oldest = at
+		}
+	}
+	var taken Taken
+	err := r.store.Write(ctx, func(tx store.Tx) error {
+		taken = seen // the function may run again
+		for i := range items {
+			if err := r.take(tx, from, &items[i], &taken); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return taken, err
+}
+
+// A fetched is an object on its way to the store.
+type fetched[T any] struct {
+	object *T
+	key    ocpi.Key
+	record store.Object
+}
+
+// fetch makes an object ready, if it is one of the partner's.
+func (r *Received[T]) fetch(from *ocpi.Partner, object *T) (fetched[T], error) {
+	country, party := r.kind.party(object)
+	key := ocpi.Key{Party: ocpi.NewParty(string(*country), string(*party)), ID: r.kind.id(object)}
+	if r.kind.tokenType != nil {
+		key.TokenType = r.kind.tokenType(object)
+	}
+	item := fetched[T]{object: object, key: key, record: store.Object{Key: r.kind.storeKey(from.ID, key)}}
+	role := ocpi.RoleCPO
+	if r.kind.module == ocpi.ModuleTokens {
+		role = ocpi.RoleEMSP
+	}
+	if !from.Speaks(role, key.Party) {
+		return item, fmt.Errorf("it belongs to %s, for which the partner does not speak", key.Party)
+	}
+	record, err := r.kind.record(from.ID, key, object)
+	if err != nil {
+		return item, err
+	}
+	item.record = record
+	return item, nil
+}
+
+func (r *Received[T]) take(tx store.Tx, from *ocpi.Partner, item *fetched[T], taken *Taken) error {
+	stored, err := tx.Object(item.record.Key)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		taken.Created++
+		_, err = tx.Put(item.record)
+		return err
+	case err != nil:
+		return err
+	case unchanged(stored, item.record):
+		taken.Unchanged++
+		return nil
+	case r.kind.module == ocpi.ModuleCDRs:
+		taken.Refused = append(taken.Refused, Refusal{item.key.ID, errors.New("it is here with other content, and CDRs cannot be changed")})
+		return nil
+	}
+	record := item.record
+	if r.kind.carry != nil {
+		if record, err = r.carry(from, item, stored, taken); err != nil {
+			return err
+		}
+		if unchanged(stored, record) {
+			taken.Unchanged++
+			return nil
+		}
+	}
+	if item.record.LastUpdated.Before(stored.LastUpdated) && !stored.Stamped && !from.Receive.AllowOlder {
+		taken.Older++
+		return nil
+	}
+	taken.Updated++
+	_, err = tx.Put(record)
+	return err
+}
+
+// carry keeps what must not vanish from an object because it was not fetched with it.
+func (r *Received[T]) carry(from *ocpi.Partner, item *fetched[T], stored store.Object, taken *Taken) (store.Object, error) {
+	before, err := r.kind.read(stored)
+	if err != nil {
+		return stored, err
+	}
+	after := *item.object
+	for _, uid := range r.kind.carry(&before, &after) {
+		taken.MissingEVSEs = append(taken.MissingEVSEs, store.Missing{Key: item.record.Key, EVSE: uid})
+	}
+	return r.kind.record(from.ID, item.key, &after)
+}
+
+// carryEVSEs adds the EVSEs of a location that its new state does not have, and returns their uids: one list without them
+// is no proof that they are gone.
+func carryEVSEs(before, after *v230.Location) (uids []string) {
+	stays := make(map[ocpi.CiString]bool, len(after.EVSEs))
+	for i := range after.EVSEs {
+		stays[after.EVSEs[i].UID] = true
+	}
+	for _, evse := range before.EVSEs {
+		if !stays[evse.UID] {
+			uids = append(uids, string(evse.UID))
+			after.EVSEs = append(after.EVSEs[:len(after.EVSEs):len(after.EVSEs)], evse)
+		}
+	}
+	return uids
+}
+
+// RemoveEVSEs marks EVSEs of a partner's location as removed: the one with this uid, or all of them if it is empty.
+func RemoveEVSEs(ctx context.Context, r *Received[v230.Location], from *ocpi.Partner, key ocpi.Key, uid string, at time.Time) error {
+	return r.Update(ctx, from, key, func(l *v230.Location) error {
+		for i := range l.EVSEs {
+			evse := &l.EVSEs[i]
+			if uid != "" && string(evse.UID) != uid || evse.Status == v230.StatusRemoved {
+				continue
+			}
+			evse.Status = v230.StatusRemoved
+			evse.LastUpdated = later(evse.LastUpdated, ocpi.NewDateTime(at).Truncate())
+		}
+		return nil
+	})
+}

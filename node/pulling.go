@@ -1,0 +1,172 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/roamwire/roamwire/node/object"
+	"github.com/roamwire/roamwire/node/pull"
+	"github.com/roamwire/roamwire/node/store"
+	"github.com/roamwire/roamwire/node/store/sqlite"
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/handshake"
+	"github.com/roamwire/roamwire/ocpi/ocpiclient"
+	"github.com/roamwire/roamwire/ocpi/v230"
+)
+
+var _ pull.Store = (*sqlite.DB)(nil)
+
+// Puller returns what pulls from partners, in the name of the node that serves with this data.
+func (d *Data) Puller(ctx context.Context) (*pull.Puller, error) {
+	h, err := d.Registration(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return d.newPuller(h), nil
+}
+
+func (d *Data) newPuller(h *handshake.Handshake) *pull.Puller {
+	locations, tariffs := object.ReceivedLocations(d.db), object.ReceivedTariffs(d.db)
+	sessions, cdrs, tokens := object.ReceivedSessions(d.db), object.NewReceivedCDRs(d.db), object.ReceivedTokens(d.db)
+	nothing := func(context.Context, *ocpi.Partner, store.Missing, time.Time) error { return nil }
+	return pull.New(pull.Config{
+		Store: d.db, Partners: d.pullPartners, Client: h.Client, Holder: processName(), Logger: d.config.Logger, Now: d.config.Now,
+		Takers: map[ocpi.ModuleID]pull.Taker{
+			ocpi.ModuleLocations: taker[v230.Location]{
+				pages: func(ctx context.Context, c *ocpiclient.Client, q ocpi.Query) iter.Seq2[ocpiclient.Page[v230.Location], error] {
+					return c.CPO().Locations.Pages(ctx, q)
+				},
+				take: locations.Take,
+				remove: func(ctx context.Context, from *ocpi.Partner, m store.Missing, at time.Time) error {
+					return object.RemoveEVSEs(ctx, locations, from, keyOf(m), m.EVSE, at)
+				},
+			},
+			ocpi.ModuleTariffs: taker[v230.Tariff]{
+				pages: func(ctx context.Context, c *ocpiclient.Client, q ocpi.Query) iter.Seq2[ocpiclient.Page[v230.Tariff], error] {
+					return c.CPO().Tariffs.Pages(ctx, q)
+				},
+				take: tariffs.Take,
+				remove: func(ctx context.Context, from *ocpi.Partner, m store.Missing, _ time.Time) error {
+					return tariffs.Delete(ctx, from, keyOf(m))
+				},
+			},
+			ocpi.ModuleSessions: taker[v230.Session]{
+				pages: func(ctx context.Context, c *ocpiclient.Client, q ocpi.Query) iter.Seq2[ocpiclient.Page[v230.Session], error] {
+					return c.CPO().Sessions.Pages(ctx, q)
+				},
+				take: sessions.Take, remove: nothing,
+			},
+			ocpi.ModuleCDRs: taker[v230.CDR]{
+				pages: func(ctx context.Context, c *ocpiclient.Client, q ocpi.Query) iter.Seq2[ocpiclient.Page[v230.CDR], error] {
+					return c.CPO().CDRs.Pages(ctx, q)
+				},
+				take: cdrs.Take, remove: nothing,
+			},
+			ocpi.ModuleTokens: taker[v230.Token]{
+				pages: func(ctx context.Context, c *ocpiclient.Client, q ocpi.Query) iter.Seq2[ocpiclient.Page[v230.Token], error] {
+					return c.EMSP().Tokens.Pages(ctx, q)
+				},
+				take: tokens.Take,
+				remove: func(ctx context.Context, from *ocpi.Partner, m store.Missing, _ time.Time) error {
+					return tokens.Update(ctx, from, keyOf(m), func(t *v230.Token) error {
+						t.Valid = false
+						return nil
+					})
+				},
+			},
+		},
+	})
+}
+
+// Pulls returns how far the pulls from all partners have come.
+func (d *Data) Pulls(ctx context.Context) ([]pull.State, error) { return pull.States(ctx, d.db) }
+
+// processName tells this process from all others.
+func processName() string {
+	host, _ := os.Hostname() // is for people
+	return fmt.Sprintf("process %d on %s (%s)", os.Getpid(), host, handshake.NewToken()[:8])
+}
+
+func keyOf(m store.Missing) ocpi.Key {
+	return ocpi.Key{Party: m.Key.Party, ID: m.Key.ID, TokenType: m.Key.TokenType}
+}
+
+// A taker is the pull.Taker of one module.
+type taker[T any] struct {
+	pages  func(context.Context, *ocpiclient.Client, ocpi.Query) iter.Seq2[ocpiclient.Page[T], error]
+	take   func(context.Context, *ocpi.Partner, []T) (object.Taken, error)
+	remove func(context.Context, *ocpi.Partner, store.Missing, time.Time) error
+}
+
+// Pages implements pull.Taker.
+func (t taker[T]) Pages(ctx context.Context, c *ocpiclient.Client, from *ocpi.Partner, q ocpi.Query, each func(pull.Page) error) error {
+	for page, err := range t.pages(ctx, c, q) {
+		if err != nil {
+			return err
+		}
+		taken, err := t.take(ctx, from, page.Items)
+		if err != nil {
+			return err
+		}
+		p := pull.Page{
+			Total: page.Total, Objects: len(page.Items) + len(page.Problems), Keys: taken.Keys, Newest: taken.Newest, Oldest: taken.Oldest,
+			MissingEVSEs: taken.MissingEVSEs,
+			Counts: pull.Counts{
+				Created: taken.Created, Updated: taken.Updated, Unchanged: taken.Unchanged, Older: taken.Older,
+				Refused: len(taken.Refused) + len(page.Problems),
+			},
+		}
+		for _, refused := range taken.Refused {
+			p.Problems = append(p.Problems, pull.Problem{ID: refused.ID, Reason: refused.Reason.Error()})
+		}
+		for _, problem := range page.Problems {
+			// Which key it has is not known for sure, so the list says nothing about what has vanished.
+			p.Unnamed = true
+			p.Problems = append(p.Problems, pull.Problem{ID: problem.ID, Reason: problem.Error()})
+		}
+		if err := each(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Remove implements pull.Taker.
+func (t taker[T]) Remove(ctx context.Context, from *ocpi.Partner, m store.Missing, at time.Time) error {
+	return t.remove(ctx, from, m, at)
+}
+
+// pullPartners are the registered partners, as pulls see them.
+func (d *Data) pullPartners(ctx context.Context) ([]pull.Partner, error) {
+	relations, err := d.Partners.Relations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var partners []pull.Partner
+	for i := range relations {
+		rel := &relations[i]
+		if rel.State != handshake.Registered || rel.Suspended || len(rel.Remote.Roles) == 0 {
+			continue
+		}
+		policy, err := d.Partners.Policy(ctx, rel.Name)
+		if err != nil {
+			return nil, err
+		}
+		p := pull.Partner{Partner: rel.Partner(), Policy: pull.Policy{
+			Off: policy.Pull.Off, Except: policy.Pull.Except, Every: policy.Pull.Every, FullEvery: policy.Pull.FullEvery,
+			GoneAfter: policy.Pull.GoneAfter, Limit: policy.Pull.Limit,
+		}}
+		p.Receive = policy.Receive
+		for _, e := range rel.Remote.Endpoints {
+			if (e.Role == "" || e.Role == ocpi.Sender) && !slices.Contains(p.Modules, e.Module) {
+				p.Modules = append(p.Modules, e.Module)
+			}
+		}
+		partners = append(partners, p)
+	}
+	return partners, nil
+}

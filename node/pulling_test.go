@@ -1,0 +1,199 @@
+package node_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/roamwire/roamwire/node"
+	"github.com/roamwire/roamwire/node/partner"
+	"github.com/roamwire/roamwire/node/pull"
+	"github.com/roamwire/roamwire/node/store"
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/handshake"
+	"github.com/roamwire/roamwire/ocpi/ocpitest"
+)
+
+// reader is an eMSP's node, and a CPO that has registered with it.
+func reader(t *testing.T) (running, *ocpitest.Partner) {
+	t.Helper()
+	c := config(t)
+	c.Parties, c.AllowPrivate = []node.Party{{Party: theirs, Roles: []ocpi.Role{ocpi.RoleEMSP}, Name: "Greenwheels"}}, true
+	n := start(t, c)
+	p, err := ocpitest.NewPartner(ocpitest.PartnerConfig{Party: own, Roles: []ocpi.Role{ocpi.RoleCPO}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
+	h, err := n.Registration(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokenA, err := h.Invite(t.Context(), "grenspaal", handshake.Terms{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	url, err := n.VersionsURL(t.Context(), ocpi.RoleCPO)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Register(t.Context(), url, tokenA); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "everything was pulled", func() bool { return !pullOf(t, n, ocpi.ModuleCDRs).LastFull.IsZero() })
+	return n, p
+}
+
+func pullOf(t *testing.T, n running, module ocpi.ModuleID) pull.State {
+	t.Helper()
+	states, err := n.Pulls(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range states {
+		if s.Module == module {
+			return s
+		}
+	}
+	return pull.State{}
+}
+
+// again pulls a module now.
+func again(t *testing.T, n running, module ocpi.ModuleID, full bool) (pull.State, error) {
+	t.Helper()
+	puller, err := n.Puller(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		state, err := puller.Pull(t.Context(), "grenspaal", module, full, nil)
+		if !errors.Is(err, store.ErrLeased) {
+			return state, err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// A partner that has registered is pulled from, without anyone asking (requirements L-01, TF-28).
+func TestEverythingIsPulledOnRegistration(t *testing.T) {
+	n, p := reader(t)
+	if got, want := pullOf(t, n, ocpi.ModuleLocations).Objects, len(p.CPO.Locations.All()); got != want || want == 0 {
+		t.Errorf("%d locations, they have %d", got, want)
+	}
+}
+
+// What vanishes from the list counts as removed after several pulls of everything, and not before (requirements L-03, L-16).
+func TestWhatVanishesIsRemovedAfterSeveralPulls(t *testing.T) {
+	n, p := reader(t)
+	fault := p.Mean(ocpitest.Fault{On: ocpitest.Calls(http.MethodGet, ocpi.ModuleLocations), Do: ocpitest.Change(func(_ *http.Request, a *ocpitest.Answer) {
+		a.Header.Del("X-Total-Count")
+		a.Header.Del("Link")
+		a.Body = []byte(`{"data":[],"status_code":1000,"timestamp":"2026-01-01T00:00:00Z"}`)
+	})})
+	for i, want := range []int{0, len(p.CPO.Locations.All()), 0} {
+		state, err := again(t, n, ocpi.ModuleLocations, true)
+		if err != nil || state.Last.Gone != want {
+			t.Errorf("pull %d: %d gone, want %d: %v", i+1, state.Last.Gone, want, err)
+		}
+	}
+	fault.Remove()
+	if state, err := again(t, n, ocpi.ModuleLocations, true); err != nil || state.Last.Refused != 0 {
+		t.Errorf("%+v %v", state, err)
+	}
+}
+
+// A list that breaks off moves no cursor and proves nothing about what is missing, but what came stays.
+func TestAListThatBreaksOffProvesNothing(t *testing.T) {
+	n, p := reader(t)
+	before := pullOf(t, n, ocpi.ModuleLocations)
+	p.Mean(ocpitest.Fault{On: ocpitest.Calls(http.MethodGet, ocpi.ModuleLocations), Do: ocpitest.TinyPages(2)})
+	p.Mean(ocpitest.Fault{On: ocpitest.Calls(http.MethodGet, ocpi.ModuleLocations), After: 1, Do: ocpitest.ServerError(http.StatusNotFound)})
+	for range 3 {
+		state, err := again(t, n, ocpi.ModuleLocations, true)
+		if err == nil || !state.Cursor.Equal(before.Cursor) || state.Last.Gone != 0 || !state.LastFull.Equal(before.LastFull) {
+			t.Fatalf("%+v %v", state, err)
+		}
+	}
+}
+
+// One object that cannot be read does not keep the others away, and is told (requirement TF-17).
+func TestABrokenObjectIsTold(t *testing.T) {
+	n, p := reader(t)
+	p.Mean(ocpitest.Fault{On: ocpitest.Calls(http.MethodGet, ocpi.ModuleTariffs), Do: ocpitest.ChangeData(func(_ *http.Request, data jsontext.Value) jsontext.Value {
+		return append(jsontext.Value(`[{"id":"BROKEN","currency":5},`), data[1:]...)
+	})})
+	state, err := again(t, n, ocpi.ModuleTariffs, true)
+	if err != nil || state.Last.Refused != 1 || len(state.Problems) != 1 || state.Problems[0].ID != "BROKEN" || state.Objects != len(p.CPO.Tariffs.All())+1 {
+		t.Errorf("%+v %v", state, err)
+	}
+}
+
+// A partner that does not look at date_from is found out.
+func TestAnIgnoredDateFromIsFoundOut(t *testing.T) {
+	n, p := reader(t)
+	if state, err := again(t, n, ocpi.ModuleLocations, false); err != nil || state.IgnoresDateFrom {
+		t.Fatalf("%+v %v", state, err)
+	}
+	p.Mean(ocpitest.Fault{On: ocpitest.Calls(http.MethodGet, ocpi.ModuleLocations), Do: func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.URL.RawQuery = ""
+			next.ServeHTTP(w, r)
+		})
+	}})
+	if state, err := again(t, n, ocpi.ModuleLocations, false); err != nil || !state.IgnoresDateFrom {
+		t.Errorf("%+v %v", state, err)
+	}
+}
+
+// Two processes never pull the same thing at once.
+func TestAPullIsLeased(t *testing.T) {
+	n, p := reader(t)
+	held := p.Mean(ocpitest.Fault{On: ocpitest.Calls(http.MethodGet, ocpi.ModuleTariffs), Do: ocpitest.Slow(time.Second)})
+	defer held.Remove()
+	first := make(chan error, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	a, err := n.Puller(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := n.Puller(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_, err := a.Pull(ctx, "grenspaal", ocpi.ModuleTariffs, true, nil)
+		first <- err
+	}()
+	time.Sleep(300 * time.Millisecond)
+	if _, second := b.Pull(ctx, "grenspaal", ocpi.ModuleTariffs, true, nil); !errors.Is(second, store.ErrLeased) {
+		t.Errorf("the second: %v", second)
+	}
+	if err := <-first; err != nil {
+		t.Errorf("the first: %v", err)
+	}
+}
+
+// What the policy leaves out is not pulled.
+func TestPullsFollowThePolicy(t *testing.T) {
+	n, _ := reader(t)
+	err := n.Partners.ChangePolicy(t.Context(), "grenspaal", func(p *partner.Policy) error {
+		p.Pull.Limit = 1
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages := 0
+	puller, err := n.Puller(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := puller.Pull(t.Context(), "grenspaal", ocpi.ModuleLocations, true, func(_, _ int) { pages++ }); err != nil || pages < 2 {
+		t.Errorf("%d pages, %v", pages, err)
+	}
+}

@@ -1,0 +1,140 @@
+package ocpiserver
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/quirk"
+	"github.com/roamwire/roamwire/ocpi/wire"
+)
+
+// change is the context of a change, with its Times.
+func (c *call) change() context.Context { return context.WithValue(c.ctx(), timesKey{}, &c.times) }
+
+// older refuses what would put an object back to an earlier state: messages overtake each other, and the last to come is
+// not always the last that was meant. A message that says the same again is no harm.
+func (c *call) older(object, pointer string, was, is ocpi.DateTime) error {
+	if c.partner.Receive.AllowOlder || is.Compare(was) >= 0 || c.times.StoredOurs {
+		return nil
+	}
+	return ocpi.Unusable(object, []ocpi.Finding{{
+		Pointer: pointer + "/last_updated", Code: ocpi.FindingConsistency, Unusable: true,
+		Message: fmt.Sprintf("%s is older than %s of the %s that is here, which stays", is, was, object),
+	}})
+}
+
+// olderLocation refuses a location, or a change of it, that would put it or one of its EVSEs back.
+func (c *call) olderLocation(before, after *wire.Location) error {
+	if err := c.older("Location", "", before.LastUpdated, after.LastUpdated); err != nil {
+		return err
+	}
+	known := make(map[ocpi.CiString]ocpi.DateTime, len(before.EVSEs))
+	for i := range before.EVSEs {
+		known[before.EVSEs[i].UID] = before.EVSEs[i].LastUpdated
+	}
+	for i := range after.EVSEs {
+		was, ok := known[after.EVSEs[i].UID]
+		if !ok {
+			continue
+		}
+		if err := c.older("EVSE", fmt.Sprintf("/evses/%d", i), was, after.EVSEs[i].LastUpdated); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// claim refuses a body that says it is about an object of another party than the URL's (requirements TF-46, TF-47).
+func claim(object string, raw []byte, owner ocpi.Party) error {
+	if owner == (ocpi.Party{}) || object == "Credentials" {
+		return nil
+	}
+	if !bytes.Contains(raw, []byte(`"party_id"`)) && !bytes.Contains(raw, []byte(`"country_code"`)) {
+		return nil
+	}
+	var body struct {
+		CountryCode jsontext.Value `json:"country_code"`
+		PartyID     jsontext.Value `json:"party_id"`
+	}
+	if json.Unmarshal(raw, &body, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) != nil {
+		return nil // what is wrong with it is told by its codec
+	}
+	var findings []ocpi.Finding
+	for _, member := range []struct {
+		pointer string
+		value   jsontext.Value
+		want    string
+	}{{"/country_code", body.CountryCode, owner.CountryCode}, {"/party_id", body.PartyID, owner.PartyID}} {
+		var said string
+		if member.value == nil || json.Unmarshal(member.value, &said) != nil || strings.EqualFold(said, member.want) {
+			continue
+		}
+		findings = append(findings, ocpi.Finding{
+			Pointer: member.pointer, Code: ocpi.FindingMismatch, Unusable: true,
+			Message: "the body says " + quote(said) + ", and the object is one of " + owner.String(),
+		})
+	}
+	if len(findings) == 0 {
+		return nil
+	}
+	return ocpi.Unusable(object, findings)
+}
+
+// A patched is what a PATCH names, as far as the rules for receiving need it.
+type patched struct {
+	members map[string]jsontext.Value
+}
+
+func readMembers(raw []byte) patched {
+	var p patched
+	_ = json.Unmarshal(raw, &p.members, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) // its codec tells what is wrong
+	return p
+}
+
+// timeless counts a PATCH without a time of its own: it gets ours (requirement TF-40).
+func (p patched) timeless(c *call) {
+	at, ok := p.members["last_updated"]
+	c.times.Ours = !ok || at.Kind() == 'n'
+	if c.times.Ours && !slices.Contains(c.quirks, string(quirk.MissingLastUpdated)) {
+		c.quirks = append(c.quirks, string(quirk.MissingLastUpdated))
+	}
+}
+
+// evses are the uids of the EVSEs that the PATCH of a location names, in small letters; false where it names no list.
+func (p patched) evses() (uids map[string]bool, ok bool) {
+	list, ok := p.members["evses"]
+	if !ok || list.Kind() == 'n' {
+		return nil, false
+	}
+	var evses []struct {
+		UID string `json:"uid"`
+	}
+	_ = json.Unmarshal(list, &evses, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	uids = map[string]bool{}
+	for _, evse := range evses {
+		uids[evse.UID] = true
+	}
+	return uids, true
+}
+
+// patchLocation holds the rules for the EVSEs in the PATCH of a location (requirement TF-38). They have been merged.
+func patchLocation(c *call, p patched, before, after *wire.Location) error {
+	uids, named := p.evses()
+	switch {
+	case named && c.partner.Receive.EVSEs == ocpi.RejectEVSEs:
+		return ocpi.Unusable("Location", []ocpi.Finding{{
+			Pointer: "/evses", Code: ocpi.FindingConsistency, Unusable: true,
+			Message: "EVSEs are not taken in the PATCH of a location; PATCH or PUT each by itself",
+		}})
+	case named && c.partner.Receive.EVSEs == ocpi.ReplaceEVSEs:
+		after.EVSEs = slices.DeleteFunc(slices.Clone(after.EVSEs), func(e wire.EVSE) bool { return !uids[string(e.UID)] })
+	}
+	return c.olderLocation(before, after)
+}
