@@ -35,6 +35,9 @@ type cli struct {
 	Serve    serveCmd    `cmd:"" help:"Run the node."`
 	Demo     demoCmd     `cmd:"" help:"Run two nodes with sample data that register with each other, and show what to try."`
 	Partner  partnerCmd  `cmd:"" help:"Register partners, and see where we stand with them."`
+	Status   statusCmd   `cmd:"" help:"Show what waits for partners, what was sent, and what was pulled."`
+	Pull     pullCmd     `cmd:"" help:"Fetch a partner's objects now."`
+	Push     pushCmd     `cmd:"" help:"See what partners do not take, and try it again."`
 	Key      keyCmd      `cmd:"" help:"The key that encrypts the tokens we call partners with."`
 	Log      logCmd      `cmd:"" help:"Show messages between us and our partners."`
 	Import   importCmd   `cmd:"" help:"Fill the node from files."`

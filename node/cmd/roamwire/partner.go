@@ -22,6 +22,7 @@ type partnerCmd struct {
 	Retry      partnerRetryCmd      `cmd:"" help:"Go on with an exchange that failed."`
 	Rollback   partnerRollbackCmd   `cmd:"" help:"Give up an exchange that failed."`
 	Set        partnerSetCmd        `cmd:"" help:"Change what was decided about a partner."`
+	Policy     partnerPolicyCmd     `cmd:"" help:"Change and show what a partner is sent, what is fetched from it, and how its objects are taken."`
 	Suspend    partnerSuspendCmd    `cmd:"" help:"Stop exchanging data with a partner; the registration stays."`
 	Resume     partnerResumeCmd     `cmd:"" help:"Exchange data with a suspended partner again."`
 	Unregister partnerUnregisterCmd `cmd:"" help:"End the registration, on the partner's side too."`

@@ -31,6 +31,8 @@ var mayImport = map[string][]string{
 	"node/telemetry":          {"ocpi"},
 	"node/exchange":           {"ocpi"},
 	"node/exchange/sqlitelog": {"ocpi", "node/store", "node/exchange"},
+	"node/push":               {"ocpi", "ocpi/ocpiclient", "ocpi/v230", "node/store"},
+	"node/pull":               {"ocpi", "ocpi/ocpiclient", "node/store"},
 	"node/transfer":           {"ocpi", "ocpi/convert", "ocpi/quirk", "ocpi/wire", "node/object"},
 }
 
