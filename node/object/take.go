@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/roamwire/roamwire/node/store"
@@ -153,7 +154,7 @@ func carryEVSEs(before, after *v230.Location) (uids []string) {
 	for _, evse := range before.EVSEs {
 		if !stays[evse.UID] {
 			uids = append(uids, string(evse.UID))
-			after.EVSEs = append(after.EVSEs[:len(after.EVSEs):len(after.EVSEs)], evse)
+			after.EVSEs = append(slices.Clip(after.EVSEs), evse)
 		}
 	}
 	return uids

@@ -143,8 +143,7 @@ func (r *run) close(state *State, err error) {
 		state.Failures++
 		state.LastError, state.LastFailure = err.Error(), now
 		wait := min(time.Minute<<min(state.Failures-1, 10), time.Hour, r.policy.Every)
-		var e *ocpiclient.Error
-		if errors.As(err, &e) {
+		if e, ok := errors.AsType[*ocpiclient.Error](err); ok {
 			wait = max(wait, e.RetryAfter)
 		}
 		state.Due = now.Add(spread(wait))

@@ -260,14 +260,14 @@ func (l *lane) release(key store.Key, m memory, sent int64) {
 	_, wasHeld := l.held[key]
 	delete(l.held, key)
 	delete(l.keep, key)
-	delete(l.forget, key)
 	l.dirty = true
 	if !m.lasting() {
-		if wasHeld {
+		if wasHeld { // otherwise it may still be waiting to be forgotten
 			l.forget[key] = true
 		}
 		return
 	}
+	delete(l.forget, key)
 	record, err := m.delivery(l.partner.Name, key, sent)
 	if err != nil {
 		l.config.Logger.Error("cannot keep what was sent", "error", err)

@@ -180,7 +180,7 @@ func (e *Error) Unclear() bool {
 	switch {
 	case e.HTTP == 0:
 		return !errors.Is(e.Err, ErrAddress) && !errors.Is(e.Err, ErrOtherHost) && !errors.As(e.Err, &dns) &&
-			!(errors.As(e.Err, &network) && network.Op == "dial")
+			(!errors.As(e.Err, &network) || network.Op != "dial")
 	case kindOfHTTP(e.HTTP) == OK:
 		return e.Status == 0 || e.Status.Success() || e.Status.ServerError() || e.Status.HubError()
 	default:

@@ -63,9 +63,7 @@ func claim(object string, raw []byte, owner ocpi.Party) error {
 		CountryCode jsontext.Value `json:"country_code"`
 		PartyID     jsontext.Value `json:"party_id"`
 	}
-	if json.Unmarshal(raw, &body, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) != nil {
-		return nil // what is wrong with it is told by its codec
-	}
+	_ = json.Unmarshal(raw, &body, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) // its codec tells what is wrong
 	var findings []ocpi.Finding
 	for _, member := range []struct {
 		pointer string
@@ -73,7 +71,7 @@ func claim(object string, raw []byte, owner ocpi.Party) error {
 		want    string
 	}{{"/country_code", body.CountryCode, owner.CountryCode}, {"/party_id", body.PartyID, owner.PartyID}} {
 		var said string
-		if member.value == nil || json.Unmarshal(member.value, &said) != nil || strings.EqualFold(said, member.want) {
+		if member.value.Kind() != '"' || json.Unmarshal(member.value, &said) != nil || strings.EqualFold(said, member.want) {
 			continue
 		}
 		findings = append(findings, ocpi.Finding{

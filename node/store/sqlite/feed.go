@@ -87,7 +87,7 @@ func (c *conn) changed(selection store.Selection, after int64, limit int) ([]sto
 			}
 		}
 	}
-	slices.SortFunc(found, func(a, b store.Change) int { return cmp.Compare(a.Object.Change, b.Object.Change) })
+	slices.SortFunc(found, func(a, b store.Change) int { return cmp.Compare(a.Change, b.Change) })
 	return found, nil
 }
 
