@@ -2,7 +2,7 @@
 
 LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: test race lint bench demo generate check
+.PHONY: test race lint bench torture demo generate check
 
 test: ## the README's test command
 	go test ./ocpi/... ./node/...
@@ -17,6 +17,9 @@ lint: ## vet, the linter with the import rules, and whether generated files are 
 
 bench: ## the figures of docs/benchmarks.md, side by side; takes some minutes
 	go run ./node/bench
+
+torture: ## two nodes killed 200 times while data moves between them; takes some minutes
+	ROAMWIRE_TORTURE_KILLS=200 go test ./node/cmd/roamwire -run '^TestTorture$$' -v -timeout 30m
 
 demo: ## a node with sample data
 	go run ./node/cmd/roamwire demo
