@@ -28,6 +28,7 @@ type options struct {
 	data      string
 	serve     string
 	keep      bool
+	moving    bool
 }
 
 func main() {
@@ -40,6 +41,7 @@ func main() {
 	flag.DurationVar(&o.duration, "duration", 5*time.Second, "time for each measurement")
 	flag.StringVar(&o.data, "data", "../shared/data", "folder with real locations; generated ones are used where it is missing")
 	flag.StringVar(&o.serve, "serve-bytes", "", "used by the benchmark itself: serve this file from memory")
+	flag.BoolVar(&o.moving, "moving", false, "only what moves between two nodes")
 	flag.BoolVar(&o.keep, "keep", false, "keep the data folder")
 	flag.Parse()
 	if *short {
@@ -70,9 +72,13 @@ func measure(ctx context.Context, o options, out io.Writer) (err error) {
 		defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	}
 	b := &bench{options: o, out: out, folder: folder, program: filepath.Join(folder, "roamwire")}
-	for _, step := range []func(context.Context) error{
-		b.build, b.fill, b.start, b.pages, b.lastPage, b.puts, b.patches, b.memory, b.restart, b.exchanges, b.moving,
-	} {
+	steps := []func(context.Context) error{
+		b.build, b.fill, b.start, b.pages, b.lastPage, b.puts, b.patches, b.memory, b.restart, b.exchanges, b.betweenNodes,
+	}
+	if o.moving {
+		steps = []func(context.Context) error{b.betweenNodes}
+	}
+	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return errors.Join(err, b.stop())
 		}

@@ -27,8 +27,8 @@ const (
 	changesPerSecond  = 100
 )
 
-// moving measures a pull of everything and how long a status takes from one node to the other.
-func (b *bench) moving(ctx context.Context) (err error) {
+// betweenNodes measures a pull of everything and how long a status takes from one node to the other.
+func (b *bench) betweenNodes(ctx context.Context) (err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	cpoParty, emspParty := ocpi.NewParty("NL", "GPE"), ocpi.NewParty("DE", "GWH")
@@ -174,7 +174,8 @@ func (b *bench) latency(ctx context.Context, cpo *node.Node, network ocpitest.Sa
 	var took []time.Duration
 	for range asked {
 		if err := <-failed; err != nil {
-			return err
+			lanes, _ := cpo.Pushes(ctx)
+			return fmt.Errorf("%w; lanes: %+v", err, lanes)
 		}
 		took = append(took, <-seen)
 	}

@@ -68,9 +68,10 @@ func (j *job) part(ctx context.Context, to ocpiclient.LocationReceiver, location
 
 // beforeStatus is an EVSE from which only the status has changed since.
 func beforeStatus(evse v230.EVSE) v230.EVSE {
-	evse.Status = v230.StatusAvailable
-	if before := v230.StatusOutOfOrder; evse.Status == v230.StatusAvailable {
-		evse.Status = before
+	if evse.Status == v230.StatusOutOfOrder {
+		evse.Status = v230.StatusAvailable
+	} else {
+		evse.Status = v230.StatusOutOfOrder
 	}
 	return evse
 }
