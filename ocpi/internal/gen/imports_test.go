@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"node/exchange/sqlitelog": {"ocpi", "node/store", "node/exchange"},
 	"node/push":               {"ocpi", "ocpi/ocpiclient", "ocpi/v230", "node/store"},
 	"node/pull":               {"ocpi", "ocpi/ocpiclient", "node/store"},
+	"node/simulate":           {"ocpi", "ocpi/v230"},
 	"node/transfer":           {"ocpi", "ocpi/convert", "ocpi/quirk", "ocpi/wire", "node/object"},
 }
 

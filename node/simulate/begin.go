@@ -1,0 +1,101 @@
+package simulate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/v230"
+)
+
+const week = 7 * 24 * time.Hour
+
+// begin looks at what is there. Nobody knows any more what the vehicles of open sessions wanted, so these end; an EVSE that
+// is left charging without a session becomes available.
+func (d *Day) begin(ctx context.Context, now time.Time) error {
+	d.began, d.passed = now, 0
+	if d.config.Begin.IsZero() {
+		d.config.Begin = now.Add(-week)
+	}
+	d.config.Begin = d.config.Begin.UTC().Truncate(slice)
+	chargers, err := d.read(ctx)
+	if err != nil {
+		return err
+	}
+	open, err := d.config.Network.OpenSessions(ctx)
+	if err != nil {
+		return fmt.Errorf("read open sessions: %w", err)
+	}
+	for i := range open {
+		if err := d.end(ctx, chargers, &open[i], now); err != nil {
+			return fmt.Errorf("end session %s: %w", open[i].ID, err)
+		}
+	}
+	for _, c := range chargers {
+		if c.status == v230.StatusCharging {
+			if err := d.set(ctx, c, v230.StatusAvailable, now); err != nil {
+				return err
+			}
+			d.tell(c, Event{Status: c.status})
+		}
+	}
+	d.chargers = chargers
+	return nil
+}
+
+// read reads the EVSEs and tariffs. An EVSE that is not built yet, or not there any more, has no part in it.
+func (d *Day) read(ctx context.Context) ([]*charger, error) {
+	tariffs, err := d.config.Network.Tariffs(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read tariffs: %w", err)
+	}
+	d.tariffs = make(map[tariffKey]*v230.Tariff, len(tariffs))
+	for i := range tariffs {
+		t := &tariffs[i]
+		d.tariffs[tariffKey{ocpi.NewParty(string(t.CountryCode), string(t.PartyID)), string(t.ID)}] = t
+	}
+	locations, err := d.config.Network.Locations(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read locations: %w", err)
+	}
+	chargers := []*charger{}
+	for i := range locations {
+		l := &locations[i]
+		zone, err := time.LoadLocation(l.TimeZone)
+		if err != nil {
+			zone = time.UTC // a zone this machine does not know is no reason to stand still
+		}
+		for j := range l.EVSEs {
+			evse := &l.EVSEs[j]
+			if evse.Status == v230.StatusPlanned || evse.Status == v230.StatusRemoved || len(evse.Connectors) == 0 {
+				continue
+			}
+			c := &charger{location: l, evse: evse, zone: zone, status: evse.Status}
+			c.left = 1 + d.config.Rand.IntN(2*slicesPerHour) // for a status that ends by itself
+			chargers = append(chargers, c)
+		}
+	}
+	return chargers, nil
+}
+
+// end ends a session that an earlier run has left open, as it was when it was last stored. One in which no energy flowed
+// yet, or whose EVSE is not there any more, is not billed.
+func (d *Day) end(ctx context.Context, chargers []*charger, s *v230.Session, now time.Time) error {
+	i := slices.IndexFunc(chargers, func(c *charger) bool {
+		return c.party() == partyOf(s) && c.location.ID == s.LocationID && c.evse.UID == s.EVSEUID && c.connector(s.ConnectorID) != nil
+	})
+	if i < 0 || len(s.ChargingPeriods) == 0 {
+		s.Status, s.EndDateTime, s.LastUpdated = v230.SessionStatusInvalid, new(endOf(s)), stamp(now, s.LastUpdated)
+		return d.config.Network.PutSession(ctx, *s)
+	}
+	c := chargers[i]
+	connector := c.connector(s.ConnectorID)
+	c.charge = &charge{session: *s, connector: connector, tariff: d.tariff(c, connector)}
+	return d.finish(ctx, c, now)
+}
+
+func partyOf(s *v230.Session) ocpi.Party {
+	return ocpi.NewParty(string(s.CountryCode), string(s.PartyID))
+}
