@@ -31,6 +31,7 @@ type demoCmd struct {
 	logFlags
 	Listen     string `help:"Address of the CPO's node. Default: 127.0.0.1:8080, or a free port if that is taken." placeholder:"ADDR"`
 	EMSPListen string `help:"Address of the eMSP's node. Default: 127.0.0.1:8081, or a free port if that is taken." name:"emsp-listen" placeholder:"ADDR"`
+	Speed      int    `help:"How many times as fast as the clock the chargers are used; 0 for not at all." default:"120" placeholder:"N"`
 }
 
 // The parties of the demo: those of the two nodes, and whoever tries the demo, who is both CPO and eMSP.
@@ -71,10 +72,14 @@ func (d *demoCmd) Run(ctx context.Context, s streams) (err error) {
 	for _, n := range []*node.Node{cpo, emsp} {
 		go func() { stopped <- n.Run(ctx) }()
 	}
-	story := &story{told: told, cpo: cpo, emsp: emsp, folder: folder}
+	story := &story{told: told, cpo: cpo, emsp: emsp, folder: folder, logger: d.quiet(s.err)}
+	var day sync.WaitGroup
 	if err = story.tell(ctx); err != nil {
 		stop()
+	} else {
+		day.Go(func() { story.live(ctx, d.Speed) })
 	}
+	defer day.Wait()
 	first := <-stopped // at the end of ctx, or because it has failed
 	stop()
 	return errors.Join(err, first, <-stopped)
@@ -134,6 +139,7 @@ type story struct {
 	told      *narrator
 	cpo, emsp *node.Node
 	folder    string
+	logger    *slog.Logger
 }
 
 // tell fills the nodes, lets them register, and shows that they can call each other.
