@@ -38,6 +38,7 @@ func (d *Data) closeExchanges() {
 // observe is told of each request that partners have sent us.
 func (n *Node) observe(ctx context.Context, e ocpi.Exchange) {
 	n.metrics.Observe(ctx, e)
+	n.puller.Heard(e.Partner, e.At)
 	n.Exchanges.Observe(ctx, e)
 }
 

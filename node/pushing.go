@@ -25,6 +25,7 @@ func (n *Node) newPusher(own self) *push.Pusher {
 		},
 		Concurrency: n.config.Push.Concurrency,
 		Backoff:     n.config.Push.Backoff,
+		OnBack:      func(partner string) { n.puller.Wake(partner) },
 		Logger:      n.config.Logger,
 		Now:         n.config.Now,
 	})

@@ -136,6 +136,8 @@ type Config struct {
 	Holder string
 	// Overlap is how much of the last window is asked for again. Default 5 minutes.
 	Overlap time.Duration
+	// Silence is how long a partner must have said nothing to be pulled from when it speaks again. Default 30 minutes.
+	Silence time.Duration
 	// Parallel is how many pulls can be under way at once. Default 4.
 	Parallel int
 
@@ -147,11 +149,15 @@ type Config struct {
 type Puller struct {
 	config Config
 	busy   sync.Map // name of the partner -> struct{}
+	// woken are the partners that are asked for what is new before it is due; heard is when each was heard last.
+	woken sync.Map // name -> struct{}
+	heard sync.Map // name -> *atomic.Int64, nanoseconds since 1970
 }
 
 // New returns a Puller.
 func New(config Config) *Puller {
 	setDefault(&config.Overlap, 5*time.Minute)
+	setDefault(&config.Silence, 30*time.Minute)
 	setDefault(&config.Parallel, 4)
 	if config.Logger == nil {
 		config.Logger = slog.Default()
@@ -257,6 +263,7 @@ func (p *Puller) look(ctx context.Context, work *sync.WaitGroup, room chan struc
 		if _, busy := p.busy.LoadOrStore(partner.ID, struct{}{}); busy {
 			continue
 		}
+		_, woken := p.woken.LoadAndDelete(partner.ID)
 		work.Go(func() {
 			defer p.busy.Delete(partner.ID)
 			for _, module := range partner.modules() {
@@ -264,7 +271,7 @@ func (p *Puller) look(ctx context.Context, work *sync.WaitGroup, room chan struc
 					continue
 				}
 				state, err := p.read(ctx, partner.ID, module)
-				if err != nil || p.config.Now().Before(state.Due) {
+				if err != nil || !woken && p.config.Now().Before(state.Due) {
 					continue
 				}
 				select {
