@@ -110,12 +110,12 @@ func (d *demoDay) follow(ctx context.Context) string {
 		}
 		waiting := 0
 		for _, lane := range lanes {
-			waiting += lane.Backlog + len(lane.Held)
+			waiting += lane.Backlog + len(lane.Held) + len(lane.Parked)
 		}
 		if waiting == 0 {
-			return fmt.Sprintf("the eMSP has it after %d ms", time.Since(began).Milliseconds())
+			return fmt.Sprintf("the eMSP has confirmed it after %d ms", time.Since(began).Milliseconds())
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	return "the eMSP does not have it yet"
+	return "the eMSP has not confirmed it yet"
 }

@@ -49,6 +49,9 @@ func (c *statusCmd) Run(ctx context.Context, s streams) error {
 	if c.JSON {
 		return json.MarshalWrite(s.out, &all, jsontext.WithIndent("  "))
 	}
+	if c.Name != "" && len(all.Push)+len(all.Pull) == 0 {
+		return fmt.Errorf("nothing moves between us and %s: there is no registered partner of this name", c.Name)
+	}
 	all.print(s.out, time.Now())
 	return nil
 }
