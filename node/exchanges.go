@@ -39,6 +39,9 @@ func (d *Data) closeExchanges() {
 func (n *Node) observe(ctx context.Context, e ocpi.Exchange) {
 	n.metrics.Observe(ctx, e)
 	n.Exchanges.Observe(ctx, e)
+	if e.Partner != "" {
+		n.puller.Heard(e.Partner, e.At)
+	}
 }
 
 // observeCall is told of each request of ours to a partner.
