@@ -38,8 +38,10 @@ func (d *Data) closeExchanges() {
 // observe is told of each request that partners have sent us.
 func (n *Node) observe(ctx context.Context, e ocpi.Exchange) {
 	n.metrics.Observe(ctx, e)
-	n.puller.Heard(e.Partner, e.At)
 	n.Exchanges.Observe(ctx, e)
+	if e.Partner != "" {
+		n.puller.Heard(e.Partner, e.At)
+	}
 }
 
 // observeCall is told of each request of ours to a partner.

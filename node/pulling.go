@@ -6,6 +6,7 @@ import (
 	"iter"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/roamwire/roamwire/node/object"
@@ -124,8 +125,11 @@ func (t taker[T]) Pages(ctx context.Context, c *ocpiclient.Client, from *ocpi.Pa
 			p.Problems = append(p.Problems, pull.Problem{ID: refused.ID, Reason: refused.Reason.Error()})
 		}
 		for _, problem := range page.Problems {
-			// Which key it has is not known for sure, so the list says nothing about what has vanished.
-			p.Unnamed = true
+			if exact(problem.ID) {
+				p.Named = append(p.Named, problem.ID)
+			} else {
+				p.Unnamed = true
+			}
 			p.Problems = append(p.Problems, pull.Problem{ID: problem.ID, Reason: problem.Error()})
 		}
 		if err := each(p); err != nil {
@@ -133,6 +137,13 @@ func (t taker[T]) Pages(ctx context.Context, c *ocpiclient.Client, from *ocpi.Pa
 		}
 	}
 	return nil
+}
+
+// exact reports whether the id of an object that could not be read is the one the partner wrote, and was not shortened or
+// masked for people to read.
+func exact(id string) bool {
+	const longest = 100 // more than any version allows
+	return id != "" && len(id) <= longest && !strings.ContainsAny(id, " *…\ufffd")
 }
 
 // Remove implements pull.Taker.

@@ -10,12 +10,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/roamwire/roamwire/node"
+	"github.com/roamwire/roamwire/node/object"
 	"github.com/roamwire/roamwire/node/partner"
 	"github.com/roamwire/roamwire/node/pull"
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/handshake"
 	"github.com/roamwire/roamwire/ocpi/ocpitest"
+	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
 // reader is an eMSP's node, and a CPO that has registered with it.
@@ -130,6 +132,60 @@ func TestABrokenObjectIsTold(t *testing.T) {
 	if err != nil || state.Last.Refused != 1 || len(state.Problems) != 1 || state.Problems[0].ID != "BROKEN" || state.Objects != len(p.CPO.Tariffs.All())+1 {
 		t.Errorf("%+v %v", state, err)
 	}
+}
+
+// A broken object with an id is one that is there: the others that have vanished are still found (requirements L-03, TF-17).
+func TestABrokenObjectDoesNotHideWhatHasVanished(t *testing.T) {
+	n, p := reader(t)
+	all := len(p.CPO.Locations.All())
+	p.Mean(ocpitest.Fault{On: ocpitest.Calls(http.MethodGet, ocpi.ModuleLocations), Do: ocpitest.Change(func(_ *http.Request, a *ocpitest.Answer) {
+		a.Header.Del("X-Total-Count")
+		a.Header.Del("Link")
+		a.Body = []byte(`{"data":[{"id":"` + string(p.CPO.Locations.All()[0].ID) + `","coordinates":5}],"status_code":1000,"timestamp":"2026-01-01T00:00:00Z"}`)
+	})})
+	for i, want := range []int{0, all - 1, 0} {
+		state, err := again(t, n, ocpi.ModuleLocations, true)
+		if err != nil || state.Last.Gone != want || state.Last.Refused != 1 {
+			t.Errorf("pull %d: %d gone, want %d: %+v %v", i+1, state.Last.Gone, want, state, err)
+		}
+	}
+}
+
+// Objects that go while the list is read move those after them up. None is taken for gone (requirements TF-29, TF-30).
+func TestAListThatShrinksUnderWayProvesNothing(t *testing.T) {
+	n, p := reader(t)
+	removed := p.CPO.Locations.All()[0]
+	p.Mean(ocpitest.Fault{On: ocpitest.Calls(http.MethodGet, ocpi.ModuleLocations), Do: ocpitest.TinyPages(2)})
+	for range 3 {
+		p.CPO.Locations.Put(removed)
+		hide := p.Mean(ocpitest.Fault{On: ocpitest.Calls(http.MethodGet, ocpi.ModuleLocations), After: 1, Times: 1, Do: func(next http.Handler) http.Handler {
+			p.CPO.Locations.Remove(string(removed.ID))
+			return next
+		}})
+		state, err := again(t, n, ocpi.ModuleLocations, true)
+		if err != nil || state.Last.Gone != 0 || hide.Hits() != 1 {
+			t.Errorf("%d hits: %+v %v", hide.Hits(), state, err)
+		}
+		hide.Remove()
+	}
+}
+
+// A partner that could not be reached, and can be again, is asked for what is new, without anyone asking (requirement TF-66).
+func TestAPartnerIsCaughtUpWithWhenItTakesPushesAgain(t *testing.T) {
+	n, p := reader(t)
+	before := pullOf(t, n, ocpi.ModuleLocations)
+	if !before.LastDelta.IsZero() {
+		t.Fatalf("%+v", before)
+	}
+	token := p.Mean(ocpitest.Fault{On: ocpitest.Calls(http.MethodPut, ocpi.ModuleTokens), Do: ocpitest.ServerError(http.StatusServiceUnavailable)})
+	for _, x := range sample.Tokens() {
+		if _, err := n.Objects.Tokens.Put(t.Context(), object.Item[v230.Token]{Party: theirs, Object: x}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "the lane waits", func() bool { return token.Hits() > 4 })
+	token.Remove()
+	eventually(t, "what is new was pulled", func() bool { return !pullOf(t, n, ocpi.ModuleLocations).LastDelta.IsZero() })
 }
 
 // A partner that does not look at date_from is found out.

@@ -23,9 +23,10 @@ func (n *Node) newPusher(own self) *push.Pusher {
 		Client: func(ctx context.Context, name string) (*ocpiclient.Client, error) {
 			return n.handshake.Client(ctx, name)
 		},
+		// A partner that could not be reached could not reach us either.
+		OnBack:      func(partner string) { n.puller.Wake(partner) },
 		Concurrency: n.config.Push.Concurrency,
 		Backoff:     n.config.Push.Backoff,
-		OnBack:      func(partner string) { n.puller.Wake(partner) },
 		Logger:      n.config.Logger,
 		Now:         n.config.Now,
 	})

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -31,6 +30,8 @@ type Store interface {
 	// Lease takes or renews a lease; store.ErrLeased where another process has it.
 	Lease(ctx context.Context, l store.Lease, now time.Time) error
 	Release(ctx context.Context, name, holder string) error
+	// LatestChange is the number of the latest change in a module. It costs next to nothing.
+	LatestChange(ctx context.Context, module ocpi.ModuleID, source string) (int64, error)
 	// Index lists objects without their bodies, by their creation.
 	Index(ctx context.Context, sel store.Selection, after int64, limit int) ([]store.Object, error)
 	// Missing are the objects that were missing from the last pull of everything.
@@ -58,8 +59,10 @@ type Page struct {
 	Newest, Oldest time.Time
 	// MissingEVSEs are EVSEs that we have in a location of the page and the partner has not.
 	MissingEVSEs []store.Missing
-	// Problems are the objects that could not be stored; Unnamed tells that one of them has no id that can be read.
+	// Problems are the objects that could not be stored. Named are the ids of those that could not be read and have no key
+	// for it; Unnamed tells that one of them has not even an id.
 	Problems []Problem
+	Named    []string
 	Unnamed  bool
 }
 
@@ -103,8 +106,10 @@ type Partner struct {
 type Policy struct {
 	Off    bool
 	Except []ocpi.ModuleID
-	// Every is the time between pulls of what is new, FullEvery between pulls of everything. Default 1 hour and 1 day.
-	Every, FullEvery time.Duration
+	// Every is the time between pulls of what is new. Default 1 hour.
+	Every time.Duration
+	// FullEvery is the time between pulls of everything. Default every night.
+	FullEvery time.Duration
 	// GoneAfter is how many pulls of everything in a row an object must be missing from to count as gone. Default 2.
 	GoneAfter int
 	// Limit is how many objects a page should have. Default 100.
@@ -113,7 +118,6 @@ type Policy struct {
 
 func (p Policy) withDefaults() Policy {
 	setDefault(&p.Every, time.Hour)
-	setDefault(&p.FullEvery, 24*time.Hour)
 	setDefault(&p.GoneAfter, 2)
 	setDefault(&p.Limit, 100)
 	return p
@@ -136,10 +140,13 @@ type Config struct {
 	Holder string
 	// Overlap is how much of the last window is asked for again. Default 5 minutes.
 	Overlap time.Duration
-	// Silence is how long a partner must have said nothing to be pulled from when it speaks again. Default 30 minutes.
-	Silence time.Duration
 	// Parallel is how many pulls can be under way at once. Default 4.
 	Parallel int
+	// Silence is how long a partner must have been silent for what it has to be asked for when it is heard of again.
+	// Default 30 minutes.
+	Silence time.Duration
+	// CatchUp is the time over which those pulls are spread. Default 5 seconds.
+	CatchUp time.Duration
 
 	Logger *slog.Logger
 	Now    func() time.Time
@@ -149,23 +156,25 @@ type Config struct {
 type Puller struct {
 	config Config
 	busy   sync.Map // name of the partner -> struct{}
-	// woken are the partners that are asked for what is new before it is due; heard is when each was heard last.
-	woken sync.Map // name -> struct{}
-	heard sync.Map // name -> *atomic.Int64, nanoseconds since 1970
+	heard  sync.Map // name of the partner -> *atomic.Int64, when it was last heard of
+
+	mu    sync.Mutex
+	wakes map[string]wake // name of the partner -> what is to be caught up with
 }
 
 // New returns a Puller.
 func New(config Config) *Puller {
 	setDefault(&config.Overlap, 5*time.Minute)
-	setDefault(&config.Silence, 30*time.Minute)
 	setDefault(&config.Parallel, 4)
+	setDefault(&config.Silence, 30*time.Minute)
+	setDefault(&config.CatchUp, 5*time.Second)
 	if config.Logger == nil {
 		config.Logger = slog.Default()
 	}
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	return &Puller{config: config}
+	return &Puller{config: config, wakes: map[string]wake{}}
 }
 
 // modules are those that are pulled from a partner.
@@ -186,13 +195,18 @@ type State struct {
 	Module  ocpi.ModuleID `json:"module"`
 	// Cursor is the time from which the next pull of what is new asks, less the overlap.
 	Cursor time.Time `json:"cursor,omitzero"`
-	// Due is when the next pull begins.
-	Due time.Time `json:"due,omitzero"`
+	// Due is when the next pull begins, FullDue when it is one of everything. NotBefore is until when the partner has asked
+	// to be left alone.
+	Due       time.Time `json:"due,omitzero"`
+	FullDue   time.Time `json:"full_due,omitzero"`
+	NotBefore time.Time `json:"not_before,omitzero"`
 	// LastFull and LastDelta are when the last pulls of everything and of what is new were complete.
 	LastFull  time.Time `json:"last_full,omitzero"`
 	LastDelta time.Time `json:"last_delta,omitzero"`
-	// Objects is how many there were in the last pull of everything.
+	// Objects is how many there were in the last pull of everything, each counted once.
 	Objects int `json:"objects"`
+	// GoneAfter is how many pulls an object had to be missing from when what had vanished was last counted.
+	GoneAfter int `json:"gone_after,omitzero"`
 	// Last is what became of the objects of the last pull.
 	Last Counts `json:"last,omitzero"`
 	// LastError is why the last pull failed, at LastFailure; empty where it was complete. Failures counts those in a row.
@@ -257,34 +271,43 @@ func (p *Puller) look(ctx context.Context, work *sync.WaitGroup, room chan struc
 		return err
 	}
 	for _, partner := range partners {
-		if partner.Policy.Off {
+		if partner.Policy.Off || ctx.Err() != nil {
 			continue
 		}
 		if _, busy := p.busy.LoadOrStore(partner.ID, struct{}{}); busy {
 			continue
 		}
-		_, woken := p.woken.LoadAndDelete(partner.ID)
+		woken := p.woken(partner.ID)
 		work.Go(func() {
 			defer p.busy.Delete(partner.ID)
-			for _, module := range partner.modules() {
-				if slices.Contains(partner.Policy.Except, module) || ctx.Err() != nil {
-					continue
-				}
-				state, err := p.read(ctx, partner.ID, module)
-				if err != nil || !woken && p.config.Now().Before(state.Due) {
-					continue
-				}
-				select {
-				case room <- struct{}{}:
-				case <-ctx.Done():
-					return
-				}
-				_, _ = p.pull(ctx, partner, module, false, nil) // is logged, and kept in the state
-				<-room
-			}
+			p.pullDue(ctx, partner, woken, room)
 		})
 	}
 	return nil
+}
+
+// pullDue pulls the modules of a partner that are due, one after the other.
+func (p *Puller) pullDue(ctx context.Context, partner Partner, woken wake, room chan struct{}) {
+	for _, module := range partner.modules() {
+		if slices.Contains(partner.Policy.Except, module) || ctx.Err() != nil {
+			continue
+		}
+		state, err := p.read(ctx, partner.ID, module)
+		if err != nil {
+			p.config.Logger.ErrorContext(ctx, "cannot look what is to be pulled", "error", err)
+			continue
+		}
+		if !state.due(p.config.Now(), woken) {
+			continue
+		}
+		select {
+		case room <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		_, _ = p.pull(ctx, partner, module, false, nil) // is logged, and kept in the state
+		<-room
+	}
 }
 
 // Pull pulls a module of a partner now: everything if full is set or nothing was pulled before, else what is new. progress
@@ -317,6 +340,3 @@ func (p *Puller) Modules(ctx context.Context, name string) ([]ocpi.ModuleID, err
 	}
 	return nil, fmt.Errorf("pull from %s: there is no registered partner of this name", name)
 }
-
-// spread is a time within a fifth of the one given, so that partners are not all asked at once.
-func spread(d time.Duration) time.Duration { return d*4/5 + rand.N(d*2/5+1) }

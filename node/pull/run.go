@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"time"
 
 	"github.com/roamwire/roamwire/node/store"
@@ -23,18 +22,17 @@ type run struct {
 	began    time.Time
 	progress func(objects, total int)
 
+	// latest is the number of the latest change when the pull began.
+	latest   int64
+	pages    int
 	counts   Counts
-	objects  int
-	total    int
-	newest   time.Time
-	stale    int
-	unnamed  bool
 	problems []Problem
-	// seen are hashes of the keys that were in the list.
-	seed maphash.Seed
-	seen map[uint64]struct{}
-	// evses are EVSEs that were missing from locations that were there.
-	evses []store.Missing
+	newest   time.Time
+	stale    bool
+	// position is the place in the list after the last page, total how many objects it has by that page, and most by the
+	// page that counted most.
+	position, total, most int
+	list
 }
 
 // leaseFor is how long a lease holds; it is renewed with every page.
@@ -53,15 +51,18 @@ func (p *Puller) pull(ctx context.Context, partner Partner, module ocpi.ModuleID
 	}
 	r := &run{
 		Puller: p, partner: partner, module: module, policy: partner.Policy.withDefaults(), began: p.config.Now(), progress: progress,
-		total: -1, seed: maphash.MakeSeed(), seen: map[uint64]struct{}{},
+		total: -1, list: newList(),
 	}
-	r.full = full || state.LastFull.IsZero() || r.began.Sub(state.LastFull) >= r.policy.FullEvery
-	if !r.full {
+	r.full = full || state.LastFull.IsZero() || !r.began.Before(state.FullDue)
+	if !r.full && !state.Cursor.IsZero() {
 		r.from = state.Cursor.Add(-p.config.Overlap)
 	}
-	err = r.pages(ctx, lease)
+	if r.latest, err = p.config.Store.LatestChange(ctx, module, partner.ID); err != nil {
+		return state, fmt.Errorf("pull %s of %s: %w", module, partner.ID, err)
+	}
+	err = r.fetch(ctx, lease)
 	if err == nil && r.full {
-		err = r.vanished(ctx)
+		err = r.vanished(ctx, &state)
 	}
 	r.close(&state, err)
 	if saveErr := p.save(context.WithoutCancel(ctx), &state); saveErr != nil {
@@ -72,8 +73,8 @@ func (p *Puller) pull(ctx context.Context, partner Partner, module ocpi.ModuleID
 		p.config.Logger.WarnContext(ctx, "a pull was not complete", "error", err)
 		return state, err
 	}
-	p.config.Logger.InfoContext(ctx, "pulled", "partner", partner.ID, "module", module, "full", r.full, "objects", r.objects,
-		"created", r.counts.Created, "updated", r.counts.Updated, "refused", r.counts.Refused, "gone", r.counts.Gone)
+	p.config.Logger.InfoContext(ctx, "pulled", "partner", partner.ID, "module", module, "full", r.full, "objects", r.objects(),
+		"pages", r.pages, "took", p.config.Now().Sub(r.began).Round(time.Millisecond), "created", r.counts.Created, "updated", r.counts.Updated, "refused", r.counts.Refused, "gone", r.counts.Gone)
 	return state, nil
 }
 
@@ -82,75 +83,62 @@ func (p *Puller) renew(ctx context.Context, lease string) error {
 	return p.config.Store.Lease(ctx, store.Lease{Name: lease, Holder: p.config.Holder, Until: now.Add(leaseFor)}, now)
 }
 
-// pages fetches and stores the list. An answer that is too large is asked for again in smaller pages.
-func (r *run) pages(ctx context.Context, lease string) error {
-	client, err := r.config.Client(ctx, r.partner.ID)
-	if err != nil {
-		return err
-	}
-	limit := r.policy.Limit
-	for {
-		query := ocpi.Query{DateFrom: r.from, Limit: limit}
-		err := r.config.Takers[r.module].Pages(ctx, client, r.partner.Partner, query, func(page Page) error {
-			r.take(page)
-			return r.renew(ctx, lease)
-		})
-		if !errors.Is(err, ocpiclient.ErrTooLarge) || limit <= 1 {
-			return err
-		}
-		limit = max(1, limit/4)
-	}
-}
-
 // maxProblems is how many objects that could not be stored are remembered.
 const maxProblems = 20
 
 func (r *run) take(page Page) {
-	r.objects += page.Objects
-	r.total = page.Total
+	r.pages++
+	if page.Total >= 0 && page.Total < r.total { // those after the ones that went have moved up
+		r.position = max(0, r.position-(r.total-page.Total))
+	}
+	r.position += page.Objects
+	r.total, r.most = page.Total, max(r.most, page.Total)
 	r.counts.add(page.Counts)
 	if page.Newest.After(r.newest) {
 		r.newest = page.Newest
 	}
 	if !r.from.IsZero() && !page.Oldest.IsZero() && page.Oldest.Before(r.from.Add(-time.Second)) {
-		r.stale++
+		r.stale = true
 	}
-	r.unnamed = r.unnamed || page.Unnamed
 	for _, problem := range page.Problems {
-		if len(r.problems) < maxProblems {
-			r.problems = append(r.problems, problem)
-		}
+		r.problem(problem)
 	}
-	if r.full {
-		for _, key := range page.Keys {
-			r.seen[r.hash(key)] = struct{}{}
-		}
-		r.evses = append(r.evses, page.MissingEVSEs...)
-	}
+	r.add(page)
 	if r.progress != nil {
-		r.progress(r.objects, r.total)
+		r.progress(r.objects(), r.total)
 	}
 }
 
-func (r *run) hash(key store.Key) uint64 { return maphash.Comparable(r.seed, key) }
+func (r *run) problem(p Problem) {
+	if len(r.problems) < maxProblems {
+		r.problems = append(r.problems, p)
+	}
+}
+
+// ignoresDateFrom reports whether the partner has sent everything when it was asked for what is new. One object from before
+// is no proof: there are partners whose locations keep their time when an EVSE of theirs changes.
+func (r *run) ignoresDateFrom(state *State) bool { return r.stale && 2*r.objects() >= state.Objects }
 
 // close notes what came of the pull. The cursor is the newest time seen, by the partner's clock, and never after we began to
-// ask: an object with a time in the future must not hide what comes before it.
+// ask: an object with a time in the future must not hide what comes before it. Where nothing new came it stays.
 func (r *run) close(state *State, err error) {
 	now := r.config.Now()
 	state.Last, state.Problems = r.counts, r.problems
 	if err != nil {
-		state.Failures++
-		state.LastError, state.LastFailure = err.Error(), now
-		wait := min(time.Minute<<min(state.Failures-1, 10), time.Hour, r.policy.Every)
-		if e, ok := errors.AsType[*ocpiclient.Error](err); ok {
-			wait = max(wait, e.RetryAfter)
-		}
-		state.Due = now.Add(spread(wait))
+		r.fail(state, err, now)
 		return
 	}
-	state.LastError, state.Failures = "", 0
-	state.IgnoresDateFrom = r.stale > 0 || r.full && state.IgnoresDateFrom
+	state.LastError, state.Failures, state.NotBefore = "", 0, time.Time{}
+	if !r.full {
+		ignored := r.ignoresDateFrom(state)
+		if ignored && !state.IgnoresDateFrom {
+			r.config.Logger.Warn("a partner ignores date_from: it sends everything when asked for what is new, and is only asked for everything from now on",
+				"partner", r.partner.ID, "module", r.module)
+		}
+		state.IgnoresDateFrom, state.LastDelta = ignored, now
+	} else {
+		state.LastFull, state.Objects, state.GoneAfter = now, r.objects(), r.policy.GoneAfter
+	}
 	newest := r.newest
 	if newest.After(r.began) {
 		newest = r.began
@@ -158,16 +146,20 @@ func (r *run) close(state *State, err error) {
 	if newest.After(state.Cursor) {
 		state.Cursor = newest
 	}
-	if r.full {
-		state.LastFull, state.Objects = now, r.objects
-		if state.Cursor.IsZero() {
-			state.Cursor = r.began
-		}
-	} else {
-		state.LastDelta = now
+	state.plan(r.policy, r.full, now)
+}
+
+// fail notes that the pull was not complete. The cursor stays, and with it what is asked for the next time.
+func (r *run) fail(state *State, err error, now time.Time) {
+	state.Failures++
+	state.LastError, state.LastFailure, state.NotBefore = err.Error(), now, time.Time{}
+	wait := min(time.Minute<<min(state.Failures-1, 10), time.Hour, r.policy.Every)
+	if e, ok := errors.AsType[*ocpiclient.Error](err); ok && e.RetryAfter > 0 {
+		wait = max(wait, e.RetryAfter)
+		state.NotBefore = now.Add(e.RetryAfter)
 	}
-	if r.stale > 0 {
-		r.config.Logger.Warn("a partner ignores date_from: it sends everything when asked for what is new", "partner", r.partner.ID, "module", r.module)
+	state.Due = now.Add(spread(wait))
+	if state.Due.Before(state.NotBefore) {
+		state.Due = state.NotBefore
 	}
-	state.Due = now.Add(spread(min(r.policy.Every, r.policy.FullEvery)))
 }
