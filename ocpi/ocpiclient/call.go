@@ -209,7 +209,9 @@ func (c *Client) fail(ctx context.Context, a *reply, kind Kind, cause error, tex
 
 // lost makes the error for a request that got no answer, or no whole one.
 func (c *Client) lost(ctx context.Context, a *reply, target string, cause error) *Error {
-	err := &Error{Kind: TryLater, Method: a.request.method, URL: shown(target, a.exchange.Secrets), HTTP: a.http, Err: cause}
+	err := &Error{
+		Kind: TryLater, Method: a.request.method, URL: shown(target, a.exchange.Secrets), HTTP: a.http, Err: cause, unsent: !a.connected,
+	}
 	var certificate *tls.CertificateVerificationError
 	var scheme tls.RecordHeaderError
 	text := cause.Error()

@@ -103,6 +103,7 @@ type Client struct {
 	speaks bool
 	// authorization is the value of the header.
 	authorization string
+	dialect       string
 }
 
 // New makes a Client. It fails where the token cannot be sent or the partner's quirks cannot be read.
@@ -115,7 +116,7 @@ func New(config Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ocpiclient: %w", err)
 	}
-	c := &Client{config: config, profile: profile}
+	c := &Client{config: config, profile: profile, dialect: dialectOf(config.Version, profile)}
 	c.codecs, c.speaks = wire.For(config.Version)
 	c.authorization = ocpi.Authorization(config.Token, c.encoding())
 	return c, nil

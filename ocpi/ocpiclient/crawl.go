@@ -134,7 +134,10 @@ func (p *crawl[T]) get(ctx context.Context, target string) (*reply, error) {
 
 // fail is the error of a chain of pages.
 func (p *crawl[T]) fail(target string, cause error, text string) *Error {
-	return &Error{Kind: Permanent, Method: http.MethodGet, URL: shown(target, p.client.secrets(&request{})), Message: cause.Error() + ": " + text, Err: cause}
+	return &Error{
+		Kind: Permanent, Method: http.MethodGet, URL: shown(target, p.client.secrets(&request{})),
+		Message: cause.Error() + ": " + text, Err: cause, unsent: true,
+	}
 }
 
 // read reads the objects of a page. One that cannot be used does not keep the others from being delivered.

@@ -2,10 +2,8 @@ package ocpiclient
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -117,39 +115,23 @@ type CDRReceiver struct {
 // Post sends a CDR, and returns the URL where the partner has it, absolute, or nothing where it does not say (requirements
 // CDR-04, CDR-05). A URL on another host than the partner's endpoints is returned too, but cannot be used with Get.
 func (r CDRReceiver) Post(ctx context.Context, cdr v230.CDR) (location string, err error) {
-	c := r.client
-	endpoint, err := c.endpoint(ocpi.ModuleCDRs, ocpi.Receiver, ocpi.RoleEMSP)
+	m, err := r.ComposePost(ctx, cdr)
 	if err != nil {
 		return "", err
 	}
-	target, quirks, err := c.below(endpoint, nil)
-	if err != nil {
-		return "", err
-	}
-	call := request{method: http.MethodPost, url: target, module: ocpi.ModuleCDRs, quirks: quirks}
-	owner := c.owner(newKey(cdr.CountryCode, cdr.PartyID, cdr.ID).Party)
-	if err := write(c, &call, c.codecs.CDRs, cdr, c.env(ctx, owner)); err != nil {
-		return "", err
-	}
-	ctx = correlated(ctx)
-	a, err := c.do(ctx, call)
-	if err != nil {
-		return "", err
-	}
-	location = r.location(a, endpoint, string(cdr.ID))
+	sent, err := r.client.Send(ctx, m)
+	return sent.Location, err
+}
+
+// cdrLocation is where the partner says it has the CDR it was sent, or has it where it says nothing that can be called.
+func (c *Client) cdrLocation(a *reply, m Message) string {
 	if a.http == http.StatusOK {
 		c.count(a, quirk.CreatedAs200)
 	}
-	c.tell(ctx, a.exchange)
-	return location, nil
-}
-
-// location is where the partner says it has a CDR, or has it where it says nothing that can be called.
-func (r CDRReceiver) location(a *reply, endpoint, id string) string {
-	c := r.client
 	location := absolute(a.from, a.header.Get("Location"))
 	if c.profile.Has(quirk.LocationUnusable) {
-		if known, _, err := c.below(endpoint, nil, id); err == nil {
+		endpoint, err := c.endpoint(m.module, ocpi.Receiver, m.role)
+		if known, _, failed := c.below(endpoint, nil, m.id); err == nil && failed == nil {
 			c.count(a, quirk.LocationUnusable)
 			return known
 		}
@@ -164,37 +146,5 @@ func (r CDRReceiver) location(a *reply, endpoint, id string) string {
 
 // Get returns a CDR of ours as the partner has it, at the URL that Post returned.
 func (r CDRReceiver) Get(ctx context.Context, location string) (v230.CDR, error) {
-	c := r.client
-	call := request{method: http.MethodGet, url: location, module: ocpi.ModuleCDRs}
-	if err := c.checkOurs(&call); err != nil {
-		return v230.CDR{}, err
-	}
-	cdr, _, err := ask(ctx, c, call, c.codecs.CDRs, c.env(ctx, c.config.Own))
-	return cdr, err
-}
-
-// Find asks the partner for a CDR of ours whose Location is not known, because the answer to its Post was lost. It asks
-// where eMSPs usually have them, below the endpoint by the id, and by the owner and the id. The error is ocpi.ErrNotFound
-// where the partner answers that at every place.
-func (r CDRReceiver) Find(ctx context.Context, key ocpi.Key) (cdr v230.CDR, location string, err error) {
-	c := r.client
-	endpoint, err := c.endpoint(ocpi.ModuleCDRs, ocpi.Receiver, ocpi.RoleEMSP)
-	if err != nil {
-		return cdr, "", err
-	}
-	owner := c.owner(key.Party)
-	for _, segments := range [][]string{{key.ID}, {owner.CountryCode, owner.PartyID, key.ID}} {
-		location, _, err = c.below(endpoint, nil, segments...)
-		if err != nil {
-			return cdr, "", err
-		}
-		cdr, err = r.Get(ctx, location)
-		if err == nil && strings.EqualFold(string(cdr.ID), key.ID) {
-			return cdr, location, nil
-		}
-		if err != nil && !errors.Is(err, ocpi.ErrNotFound) {
-			return cdr, "", err
-		}
-	}
-	return cdr, "", &Error{Kind: NotFound, Method: http.MethodGet, URL: shown(endpoint, c.secrets(&request{})), HTTP: http.StatusNotFound, Message: "CDR " + key.ID + " is not there"}
+	return r.get(ctx, location, r.client.env(ctx, r.client.config.Own))
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -54,6 +53,9 @@ type Error struct {
 	RetryAfter time.Duration
 	// Err is the cause. Its text may hold more than Message.
 	Err error
+
+	// unsent tells that nothing of the request can have reached the partner.
+	unsent bool
 }
 
 // Error says what was called and what came back. It can be shown to people: it holds no token.
@@ -169,22 +171,4 @@ func without(text string, secrets []string) string {
 		}
 	}
 	return text
-}
-
-// Unclear reports whether the partner may have carried out the request all the same: it was sent, and no answer came that
-// can be read, or one of a failure inside. It is false where the request cannot have arrived, and where the partner has
-// refused it.
-func (e *Error) Unclear() bool {
-	var dns *net.DNSError
-	var network *net.OpError
-	switch {
-	case e.HTTP == 0:
-		return !errors.Is(e.Err, ErrAddress) && !errors.Is(e.Err, ErrOtherHost) && !errors.As(e.Err, &dns) &&
-			(!errors.As(e.Err, &network) || network.Op != "dial")
-	case kindOfHTTP(e.HTTP) == OK:
-		return e.Status == 0 || e.Status.Success() || e.Status.ServerError() || e.Status.HubError()
-	default:
-		return e.HTTP == http.StatusRequestTimeout || e.HTTP == http.StatusInternalServerError ||
-			e.HTTP == http.StatusBadGateway || e.HTTP == http.StatusGatewayTimeout
-	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/convert"
+	"github.com/roamwire/roamwire/ocpi/quirk"
 	"github.com/roamwire/roamwire/ocpi/wire"
 )
 
@@ -120,14 +121,22 @@ func (c *Client) order(ctx context.Context, r request) (*reply, error) {
 
 // write makes the body for an object, as the partner wants it, and puts it into the request.
 func write[T any](c *Client, r *request, codec wire.Codec[T], object T, env convert.Env) error {
-	raw, err := written(codec, object, env)
+	body, quirks, err := rewritten(c, codec, object, env)
 	if err != nil {
 		return err
 	}
-	rewritten, quirks := c.profile.Write(c.config.Version, codec.Object, raw)
-	r.body = rewritten
-	r.quirks = append(r.quirks, quirks...)
+	r.body, r.quirks = body, append(r.quirks, quirks...)
 	return nil
+}
+
+// rewritten is an object in the partner's version, as the partner wants it.
+func rewritten[T any](c *Client, codec wire.Codec[T], object T, env convert.Env) (body []byte, quirks []quirk.Name, err error) {
+	raw, err := written(codec, object, env)
+	if err != nil {
+		return nil, nil, err
+	}
+	body, quirks = c.profile.Write(c.config.Version, codec.Object, raw)
+	return body, quirks, nil
 }
 
 // written is an object in the partner's version. What the model keeps of another version stays with us.

@@ -9,38 +9,40 @@ import (
 )
 
 // diff makes the body of a PATCH from two states of an object: the members that differ, whole, because a receiver puts
-// them in the place of what it has (requirements TF-37, TF-38). It is nil where none differs.
-func diff(before, after []byte) ([]byte, error) {
+// them in the place of what it has (requirements TF-37, TF-38). It is nil where none differs. removes tells that a member
+// is gone.
+func diff(before, after []byte) (patch []byte, removes bool, err error) {
 	was, err := canonical(before)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	is, err := canonical(after)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	patch := map[string]jsontext.Value{}
+	members := map[string]jsontext.Value{}
 	for name, value := range is {
 		if !bytes.Equal(value, was[name]) {
-			patch[name] = value
+			members[name] = value
+			removes = removes || value.Kind() == 'n'
 		}
 	}
 	for name, value := range was {
 		if _, stays := is[name]; !stays {
-			patch[name] = nothing(value)
+			members[name], removes = nothing(value), true
 		}
 	}
-	if len(patch) == 0 {
-		return nil, nil
+	if len(members) == 0 {
+		return nil, false, nil
 	}
 	if at, ok := is[lastUpdated]; ok { // required since 2.2, and without it later pulls miss the change (requirement TF-40)
-		patch[lastUpdated] = at
+		members[lastUpdated] = at
 	}
-	raw, err := json.Marshal(patch, json.Deterministic(true))
+	patch, err = json.Marshal(members, json.Deterministic(true))
 	if err != nil {
-		return nil, fmt.Errorf("ocpiclient: write patch: %w", err)
+		return nil, false, fmt.Errorf("ocpiclient: write patch: %w", err)
 	}
-	return raw, nil
+	return patch, removes, nil
 }
 
 const lastUpdated = "last_updated"

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"slices"
 	"time"
@@ -34,6 +35,8 @@ type request struct {
 type reply struct {
 	envelope
 	request *request
+	// connected tells that the request may have been sent: there was a connection for it.
+	connected bool
 	// from is the URL that answered.
 	from     *url.URL
 	http     int
@@ -105,7 +108,7 @@ func (c *Client) roundTrip(ctx context.Context, a *reply, target string) error {
 	if err := c.config.Transport.CheckURL(target); err != nil {
 		return err
 	}
-	request, err := c.newRequest(ctx, a, target)
+	request, err := c.newRequest(a.traced(ctx), a, target)
 	if err != nil {
 		return err
 	}
@@ -124,6 +127,15 @@ func (c *Client) roundTrip(ctx context.Context, a *reply, target string) error {
 	a.envelope = readEnvelope(a.body)
 	a.exchange.Status = a.status
 	return nil
+}
+
+// traced notes whether there was a connection. The transport asks for another one only where nothing was written to the one
+// before, or where that does no harm. Both hooks are called by the goroutine that makes the call.
+func (a *reply) traced(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { a.connected = false },
+		GotConn: func(httptrace.GotConnInfo) { a.connected = true },
+	})
 }
 
 // newRequest makes the request with its headers. Message ids help under 2.1.1 as much as later (requirements DT-15,

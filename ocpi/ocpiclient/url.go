@@ -10,25 +10,47 @@ import (
 	"github.com/roamwire/roamwire/ocpi/quirk"
 )
 
-// below returns the URL of what lies below an endpoint, each segment escaped once (requirements TF-43, TF-49). Without
-// segments it is the endpoint itself, as the partner wrote it. One slash joins endpoint and object, whether the endpoint
-// ends with one or not (requirement TF-63), and a query that the endpoint has already is kept (requirement TF-64).
+// below returns the URL of what lies below an endpoint, each segment escaped once (requirements TF-43, TF-49).
 func (c *Client) below(endpoint string, query url.Values, segments ...string) (target string, quirks []quirk.Name, err error) {
+	path, err := joined(segments)
+	if err != nil {
+		return "", nil, err
+	}
+	target, quirks = c.at(endpoint, path, query.Encode())
+	return target, quirks, nil
+}
+
+// joined is the path of segments, each escaped.
+func joined(segments []string) (string, error) {
+	var path strings.Builder
+	for i, segment := range segments {
+		if segment == "" {
+			return "", errors.New("an id is empty, which no URL can say")
+		}
+		if i > 0 {
+			path.WriteByte('/')
+		}
+		path.WriteString(escape(segment))
+	}
+	return path.String(), nil
+}
+
+// at returns the URL of a path below an endpoint. Without a path it is the endpoint itself, as the partner wrote it. One
+// slash joins the two, whether the endpoint ends with one or not (requirement TF-63), and a query that the endpoint has
+// already is kept (requirement TF-64).
+func (c *Client) at(endpoint, path, query string) (target string, quirks []quirk.Name) {
 	base, old, _ := strings.Cut(endpoint, "?")
 	base, _, _ = strings.Cut(base, "#")
 	old, _, _ = strings.Cut(old, "#")
-	for _, segment := range segments {
-		if segment == "" {
-			return "", nil, errors.New("an id is empty, which no URL can say")
-		}
-		base = strings.TrimRight(base, "/") + "/" + escape(segment)
+	if path != "" {
+		base = strings.TrimRight(base, "/") + "/" + path
 	}
 	base, quirks = c.slashed(base)
-	params := slices.DeleteFunc([]string{old, query.Encode()}, func(s string) bool { return s == "" })
+	params := slices.DeleteFunc([]string{old, query}, func(s string) bool { return s == "" })
 	if len(params) > 0 {
 		base += "?" + strings.Join(params, "&")
 	}
-	return base, quirks, nil
+	return base, quirks
 }
 
 // escape writes a segment of a path. Ids that are dots would be taken for a relative path.
@@ -103,7 +125,7 @@ func (c *Client) checkOurs(r *request) error {
 	}
 	return &Error{
 		Kind: Permanent, Method: r.method, URL: shown(r.url, c.secrets(r)), Err: ErrOtherHost,
-		Message: ErrOtherHost.Error() + ": the partner has no endpoint there",
+		Message: ErrOtherHost.Error() + ": the partner has no endpoint there", unsent: true,
 	}
 }
 

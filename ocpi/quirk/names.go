@@ -17,6 +17,7 @@ const (
 	CreatedAs200          Name = "created-as-200"
 	LocationUnusable      Name = "location-unusable"
 	ExpectTrailingSlash   Name = "expect-trailing-slash"
+	ExpectPutForRemovals  Name = "expect-put-for-removals"
 	UnlistedCommands      Name = "unlisted-commands"
 )
 

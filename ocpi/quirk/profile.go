@@ -32,7 +32,7 @@ func Presets() []Preset {
 		}
 	}
 	python := []Name{
-		TokenPlain, LocationUnusable, ExpectTrailingSlash, UnlistedCommands, ExpectEndDateTime, ExpectTimeZone, ExpectStatusScheduleObject, ExpectEnvironImpactObject,
+		TokenPlain, LocationUnusable, ExpectTrailingSlash, ExpectPutForRemovals, UnlistedCommands, ExpectEndDateTime, ExpectTimeZone, ExpectStatusScheduleObject, ExpectEnvironImpactObject,
 		ExpectWholeEnergyMix, ExpectTwentyFourSeven, ExpectTariffID, ExpectNoNullLists,
 	}
 	return []Preset{
