@@ -33,6 +33,9 @@ func (c *Client) endpoint(module ocpi.ModuleID, side ocpi.InterfaceRole, role oc
 	if len(unsaid) == 0 {
 		return "", fmt.Errorf("ocpiclient: %w: %s as %s", ErrNotOffered, module, role)
 	}
+	if len(unsaid) == 1 {
+		return unsaid[0], nil
+	}
 	at := slices.IndexFunc(unsaid, func(endpoint string) bool { return hasSegment(endpoint, string(role)) })
 	return unsaid[max(at, 0)], nil
 }

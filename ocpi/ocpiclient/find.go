@@ -91,7 +91,7 @@ func (r CDRReceiver) places(key ocpi.Key, like []PlacedCDR) ([]string, error) {
 		}
 	}
 	for _, other := range like {
-		if place, ok := inPlaceOf(other, key.ID); ok && c.ours(place) {
+		if place, ok := inPlaceOf(other, key.ID); ok && place.User == nil && c.ours(place) {
 			add(place.String())
 		}
 	}

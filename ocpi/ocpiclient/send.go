@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptrace"
@@ -150,29 +151,56 @@ func (c *Client) newRequest(ctx context.Context, a *reply, target string) (*http
 		return nil, err
 	}
 	request.URL.RawQuery = escapeQuery(request.URL.RawQuery)
-	h := request.Header
-	h.Set("Authorization", c.authorization)
-	h.Set("Accept", "application/json")
-	h.Set("User-Agent", c.config.UserAgent)
-	h.Set("X-Request-ID", a.exchange.RequestID)
-	h.Set("X-Correlation-ID", a.exchange.CorrelationID)
-	if a.request.body != nil {
-		h.Set("Content-Type", "application/json")
-	}
+	request.Header = c.header(a)
 	return request, nil
 }
 
+// header makes the headers of a request, whose values share one piece of memory: a fan-out makes many of them.
+func (c *Client) header(a *reply) http.Header {
+	const json = "application/json"
+	values := []string{c.authorization, json, c.config.UserAgent, a.exchange.RequestID, a.exchange.CorrelationID, json}
+	h := make(http.Header, len(values))
+	for i, name := range []string{"Authorization", "Accept", "User-Agent", "X-Request-Id", "X-Correlation-Id"} {
+		h[name] = values[i : i+1 : i+1]
+	}
+	if a.request.body != nil {
+		h["Content-Type"] = values[5:]
+	}
+	return h
+}
+
 // readBody reads an answer up to the limit, which counts what was unpacked. To its end, so that the connection can be
-// used again.
+// used again. Memory is taken for what has come and not for what was announced, and never for more than the limit.
 func readBody(response *http.Response, limit int64) ([]byte, error) {
 	if response.ContentLength > limit {
 		return nil, ErrTooLarge
 	}
-	const most = 1 << 20 // memory is taken for what has come, and not for what was announced
-	b := bytes.NewBuffer(make([]byte, 0, min(max(response.ContentLength, 0), most)+bytes.MinRead))
-	_, err := b.ReadFrom(io.LimitReader(response.Body, limit+1))
-	if int64(b.Len()) > limit {
-		return b.Bytes()[:limit], ErrTooLarge
+	most, first := limit+1, int64(bytes.MinRead) // one more byte tells that there is more
+	if response.ContentLength >= 0 {
+		most, first = response.ContentLength+1, 1<<20
 	}
-	return b.Bytes(), err
+	body := make([]byte, 0, min(most, first))
+	for {
+		if len(body) == cap(body) {
+			body = append(make([]byte, 0, larger(int64(cap(body)), most)), body...)
+		}
+		n, err := response.Body.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		switch {
+		case int64(len(body)) > limit:
+			return body[:limit], ErrTooLarge
+		case errors.Is(err, io.EOF):
+			return body, nil
+		case err != nil:
+			return body, err
+		}
+	}
+}
+
+// larger is twice the room, or all there may be where twice the room would not last for long.
+func larger(room, most int64) int64 {
+	if most < 3*room {
+		return most
+	}
+	return 2 * room
 }

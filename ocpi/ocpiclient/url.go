@@ -76,6 +76,9 @@ func (c *Client) slashed(base string) (string, []quirk.Name) {
 
 // escapeQuery escapes what cannot stand in a request: partners' Links have blanks in their dates.
 func escapeQuery(query string) string {
+	if query == "" {
+		return ""
+	}
 	var b strings.Builder
 	for i := range len(query) {
 		switch c := query[i]; {
