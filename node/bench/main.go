@@ -29,6 +29,7 @@ type options struct {
 	serve     string
 	keep      bool
 	moving    bool
+	fanout    bool
 }
 
 func main() {
@@ -41,7 +42,8 @@ func main() {
 	flag.DurationVar(&o.duration, "duration", 5*time.Second, "time for each measurement")
 	flag.StringVar(&o.data, "data", "../shared/data", "folder with real locations; generated ones are used where it is missing")
 	flag.StringVar(&o.serve, "serve-bytes", "", "used by the benchmark itself: serve this file from memory")
-	flag.BoolVar(&o.moving, "moving", false, "only what moves between two nodes")
+	flag.BoolVar(&o.moving, "moving", false, "only what moves between nodes")
+	flag.BoolVar(&o.fanout, "fanout", false, "only what is pushed to many partners")
 	flag.BoolVar(&o.keep, "keep", false, "keep the data folder")
 	flag.Parse()
 	if *short {
@@ -73,10 +75,13 @@ func measure(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	b := &bench{options: o, out: out, folder: folder, program: filepath.Join(folder, "roamwire")}
 	steps := []func(context.Context) error{
-		b.build, b.fill, b.start, b.pages, b.lastPage, b.puts, b.patches, b.memory, b.restart, b.exchanges, b.betweenNodes,
+		b.build, b.fill, b.start, b.pages, b.lastPage, b.puts, b.patches, b.memory, b.restart, b.exchanges, b.betweenNodes, b.toMany,
 	}
 	if o.moving {
-		steps = []func(context.Context) error{b.betweenNodes}
+		steps = []func(context.Context) error{b.betweenNodes, b.toMany}
+	}
+	if o.fanout {
+		steps = []func(context.Context) error{b.toMany}
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
