@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime/pprof"
 	"time"
 )
 
@@ -30,6 +31,7 @@ type options struct {
 	keep      bool
 	moving    bool
 	fanout    bool
+	profile   string
 }
 
 func main() {
@@ -44,6 +46,7 @@ func main() {
 	flag.StringVar(&o.serve, "serve-bytes", "", "used by the benchmark itself: serve this file from memory")
 	flag.BoolVar(&o.moving, "moving", false, "only what moves between nodes")
 	flag.BoolVar(&o.fanout, "fanout", false, "only what is pushed to many partners")
+	flag.StringVar(&o.profile, "cpuprofile", "", "write a profile of this process to a file, for what runs in it: -moving and -fanout")
 	flag.BoolVar(&o.keep, "keep", false, "keep the data folder")
 	flag.Parse()
 	if *short {
@@ -83,6 +86,11 @@ func measure(ctx context.Context, o options, out io.Writer) (err error) {
 	if o.fanout {
 		steps = []func(context.Context) error{b.toMany}
 	}
+	stopProfile, err := profiled(o.profile)
+	if err != nil {
+		return err
+	}
+	defer stopProfile()
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return errors.Join(err, b.stop())
@@ -90,6 +98,24 @@ func measure(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	b.report()
 	return b.stop()
+}
+
+// profiled begins a profile that stop ends; without a file there is none.
+func profiled(file string) (stop func(), err error) {
+	if file == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = f.Close()
+	}, nil
 }
 
 // A bench is one run.
