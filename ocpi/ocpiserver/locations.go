@@ -169,7 +169,7 @@ func partMethods[T any](o owned[wire.Location], p part[T]) methods {
 			if err != nil {
 				return answer{}, err
 			}
-			body, _, err := readPatch(c, o.speaker, p.codec, key.Party, p.idField, c.path(p.idPath))
+			body, err := readPatch(c, o.speaker, p.codec, key.Party, p.idField, c.path(p.idPath))
 			if err != nil {
 				return answer{}, err
 			}

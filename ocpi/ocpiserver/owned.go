@@ -30,7 +30,7 @@ type owned[T any] struct {
 	// older refuses a new state that is older than the one that is here.
 	older func(c *call, before, after *T) error
 	// patched holds the rules for what a PATCH names, in the place of older; nil for none.
-	patched func(c *call, p patched, before, after *T) error
+	patched func(c *call, patch *wire.Patch[T], before, after *T) error
 }
 
 func (o owned[T]) methods() methods {
@@ -122,7 +122,7 @@ func (o owned[T]) patch(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	patch, members, err := readPatch(c, o.speaker, o.codec, key.Party, o.idField, key.ID)
+	patch, err := readPatch(c, o.speaker, o.codec, key.Party, o.idField, key.ID)
 	if err != nil {
 		return answer{}, err
 	}
@@ -140,7 +140,7 @@ func (o owned[T]) patch(c *call) (answer, error) {
 			}
 		}
 		if o.patched != nil {
-			return o.patched(c, members, &before, object)
+			return o.patched(c, &patch, &before, object)
 		}
 		return o.older(c, &before, object)
 	})
@@ -170,30 +170,29 @@ func readWith[T any](c *call, codec wire.Codec[T], env convert.Env) (T, error) {
 	object, report, err := codec.Read(raw, env, c.profile())
 	c.note(report)
 	if err == nil {
-		err = claim(codec.Object, raw, env.Owner)
+		err = claim(codec.Object, report.Document, env.Owner)
 	}
 	return object, err
 }
 
-func readPatch[T any](c *call, s *speaker, codec wire.Codec[T], owner ocpi.Party, idField, id string) (wire.Patch[T], patched, error) {
+func readPatch[T any](c *call, s *speaker, codec wire.Codec[T], owner ocpi.Party, idField, id string) (wire.Patch[T], error) {
 	raw, err := c.body()
 	if err != nil {
-		return wire.Patch[T]{}, patched{}, err
+		return wire.Patch[T]{}, err
 	}
 	patch, report, err := codec.ReadPatch(raw, s.env(c, owner), c.profile())
 	c.note(report)
 	if err == nil {
-		err = claim(codec.Object, raw, owner)
+		err = claim(codec.Object, report.Document, owner)
 	}
 	if err != nil {
-		return patch, patched{}, err
+		return patch, err
 	}
-	members := readMembers(raw)
-	members.timeless(c)
+	c.timeless(patch.LastUpdated)
 	if given, ok := patch.ID.Get(); ok {
-		return patch, members, sameID(codec.Object, idField, given, id)
+		return patch, sameID(codec.Object, idField, given, id)
 	}
-	return patch, members, nil
+	return patch, nil
 }
 
 // sameID refuses a body that is about another object than the URL (requirement TF-47).

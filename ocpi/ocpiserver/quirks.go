@@ -1,6 +1,8 @@
 package ocpiserver
 
 import (
+	"slices"
+
 	"github.com/roamwire/roamwire/ocpi/quirk"
 	"github.com/roamwire/roamwire/ocpi/wire"
 )
@@ -39,6 +41,13 @@ func (s *Server) quirks(expression string) parsed {
 func (c *call) note(report wire.Report) {
 	c.findings = append(c.findings, report.Findings...)
 	for _, name := range report.Quirks {
+		c.count(name)
+	}
+}
+
+// count notes a deviation for the observer, once.
+func (c *call) count(name quirk.Name) {
+	if !slices.Contains(c.quirks, string(name)) {
 		c.quirks = append(c.quirks, string(name))
 	}
 }

@@ -85,46 +85,17 @@ func claim(object string, raw []byte, owner ocpi.Party) error {
 	return ocpi.Unusable(object, findings)
 }
 
-// A patched is what a PATCH names, as far as the rules for receiving need it.
-type patched struct {
-	members map[string]jsontext.Value
-}
-
-func readMembers(raw []byte) patched {
-	var p patched
-	_ = json.Unmarshal(raw, &p.members, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) // its codec tells what is wrong
-	return p
-}
-
 // timeless counts a PATCH without a time of its own: it gets ours (requirement TF-40).
-func (p patched) timeless(c *call) {
-	at, ok := p.members["last_updated"]
-	c.times.Ours = !ok || at.Kind() == 'n'
-	if c.times.Ours && !slices.Contains(c.quirks, string(quirk.MissingLastUpdated)) {
-		c.quirks = append(c.quirks, string(quirk.MissingLastUpdated))
+func (c *call) timeless(given ocpi.Field[ocpi.DateTime]) {
+	_, ok := given.Get()
+	if c.times.Ours = !ok; c.times.Ours {
+		c.count(quirk.MissingLastUpdated)
 	}
-}
-
-// evses are the uids of the EVSEs that the PATCH of a location names, in small letters; false where it names no list.
-func (p patched) evses() (uids map[string]bool, ok bool) {
-	list, ok := p.members["evses"]
-	if !ok || list.Kind() == 'n' {
-		return nil, false
-	}
-	var evses []struct {
-		UID string `json:"uid"`
-	}
-	_ = json.Unmarshal(list, &evses, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	uids = map[string]bool{}
-	for _, evse := range evses {
-		uids[evse.UID] = true
-	}
-	return uids, true
 }
 
 // patchLocation holds the rules for the EVSEs in the PATCH of a location (requirement TF-38). They have been merged.
-func patchLocation(c *call, p patched, before, after *wire.Location) error {
-	uids, named := p.evses()
+func patchLocation(c *call, patch *wire.Patch[wire.Location], before, after *wire.Location) error {
+	uids, named := patch.EVSEs.Get()
 	switch {
 	case named && c.partner.Receive.EVSEs == ocpi.RejectEVSEs:
 		return ocpi.Unusable("Location", []ocpi.Finding{{
@@ -132,7 +103,7 @@ func patchLocation(c *call, p patched, before, after *wire.Location) error {
 			Message: "EVSEs are not taken in the PATCH of a location; PATCH or PUT each by itself",
 		}})
 	case named && c.partner.Receive.EVSEs == ocpi.ReplaceEVSEs:
-		after.EVSEs = slices.DeleteFunc(slices.Clone(after.EVSEs), func(e wire.EVSE) bool { return !uids[string(e.UID)] })
+		after.EVSEs = slices.DeleteFunc(slices.Clone(after.EVSEs), func(e wire.EVSE) bool { return !slices.Contains(uids, string(e.UID)) })
 	}
 	return c.olderLocation(before, after)
 }

@@ -18,6 +18,8 @@ type Report struct {
 	Quirks []quirk.Name
 	// Losses are what the model could not take over.
 	Losses []convert.Loss
+	// Document is what was read at last, after everything was put right.
+	Document []byte
 }
 
 // A Codec reads and writes one kind of object in one version. T is the model's type.
@@ -42,6 +44,10 @@ type Patch[T any] struct {
 	Apply func(object *T, now ocpi.DateTime) error
 	// ID is the identifier in the body, absent where the PATCH does not repeat it.
 	ID ocpi.Field[string]
+	// LastUpdated is the time that the PATCH gives the object, absent where it gives none.
+	LastUpdated ocpi.Field[ocpi.DateTime]
+	// EVSEs are the uids of the EVSEs in the PATCH of a location, absent where it names no list.
+	EVSEs ocpi.Field[[]string]
 }
 
 // Codecs are the codecs of one version.
@@ -75,4 +81,14 @@ func For(v ocpi.Version) (Codecs, bool) {
 	default:
 		return Codecs{}, false
 	}
+}
+
+// decoded reads a document and reports what was found.
+func decoded[T any](profile quirk.Profile, raw []byte, decode func([]byte) (T, []ocpi.Finding, error)) (T, Report, error) {
+	last := raw
+	object, findings, quirks, err := quirk.Decode(profile, raw, func(raw []byte) (T, []ocpi.Finding, error) {
+		last = raw
+		return decode(raw)
+	})
+	return object, Report{Findings: findings, Quirks: quirks, Document: last}, err
 }

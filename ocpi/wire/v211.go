@@ -82,8 +82,7 @@ func translated[Old, T any](
 	return Codec[T]{
 		Object: object,
 		Read: func(raw []byte, env convert.Env, profile quirk.Profile) (T, Report, error) {
-			old, findings, quirks, err := quirk.Decode(profile, raw, decode)
-			report := Report{Findings: findings, Quirks: quirks}
+			old, report, err := decoded(profile, raw, decode)
 			if err != nil {
 				var none T
 				return none, report, err
@@ -106,12 +105,14 @@ func translated[Old, T any](
 // A change is a decoded PATCH of an older version's object.
 type change[Old any] struct {
 	id    ocpi.Field[string]
+	given ocpi.Field[ocpi.DateTime]
+	evses ocpi.Field[[]string]
 	apply func(object *Old, now ocpi.DateTime) error
 }
 
 // simple is the change of an object without parts that are patched by themselves.
 func simple[Old any](id ocpi.Field[string], given ocpi.Field[ocpi.DateTime], apply func(*Old), lastUpdated func(*Old) *ocpi.DateTime) change[Old] {
-	return change[Old]{id: id, apply: func(o *Old, now ocpi.DateTime) error {
+	return change[Old]{id: id, given: given, apply: func(o *Old, now ocpi.DateTime) error {
 		apply(o)
 		stamp(lastUpdated(o), given, now)
 		return nil
@@ -141,8 +142,7 @@ func patched[P, Old, T any](
 	of func(P) change[Old],
 ) func([]byte, convert.Env, quirk.Profile) (Patch[T], Report, error) {
 	return func(raw []byte, env convert.Env, profile quirk.Profile) (Patch[T], Report, error) {
-		body, findings, quirks, err := quirk.Decode(profile, raw, decode)
-		report := Report{Findings: findings, Quirks: quirks}
+		body, report, err := decoded(profile, raw, decode)
 		if err != nil {
 			return Patch[T]{}, report, err
 		}
@@ -162,7 +162,7 @@ func patched[P, Old, T any](
 			seen, _ := up(before, env)
 			return rebase(model, seen, patched)
 		}
-		return Patch[T]{Apply: apply, ID: c.id}, report, nil
+		return Patch[T]{Apply: apply, ID: c.id, LastUpdated: c.given, EVSEs: c.evses}, report, nil
 	}
 }
 
@@ -197,7 +197,16 @@ func locationPatch211(p v211.LocationPatch) change[v211.Location] {
 		}
 		return nil
 	}
-	return change[v211.Location]{id: p.ID, apply: apply}
+	return change[v211.Location]{id: p.ID, given: p.LastUpdated, evses: uids(p.EVSEs), apply: apply}
+}
+
+// uids are those of the EVSEs that a PATCH names.
+func uids(evses ocpi.Field[[]v211.EVSEPatch]) ocpi.Field[[]string] {
+	named := ocpi.Field[[]string]{Present: evses.Present, Null: evses.Null}
+	for i := range evses.Value {
+		named.Value = append(named.Value, evses.Value[i].UID.Value)
+	}
+	return named
 }
 
 // unusableEVSEs says what keeps the EVSEs of a PATCH from being merged.

@@ -41,8 +41,7 @@ func same[T any](object string, decode func([]byte) (T, []ocpi.Finding, error)) 
 	return Codec[T]{
 		Object: object,
 		Read: func(raw []byte, _ convert.Env, profile quirk.Profile) (T, Report, error) {
-			model, findings, quirks, err := quirk.Decode(profile, raw, decode)
-			return model, Report{Findings: findings, Quirks: quirks}, err
+			return decoded(profile, raw, decode)
 		},
 		Write: func(model T, _ convert.Env) ([]byte, []convert.Loss, error) {
 			raw, err := json.Marshal(&model)

@@ -482,14 +482,16 @@ func testReceiving(t *testing.T, target Target) {
 	c.do("PUT", path, location).ok()
 	c.do("PATCH", evsePath, fmt.Sprintf(`{"status":"CHARGING","last_updated":%q}`, when(10))).ok()
 	for name, message := range map[string][3]string{
-		"PUT of the location":      {"PUT", path, string(must(t, location))},
-		"PATCH of the location":    {"PATCH", path, fmt.Sprintf(`{"name":"old","last_updated":%q}`, when(5))},
-		"PATCH of the EVSE":        {"PATCH", evsePath, fmt.Sprintf(`{"status":"AVAILABLE","last_updated":%q}`, when(5))},
-		"PUT of the EVSE":          {"PUT", evsePath, string(must(t, location.EVSEs[0]))},
-		"EVSE in a location":       {"PATCH", path, fmt.Sprintf(`{"evses":[{"uid":%q,"status":"AVAILABLE","last_updated":%q}]}`, location.EVSEs[0].UID, when(5))},
-		"PATCH of the connector":   {"PATCH", connectorPath, fmt.Sprintf(`{"amperage":1,"last_updated":%q}`, when(-90000000))},
-		"another party's object":   {"PATCH", path, fmt.Sprintf(`{"name":"x","party_id":"ZZZ","last_updated":%q}`, when(20))},
-		"another country's object": {"PATCH", path, fmt.Sprintf(`{"name":"x","country_code":"ZZ","last_updated":%q}`, when(20))},
+		"PUT of the location":               {"PUT", path, string(must(t, location))},
+		"PATCH of the location":             {"PATCH", path, fmt.Sprintf(`{"name":"old","last_updated":%q}`, when(5))},
+		"PATCH of the EVSE":                 {"PATCH", evsePath, fmt.Sprintf(`{"status":"AVAILABLE","last_updated":%q}`, when(5))},
+		"PUT of the EVSE":                   {"PUT", evsePath, string(must(t, location.EVSEs[0]))},
+		"EVSE in a location":                {"PATCH", path, fmt.Sprintf(`{"evses":[{"uid":%q,"status":"AVAILABLE","last_updated":%q}]}`, location.EVSEs[0].UID, when(5))},
+		"PATCH of the connector":            {"PATCH", connectorPath, fmt.Sprintf(`{"amperage":1,"last_updated":%q}`, when(-90000000))},
+		"another party's object":            {"PATCH", path, fmt.Sprintf(`{"name":"x","party_id":"ZZZ","last_updated":%q}`, when(20))},
+		"another country's object":          {"PATCH", path, fmt.Sprintf(`{"name":"x","country_code":"ZZ","last_updated":%q}`, when(20))},
+		"another party's object, in a list": {"PATCH", path, fmt.Sprintf(`[{"name":"x","party_id":"ZZZ","last_updated":%q}]`, when(20))},
+		"an older change, in a list":        {"PATCH", evsePath, fmt.Sprintf(`[{"status":"AVAILABLE","last_updated":%q}]`, when(5))},
 	} {
 		before := string(c.do("GET", path, nil).ok().envelope.Data)
 		c.do(message[0], message[1], message[2]).refused()
