@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/quirk"
 	"github.com/roamwire/roamwire/ocpi/wire"
 )
 
@@ -16,14 +17,9 @@ type cdrs struct {
 	receiver CDRReceiver
 }
 
-// post stores a CDR. The URL may name the party, as some implementations do; without it the CDR belongs to the first
-// CPO party of the partner, which in 2.1.1 is the only one.
+// post stores a CDR.
 func (d cdrs) post(c *call) (answer, error) {
-	party, err := d.party(c)
-	if err != nil {
-		return answer{}, err
-	}
-	cdr, err := read(c, d.speaker, d.codecs.CDRs, party)
+	cdr, party, err := d.read(c)
 	if err != nil {
 		return answer{}, err
 	}
@@ -37,6 +33,7 @@ func (d cdrs) post(c *call) (answer, error) {
 			return answer{}, err
 		}
 		if !same {
+			c.count(quirk.ChangedCDR)
 			c.server.config.Logger.WarnContext(c.ctx(), "a partner has sent a CDR again with other content; the first stays",
 				"partner", c.partner.ID, "id", stored.ID, "request_id", c.requestID)
 			return answer{}, ocpi.InvalidParameters("CDR %s is already here with other content; CDRs cannot be changed", stored.ID)
@@ -71,11 +68,31 @@ func (d cdrs) same(c *call, party ocpi.Party, a, b wire.CDR) (bool, error) {
 	return sameJSON(written[0], written[1])
 }
 
-func (d cdrs) party(c *call) (ocpi.Party, error) {
-	if c.path("party_id") != "" {
-		return c.owner(ocpi.RoleCPO)
+// read reads a CDR and finds out whose it is. The URL may name the party, as some implementations do. Without it the CDR
+// belongs to the party it names itself, if that is one of the partner's, and otherwise to the first CPO party of the
+// partner, which in 2.1.1 is the only one (requirements TF-46, TF-47).
+func (d cdrs) read(c *call) (wire.CDR, ocpi.Party, error) {
+	raw, err := c.body()
+	if err != nil {
+		return wire.CDR{}, ocpi.Party{}, err
 	}
-	return c.partner.Parties(ocpi.RoleCPO)[0], nil // admit has seen to it that there is one
+	named := c.path("party_id") != ""
+	party := c.partner.Parties(ocpi.RoleCPO)[0] // admit has seen to it that there is one
+	if named {
+		if party, err = c.owner(ocpi.RoleCPO); err != nil {
+			return wire.CDR{}, party, err
+		}
+	}
+	cdr, report, err := d.codecs.CDRs.Read(raw, d.env(c, party), c.profile())
+	if claimed := claimant(report.Document); err == nil && !named && claimed != party && c.partner.Speaks(ocpi.RoleCPO, claimed) {
+		party = claimed
+		cdr, report, err = d.codecs.CDRs.Read(raw, d.env(c, party), c.profile())
+	}
+	c.note(report)
+	if err == nil {
+		err = claim(d.codecs.CDRs.Object, report.Document, party)
+	}
+	return cdr, party, err
 }
 
 func (d cdrs) get(c *call) (answer, error) {

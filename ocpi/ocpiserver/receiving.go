@@ -21,7 +21,11 @@ func (c *call) change() context.Context { return context.WithValue(c.ctx(), time
 // older refuses what would put an object back to an earlier state: messages overtake each other, and the last to come is
 // not always the last that was meant. A message that says the same again is no harm.
 func (c *call) older(object, pointer string, was, is ocpi.DateTime) error {
-	if c.partner.Receive.AllowOlder || is.Compare(was) >= 0 || c.times.StoredOurs {
+	if is.Compare(was) >= 0 || c.times.StoredOurs {
+		return nil
+	}
+	c.count(quirk.OlderUpdate)
+	if c.partner.Receive.AllowOlder {
 		return nil
 	}
 	return ocpi.Unusable(object, []ocpi.Finding{{
@@ -56,33 +60,53 @@ func claim(object string, raw []byte, owner ocpi.Party) error {
 	if owner == (ocpi.Party{}) || object == "Credentials" {
 		return nil
 	}
-	if !bytes.Contains(raw, []byte(`"party_id"`)) && !bytes.Contains(raw, []byte(`"country_code"`)) {
-		return nil
-	}
-	var body struct {
-		CountryCode jsontext.Value `json:"country_code"`
-		PartyID     jsontext.Value `json:"party_id"`
-	}
-	_ = json.Unmarshal(raw, &body, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) // its codec tells what is wrong
+	country, party := ownerIn(raw)
 	var findings []ocpi.Finding
-	for _, member := range []struct {
-		pointer string
-		value   jsontext.Value
-		want    string
-	}{{"/country_code", body.CountryCode, owner.CountryCode}, {"/party_id", body.PartyID, owner.PartyID}} {
-		var said string
-		if member.value.Kind() != '"' || json.Unmarshal(member.value, &said) != nil || strings.EqualFold(said, member.want) {
+	for _, member := range []struct{ pointer, said, want string }{
+		{"/country_code", country, owner.CountryCode}, {"/party_id", party, owner.PartyID},
+	} {
+		if member.said == "" || strings.EqualFold(member.said, member.want) {
 			continue
 		}
 		findings = append(findings, ocpi.Finding{
 			Pointer: member.pointer, Code: ocpi.FindingMismatch, Unusable: true,
-			Message: "the body says " + quote(said) + ", and the object is one of " + owner.String(),
+			Message: "the body says " + quote(member.said) + ", and the object is one of " + owner.String(),
 		})
 	}
 	if len(findings) == 0 {
 		return nil
 	}
 	return ocpi.Unusable(object, findings)
+}
+
+// claimant is the party whose object a body says it is; the zero Party where it does not say.
+func claimant(raw []byte) ocpi.Party {
+	country, party := ownerIn(raw)
+	if country == "" || party == "" {
+		return ocpi.Party{}
+	}
+	return ocpi.NewParty(country, party)
+}
+
+// ownerIn are the members of a body that name its owner, which 2.1.1 does not have. What is no text names nobody.
+func ownerIn(raw []byte) (country, party string) {
+	if !bytes.Contains(raw, []byte(`"party_id"`)) && !bytes.Contains(raw, []byte(`"country_code"`)) {
+		return "", ""
+	}
+	var body struct {
+		CountryCode jsontext.Value `json:"country_code"`
+		PartyID     jsontext.Value `json:"party_id"`
+	}
+	_ = json.Unmarshal(raw, &body, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) // its codec tells what is wrong
+	for _, member := range []struct {
+		value jsontext.Value
+		into  *string
+	}{{body.CountryCode, &country}, {body.PartyID, &party}} {
+		if member.value.Kind() == '"' {
+			_ = json.Unmarshal(member.value, member.into, jsontext.AllowInvalidUTF8(true)) // likewise
+		}
+	}
+	return country, party
 }
 
 // timeless counts a PATCH without a time of its own: it gets ours (requirement TF-40).

@@ -1,10 +1,13 @@
 package ocpiserver_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -96,5 +99,85 @@ func TestThePolicyDecidesAboutEVSEsInThePATCHOfALocation(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Requirements TF-46, TF-47: without a party in the URL, a CDR belongs to the party it names, which must be the partner's.
+func TestACDRBelongsToThePartyItNames(t *testing.T) {
+	for _, test := range []struct {
+		name, member string
+		http         int
+		status       ocpi.StatusCode
+		path         string
+	}{
+		{"nobody", ``, http.StatusCreated, ocpi.StatusSuccess, "FR/ONE"},
+		{"the first party", `"country_code":"FR","party_id":"ONE",`, http.StatusCreated, ocpi.StatusSuccess, "FR/ONE"},
+		{"another party of the partner, in small letters", `"country_code":"fr","party_id":"two",`, http.StatusCreated, ocpi.StatusSuccess, "FR/TWO"},
+		{"a party of somebody else", `"country_code":"FR","party_id":"XXX",`, http.StatusOK, ocpi.StatusInvalidParameters, ""},
+		{"a party that is no CPO", `"country_code":"FR","party_id":"EMP",`, http.StatusOK, ocpi.StatusInvalidParameters, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, server := newTarget(t, ocpiserver.Config{})
+			one := ocpi.NewParty("FR", "ONE")
+			server.Partners.Add("both", ocpi.Partner{ID: "both", Roles: []ocpi.PartyRole{
+				{Role: ocpi.RoleCPO, Party: one}, {Role: ocpi.RoleCPO, Party: ocpi.NewParty("FR", "TWO")}, {Role: ocpi.RoleEMSP, Party: ocpi.NewParty("FR", "EMP")},
+			}})
+			cdr, _ := convert.CDRTo211(ocpitest.Network(one).CDR(1), convert.Env{Owner: one})
+			body := "{" + test.member + strings.TrimPrefix(text(t, &cdr), "{")
+			response, envelope := call(t, server, "POST", "/emsp/2.1.1/cdrs", body, "Authorization", "Token both")
+			if response.StatusCode != test.http || envelope.StatusCode != test.status {
+				t.Fatalf("HTTP %d, status %d: %s", response.StatusCode, envelope.StatusCode, envelope.StatusMessage)
+			}
+			if at := response.Header.Get("Location"); test.path != "" && !strings.Contains(at, "/cdrs/"+test.path+"/") {
+				t.Errorf("it is at %s", at)
+			}
+		})
+	}
+}
+
+// What a partner should not have sent is seen in the figures about it, not only in the answer (requirement CDR-08).
+func TestWhatIsRefusedIsCounted(t *testing.T) {
+	counts := func(receive ocpi.Receiving, send func(network)) map[string]int {
+		var mu sync.Mutex
+		seen := map[string]int{}
+		n := newNetwork(t, receive, ocpiserver.Config{Observe: func(_ context.Context, e ocpi.Exchange) {
+			mu.Lock()
+			defer mu.Unlock()
+			for _, name := range e.Quirks {
+				seen[name]++
+			}
+		}})
+		send(n)
+		n.server.Close() // waits for the observer
+		mu.Lock()
+		defer mu.Unlock()
+		return seen
+	}
+	older := func(n network) {
+		l, path := n.location()
+		l.LastUpdated = ocpi.NewDateTime(l.LastUpdated.Time().Add(-time.Hour))
+		n.send("PUT", path, text(n.T, &l))
+	}
+	for _, test := range []struct {
+		name    string
+		receive ocpi.Receiving
+		send    func(network)
+		want    map[string]int
+	}{
+		{"an older location", ocpi.Receiving{}, older, map[string]int{"older-update": 1}},
+		{"an older location that is let in", ocpi.Receiving{AllowOlder: true}, older, map[string]int{"older-update": 1}},
+		{"a CDR with other content", ocpi.Receiving{}, func(n network) {
+			cdr, _ := convert.CDRTo211(ocpitest.Network(n.party).CDR(1), convert.Env{Owner: n.party})
+			n.send("POST", "/emsp/2.1.1/cdrs", text(n.T, &cdr))
+			n.send("POST", "/emsp/2.1.1/cdrs", text(n.T, &cdr))
+			cdr.Remark = new("other")
+			n.send("POST", "/emsp/2.1.1/cdrs", text(n.T, &cdr))
+		}, map[string]int{"changed-cdr": 1}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, counts(test.receive, test.send)); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }

@@ -19,6 +19,8 @@ const (
 	ExpectTrailingSlash   Name = "expect-trailing-slash"
 	ExpectPutForRemovals  Name = "expect-put-for-removals"
 	UnlistedCommands      Name = "unlisted-commands"
+	OlderUpdate           Name = "older-update"
+	ChangedCDR            Name = "changed-cdr"
 )
 
 // Quirks of documents that partners send.
