@@ -103,8 +103,8 @@ func TestWhatVanishesIsRemovedAfterSeveralPulls(t *testing.T) {
 		}
 	}
 	fault.Remove()
-	if state, err := again(t, n, ocpi.ModuleLocations, true); err != nil || state.Last.Refused != 0 {
-		t.Errorf("%+v %v", state, err)
+	if state, err := again(t, n, ocpi.ModuleLocations, true); err != nil || state.Last.Refused != 0 || state.Last.Updated != len(p.CPO.Locations.All()) {
+		t.Errorf("they are back: %+v %v", state, err)
 	}
 }
 

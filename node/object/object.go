@@ -47,8 +47,9 @@ type kind[T any] struct {
 	// vanish from it; nil for objects without parts.
 	touched func(before, after *T) []store.Part
 	keep    func(before, after *T)
-	// carry keeps the parts that a partner's object was fetched without, and says which those are; nil for none.
-	carry func(before, after *T) []string
+	// carry keeps the parts that a partner's object was fetched without, and says which those are, and where asked to also
+	// those that are newer here; nil for none.
+	carry func(before, after *T, newer bool) []string
 	codec func(wire.Codecs) wire.Codec[T]
 }
 

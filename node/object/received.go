@@ -89,8 +89,13 @@ func unchanged(stored, record store.Object) bool {
 // object is still what it was; otherwise it is done again. Where others keep changing the object, the last attempt is
 // made while nobody else can.
 func (r *Received[T]) Update(ctx context.Context, from *ocpi.Partner, key ocpi.Key, fn func(*T) error) error {
+	return r.update(ctx, from, key, false, fn)
+}
+
+// update is Update. ours tells that fn gives the object a time of ours, which the server may tell too.
+func (r *Received[T]) update(ctx context.Context, from *ocpi.Partner, key ocpi.Key, ours bool, fn func(*T) error) error {
 	for range updateAttempts {
-		done, err := r.tryUpdate(ctx, from, key, fn)
+		done, err := r.tryUpdate(ctx, from, key, ours, fn)
 		if done || err != nil {
 			return err
 		}
@@ -100,7 +105,7 @@ func (r *Received[T]) Update(ctx context.Context, from *ocpi.Partner, key ocpi.K
 		if err != nil {
 			return r.kind.notFound(err, key.ID)
 		}
-		record, err := r.updated(ctx, from, key, stored, fn)
+		record, err := r.updated(ctx, from, key, stored, ours, fn)
 		if err != nil || unchanged(stored, record) {
 			return err
 		}
@@ -112,12 +117,12 @@ func (r *Received[T]) Update(ctx context.Context, from *ocpi.Partner, key ocpi.K
 const updateAttempts = 3
 
 // tryUpdate makes one attempt; it is not done if the object has been changed meanwhile.
-func (r *Received[T]) tryUpdate(ctx context.Context, from *ocpi.Partner, key ocpi.Key, fn func(*T) error) (done bool, err error) {
+func (r *Received[T]) tryUpdate(ctx context.Context, from *ocpi.Partner, key ocpi.Key, ours bool, fn func(*T) error) (done bool, err error) {
 	stored, err := r.store.Object(ctx, r.kind.storeKey(from.ID, key))
 	if err != nil {
 		return false, r.kind.notFound(err, key.ID)
 	}
-	record, err := r.updated(ctx, from, key, stored, fn)
+	record, err := r.updated(ctx, from, key, stored, ours, fn)
 	if err != nil || unchanged(stored, record) {
 		return err == nil, err
 	}
@@ -136,7 +141,7 @@ func (r *Received[T]) tryUpdate(ctx context.Context, from *ocpi.Partner, key ocp
 }
 
 // updated is the stored form of an object after fn.
-func (r *Received[T]) updated(ctx context.Context, from *ocpi.Partner, key ocpi.Key, stored store.Object, fn func(*T) error) (store.Object, error) {
+func (r *Received[T]) updated(ctx context.Context, from *ocpi.Partner, key ocpi.Key, stored store.Object, ours bool, fn func(*T) error) (store.Object, error) {
 	object, err := r.kind.read(stored)
 	if err != nil {
 		return store.Object{}, err
@@ -150,7 +155,7 @@ func (r *Received[T]) updated(ctx context.Context, from *ocpi.Partner, key ocpi.
 	}
 	key.TokenType = stored.TokenType
 	record, err := r.kind.record(from.ID, key, &object)
-	record.Stamped = times != nil && times.Ours || stored.Stamped && record.LastUpdated.Equal(stored.LastUpdated)
+	record.Stamped = ours || times != nil && times.Ours || stored.Stamped && record.LastUpdated.Equal(stored.LastUpdated)
 	return record, err
 }
 

@@ -138,31 +138,40 @@ func (r *Received[T]) carry(from *ocpi.Partner, item *fetched[T], stored store.O
 		return stored, err
 	}
 	after := *item.object
-	for _, uid := range r.kind.carry(&before, &after) {
+	for _, uid := range r.kind.carry(&before, &after, !stored.Stamped && !from.Receive.AllowOlder) {
 		taken.MissingEVSEs = append(taken.MissingEVSEs, store.Missing{Key: item.record.Key, EVSE: uid})
 	}
-	return r.kind.record(from.ID, item.key, &after)
+	record, err := r.kind.record(from.ID, item.key, &after)
+	record.Stamped = stored.Stamped && record.LastUpdated.Equal(stored.LastUpdated)
+	return record, err
 }
 
 // carryEVSEs adds the EVSEs of a location that its new state does not have, and returns their uids: one list without them
-// is no proof that they are gone.
-func carryEVSEs(before, after *v230.Location) (uids []string) {
-	stays := make(map[ocpi.CiString]bool, len(after.EVSEs))
+// is no proof that they are gone. Where newer is set it also keeps those that have changed here since the list was made, but
+// none that is removed here: that may be our own mark, and the partner says that the EVSE is there.
+func carryEVSEs(before, after *v230.Location, newer bool) (uids []string) {
+	after.EVSEs = slices.Clone(after.EVSEs)
+	at := make(map[ocpi.CiString]int, len(after.EVSEs))
 	for i := range after.EVSEs {
-		stays[after.EVSEs[i].UID] = true
+		at[after.EVSEs[i].UID] = i
 	}
 	for _, evse := range before.EVSEs {
-		if !stays[evse.UID] {
+		i, listed := at[evse.UID]
+		switch {
+		case !listed:
 			uids = append(uids, string(evse.UID))
-			after.EVSEs = append(slices.Clip(after.EVSEs), evse)
+			after.EVSEs = append(after.EVSEs, evse)
+		case newer && evse.Status != v230.StatusRemoved && evse.LastUpdated.Compare(after.EVSEs[i].LastUpdated) > 0:
+			after.EVSEs[i] = evse
 		}
 	}
 	return uids
 }
 
 // RemoveEVSEs marks EVSEs of a partner's location as removed: the one with this uid, or all of them if it is empty.
+// The time of the mark is ours: the EVSE may come back with an older one.
 func RemoveEVSEs(ctx context.Context, r *Received[v230.Location], from *ocpi.Partner, key ocpi.Key, uid string, at time.Time) error {
-	return r.Update(ctx, from, key, func(l *v230.Location) error {
+	return r.update(ctx, from, key, true, func(l *v230.Location) error {
 		for i := range l.EVSEs {
 			evse := &l.EVSEs[i]
 			if uid != "" && string(evse.UID) != uid || evse.Status == v230.StatusRemoved {
