@@ -54,9 +54,10 @@ func (d cdrs) location(c *call, party ocpi.Party, id string) string {
 }
 
 // same compares two CDRs as this version writes them, so that a repeated POST is a success and never a second
-// billable CDR (requirement CDR-08).
+// billable CDR (requirement CDR-08). They have one id, which has no case (requirement CDR-17).
 func (d cdrs) same(c *call, party ocpi.Party, a, b wire.CDR) (bool, error) {
 	env := d.env(c, party)
+	b.ID = a.ID
 	var written [2][]byte
 	for i, cdr := range []wire.CDR{a, b} {
 		raw, _, err := d.codecs.CDRs.Write(cdr, env)

@@ -127,7 +127,11 @@ func patchLocation(c *call, patch *wire.Patch[wire.Location], before, after *wir
 			Message: "EVSEs are not taken in the PATCH of a location; PATCH or PUT each by itself",
 		}})
 	case named && c.partner.Receive.EVSEs == ocpi.ReplaceEVSEs:
-		after.EVSEs = slices.DeleteFunc(slices.Clone(after.EVSEs), func(e wire.EVSE) bool { return !slices.Contains(uids, string(e.UID)) })
+		stays := make(map[string]bool, len(uids))
+		for _, uid := range uids {
+			stays[uid] = true
+		}
+		after.EVSEs = slices.DeleteFunc(slices.Clone(after.EVSEs), func(e wire.EVSE) bool { return !stays[string(e.UID)] })
 	}
 	return c.olderLocation(before, after)
 }

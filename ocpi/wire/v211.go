@@ -3,6 +3,7 @@ package wire
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -60,13 +61,18 @@ func applySession(s *v211.Session, p v211.SessionPatch) {
 	if !p.ChargingPeriods.Present {
 		return
 	}
+	at := make(map[time.Time]int, len(periods))
+	for i := range periods {
+		at[periods[i].StartDateTime.Time().UTC()] = i
+	}
 	for _, period := range p.ChargingPeriods.Value {
-		i := slices.IndexFunc(periods, func(q v211.ChargingPeriod) bool { return q.StartDateTime.Compare(period.StartDateTime) == 0 })
-		if i >= 0 {
+		start := period.StartDateTime.Time().UTC()
+		if i, ok := at[start]; ok {
 			periods[i] = period
-		} else {
-			periods = append(periods, period)
+			continue
 		}
+		at[start] = len(periods)
+		periods = append(periods, period)
 	}
 	slices.SortStableFunc(periods, func(a, b v211.ChargingPeriod) int { return a.StartDateTime.Compare(b.StartDateTime) })
 	s.ChargingPeriods = periods

@@ -186,6 +186,20 @@ func testSessions(t *testing.T, target Target) {
 		t.Errorf("TF-38: %d charging periods, want %d", len(got.ChargingPeriods), were+1)
 	}
 
+	c.do("PATCH", path, `{"charging_periods":[
+		{"start_date_time":"2030-01-01T00:00:00Z","dimensions":[{"type":"ENERGY","volume":3}]},
+		{"start_date_time":"2026-01-01T00:00:00Z","dimensions":[{"type":"ENERGY","volume":2}]},
+		{"start_date_time":"2000-01-01T00:00:00Z","dimensions":[{"type":"ENERGY","volume":4}]}]}`).ok()
+	var volumes []string
+	for _, period := range stored().ChargingPeriods {
+		if at := period.StartDateTime.Time(); at.YearDay() == 1 && at.Equal(at.Truncate(24*time.Hour)) {
+			volumes = append(volumes, fmt.Sprint(at.Year(), ":", period.Dimensions[0].Volume))
+		}
+	}
+	if diff := cmp.Diff("2000:4 2026:2 2030:3", strings.Join(volumes, " ")); diff != "" {
+		t.Errorf("TF-38: a period takes the place of the one that begins with it, and the first is the earliest: %s", diff)
+	}
+
 	// Requirement SES-10: a completed session does not change by PATCH.
 	c.do("PATCH", path, `{"status":"COMPLETED"}`).ok()
 	c.do("PATCH", path, `{"status":"COMPLETED"}`).ok()
@@ -227,6 +241,7 @@ func testCDRs(t *testing.T, target Target) {
 	if got := again.header.Get("Location"); got != location {
 		t.Errorf("CDR-08: Location is %q, before it was %q", got, location)
 	}
+	c.sameCDR(location, cdr)
 	other := cdr
 	other.TotalCost = ocpi.MustNumber("9999.00")
 	c.do("POST", "/emsp/2.1.1/cdrs", other).refused().says(string(cdr.ID))
@@ -438,6 +453,22 @@ func testMerging(t *testing.T, target Target) {
 	c.do("PATCH", path, fmt.Sprintf(`{"evses":[{"uid":%q},{"uid":%q}]}`, uid, uid)).refused().says("/evses/1/uid")
 	if got := stored(); len(got.EVSEs) != len(location.EVSEs) {
 		t.Errorf("L-16: %d EVSEs are left", len(got.EVSEs))
+	}
+}
+
+// sameCDR posts a CDR in other words: it is the same one (requirements CDR-08, CDR-17).
+func (c client) sameCDR(location string, cdr v211.CDR) {
+	c.t.Helper()
+	lower := cdr
+	lower.ID = ocpi.CiString(strings.ToLower(string(cdr.ID)))
+	for name, body := range map[string][]byte{
+		"its id in small letters":     must(c.t, lower),
+		"its members in other order":  with(c.t, cdr, "id", string(must(c.t, cdr.ID))),
+		"its numbers with more zeros": with(c.t, cdr, "total_cost", cdr.TotalCost.String()+"000"),
+	} {
+		if got := c.do("POST", "/emsp/2.1.1/cdrs", body).ok().header.Get("Location"); got != location {
+			c.t.Errorf("CDR-08: %s: Location is %q, before it was %q", name, got, location)
+		}
 	}
 }
 
