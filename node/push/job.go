@@ -20,6 +20,7 @@ type job struct {
 	partner *Partner
 	change  store.Change
 	client  *ocpiclient.Client
+	press   *press
 	// known is what is remembered of the object where it is held.
 	known *store.Delivery
 }
@@ -84,19 +85,25 @@ func (j *job) remembered(ctx context.Context, m *memory) (sent int64, err error)
 
 // tariff sends a tariff, or deletes it (requirements TAR-04, TF-42).
 func (j *job) tariff(ctx context.Context) error {
-	to := j.client.EMSP().Tariffs
 	if j.change.Removed {
-		err := to.Delete(ctx, j.key())
+		err := j.client.EMSP().Tariffs.Delete(ctx, j.key())
 		if errors.Is(err, ocpi.ErrNotFound) {
 			return nil // that is what was wanted
 		}
 		return err
 	}
-	tariff, err := read[v230.Tariff](j.change.Body)
+	message, err := j.print(ctx, store.Part{}, func(ctx context.Context) (text, error) {
+		tariff, err := read[v230.Tariff](j.change.Body)
+		if err != nil {
+			return text{}, err
+		}
+		m, err := j.client.EMSP().Tariffs.ComposePut(ctx, tariff)
+		return text{m, true}, err
+	})
 	if err != nil {
 		return err
 	}
-	_, err = to.Put(ctx, tariff)
+	_, err = j.client.Send(ctx, message.Message)
 	return err
 }
 
@@ -105,10 +112,22 @@ func (j *job) token(ctx context.Context) (skipped bool, err error) {
 	if j.change.Removed {
 		return true, nil
 	}
-	token, err := read[v230.Token](j.change.Body)
+	message, err := j.print(ctx, store.Part{}, func(ctx context.Context) (text, error) {
+		token, err := read[v230.Token](j.change.Body)
+		if err != nil {
+			return text{}, err
+		}
+		m, err := j.client.CPO().Tokens.ComposePut(ctx, token)
+		return text{m, true}, err
+	})
 	if err != nil {
 		return false, err
 	}
-	_, err = j.client.CPO().Tokens.Put(ctx, token)
+	_, err = j.client.Send(ctx, message.Message)
 	return false, err
+}
+
+// print returns the message about a part of the object, or about all of it for the zero Part.
+func (j *job) print(ctx context.Context, part store.Part, write func(context.Context) (text, error)) (text, error) {
+	return j.press.print(ctx, edition{j.client.Dialect(), j.change.Key, j.change.Change, part}, write)
 }

@@ -18,6 +18,7 @@ import (
 type lane struct {
 	config    Config
 	feed      *feed
+	press     *press
 	partner   Partner
 	module    ocpi.ModuleID
 	selection store.Selection
@@ -74,12 +75,12 @@ const (
 	grace = 2 * time.Second
 )
 
-func newLane(config Config, f *feed, partner Partner, module ocpi.ModuleID) *lane {
+func newLane(config Config, f *feed, p *press, partner Partner, module ocpi.ModuleID) *lane {
 	if partner.Policy.Concurrency > 0 {
 		config.Concurrency = partner.Policy.Concurrency
 	}
 	l := &lane{
-		config: config, feed: f, partner: partner, module: module,
+		config: config, feed: f, press: p, partner: partner, module: module,
 		selection: store.Selection{Module: module, Parties: partner.Parties, Audience: partner.Audience},
 		flying:    map[store.Key]int64{}, results: make(chan result, config.Concurrency),
 		held: map[store.Key]*store.Delivery{}, keep: map[store.Key]store.Delivery{}, forget: map[store.Key]bool{},

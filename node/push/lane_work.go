@@ -165,7 +165,7 @@ func (l *lane) beginQueued(sending context.Context, room int) {
 // send sends one object in a goroutine of its own.
 func (l *lane) send(ctx context.Context, c queued) {
 	l.flying[c.Key] = c.since
-	j := &job{config: &l.config, partner: &l.partner, change: c.Change, client: l.client}
+	j := &job{config: &l.config, partner: &l.partner, change: c.Change, client: l.client, press: l.press}
 	if d := l.held[c.Key]; d != nil {
 		j.known = new(*d)
 	}

@@ -126,6 +126,7 @@ func setDefault[T comparable](setting *T, value T) {
 type Pusher struct {
 	config Config
 	feed   *feed
+	press  *press
 
 	mu    sync.Mutex
 	lanes map[laneID]*running
@@ -148,7 +149,7 @@ type running struct {
 // New returns a Pusher.
 func New(config Config) *Pusher {
 	config = config.withDefaults()
-	return &Pusher{config: config, feed: newFeed(config), lanes: map[laneID]*running{}}
+	return &Pusher{config: config, feed: newFeed(config), press: newPress(), lanes: map[laneID]*running{}}
 }
 
 // partnersEvery is how often the Pusher looks for partners that have come, gone or changed.
@@ -215,7 +216,7 @@ func (r *running) ended() bool {
 
 func (p *Pusher) start(ctx context.Context, id laneID, partner Partner) {
 	ctx, stop := context.WithCancel(ctx)
-	r := &running{partner: partner, lane: newLane(p.config, p.feed, partner, id.module), stop: stop, done: make(chan struct{})}
+	r := &running{partner: partner, lane: newLane(p.config, p.feed, p.press, partner, id.module), stop: stop, done: make(chan struct{})}
 	p.mu.Lock()
 	p.lanes[id] = r
 	p.mu.Unlock()
