@@ -157,16 +157,17 @@ func (d *Data) pullPartners(ctx context.Context) ([]pull.Partner, error) {
 	if err != nil {
 		return nil, err
 	}
+	policies, err := d.Partners.Policies(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var partners []pull.Partner
 	for i := range relations {
 		rel := &relations[i]
 		if rel.State != handshake.Registered || rel.Suspended || len(rel.Remote.Roles) == 0 {
 			continue
 		}
-		policy, err := d.Partners.Policy(ctx, rel.Name)
-		if err != nil {
-			return nil, err
-		}
+		policy := policies[rel.Name]
 		p := pull.Partner{Partner: rel.Partner(), Policy: pull.Policy{
 			Off: policy.Pull.Off, Except: policy.Pull.Except, Every: policy.Pull.Every, FullEvery: policy.Pull.FullEvery,
 			GoneAfter: policy.Pull.GoneAfter, Limit: policy.Pull.Limit,

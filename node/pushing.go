@@ -56,16 +56,17 @@ func (d *Data) pushPartners(ctx context.Context, parties []Party) ([]push.Partne
 	if err != nil {
 		return nil, err
 	}
+	policies, err := d.Partners.Policies(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var partners []push.Partner
 	for i := range relations {
 		rel := &relations[i]
 		if rel.State != handshake.Registered || rel.Suspended || len(rel.Remote.Roles) == 0 {
 			continue
 		}
-		policy, err := d.Partners.Policy(ctx, rel.Name)
-		if err != nil {
-			return nil, err
-		}
+		policy := policies[rel.Name]
 		partners = append(partners, pushPartner(rel, policy.Push, parties))
 	}
 	return partners, nil

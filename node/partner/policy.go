@@ -62,6 +62,21 @@ func (r *Registry) Policy(ctx context.Context, name string) (Policy, error) {
 	return readPolicy(&p)
 }
 
+// Policies are those of all partners, by name.
+func (r *Registry) Policies(ctx context.Context) (map[string]Policy, error) {
+	partners, err := r.store.Partners(ctx)
+	if err != nil {
+		return nil, err
+	}
+	policies := make(map[string]Policy, len(partners))
+	for i := range partners {
+		if policies[partners[i].ID], err = readPolicy(&partners[i]); err != nil {
+			return nil, err
+		}
+	}
+	return policies, nil
+}
+
 // ChangePolicy changes what was decided about a partner. It holds from the next message on.
 func (r *Registry) ChangePolicy(ctx context.Context, name string, fn func(*Policy) error) error {
 	return unknown(r.store.ChangePartner(ctx, name, func(p *store.Partner) error {

@@ -94,7 +94,7 @@ type Config struct {
 
 // Backoff is how long is waited after failures. It doubles from First to Longest.
 type Backoff struct {
-	// First and Longest are for a partner that does not answer. Default 1 second and 5 minutes.
+	// First and Longest are for a partner that does not answer. Default 1 second and 1 minute.
 	First, Longest time.Duration
 	// LongestHeld is for one object that fails while others get through. Default 1 hour.
 	LongestHeld time.Duration
@@ -104,7 +104,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Poll, 20*time.Millisecond)
 	setDefault(&c.Concurrency, 8)
 	setDefault(&c.Backoff.First, time.Second)
-	setDefault(&c.Backoff.Longest, 5*time.Minute)
+	setDefault(&c.Backoff.Longest, time.Minute)
 	setDefault(&c.Backoff.LongestHeld, time.Hour)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
