@@ -35,7 +35,12 @@ func (db *DB) ChangePartner(ctx context.Context, name string, fn func(*store.Par
 }
 
 // Partners returns all partners by name.
-func (db *DB) Partners(ctx context.Context) (partners []store.Partner, err error) {
+func (db *DB) Partners(ctx context.Context) ([]store.Partner, error) {
+	partners, err := through(db, allOf, struct{}{}, func() ([]store.Partner, error) { return db.allPartners(ctx) })
+	return slices.Clone(partners), err
+}
+
+func (db *DB) allPartners(ctx context.Context) (partners []store.Partner, err error) {
 	err = db.read(ctx, func(c *conn) (err error) {
 		partners, err = c.partners(``)
 		return err

@@ -66,11 +66,12 @@ func (w *watch) now() (at moment, ok bool) {
 	return at, true
 }
 
-// A memory holds what every request asks for, while nothing has been written.
+// A memory holds what every request asks for, and what the node looks at every second, while nothing has been written.
 type memory struct {
 	mu       sync.Mutex
 	at       moment
 	partners map[store.TokenHash]store.Partner
+	all      map[struct{}][]store.Partner
 	latest   map[latestKey]int64
 }
 
@@ -97,7 +98,7 @@ func remember[K comparable, V any](m *memory, of func(*memory) map[K]V, at momen
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.at != at || m.partners == nil {
-		m.at, m.partners, m.latest = at, map[store.TokenHash]store.Partner{}, map[latestKey]int64{}
+		m.at, m.partners, m.all, m.latest = at, map[store.TokenHash]store.Partner{}, map[struct{}][]store.Partner{}, map[latestKey]int64{}
 	}
 	of(m)[key] = value
 }
@@ -118,4 +119,5 @@ func through[K comparable, V any](db *DB, of func(*memory) map[K]V, key K, read 
 }
 
 func partnersOf(m *memory) map[store.TokenHash]store.Partner { return m.partners }
+func allOf(m *memory) map[struct{}][]store.Partner           { return m.all }
 func latestOf(m *memory) map[latestKey]int64                 { return m.latest }
