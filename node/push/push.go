@@ -81,7 +81,8 @@ type Config struct {
 	// OnBack is told of a partner that answers again after its lane had to wait; nil for nobody.
 	OnBack func(partner string)
 
-	// Poll is how often the feed is looked at. Default 20 ms.
+	// Poll is how often the feed is looked at while there are changes, and a fifth as often while there are none. Default
+	// 20 ms.
 	Poll time.Duration
 	// Concurrency is how many requests of one lane can be under way at once. Default 8.
 	Concurrency int
