@@ -34,16 +34,23 @@ const (
 	slowness     = 2 * time.Second
 	// laneWorkers is how many requests a lane has under way at once, and so how many the bare client has for each partner.
 	laneWorkers = 8
-	// fannedOut is how many locations there are; each change is of the status of the first EVSE of another one.
+	// fannedOut is how many locations the many are told of; each change is of the status of the first EVSE of another one.
 	fannedOut = 2000
+	// missed is how many locations change while a partner is away, and missedTimes how often each does.
+	missed      = 20_000
+	missedTimes = 5
 )
 
 // A crowd is the partners, and what has reached them.
 type crowd struct {
 	partners []*member
 	network  ocpitest.Sample
-	// changed is when the location with this number was changed last, in nanoseconds since 1970.
-	changed [fannedOut + 1]atomic.Int64
+	// changed is when the location with this number was changed last, in nanoseconds since 1970. Number 0 is none.
+	changed []atomic.Int64
+}
+
+func newCrowd(locations int) *crowd {
+	return &crowd{network: ocpitest.Network(ocpi.NewParty("NL", "GPE")), changed: make([]atomic.Int64, locations+1)}
 }
 
 // A member is a partner that takes everything and keeps nothing.
@@ -53,7 +60,8 @@ type member struct {
 	party  ocpi.Party
 	url    string
 	server *http.Server
-	slow   atomic.Bool
+	// A slow partner answers late, and one that is away answers that it does not.
+	slow, away atomic.Bool
 
 	messages atomic.Int64
 	mu       sync.Mutex
@@ -64,27 +72,24 @@ type member struct {
 func (b *bench) toMany(ctx context.Context) (err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	cpoParty := ocpi.NewParty("NL", "GPE")
-	c := &crowd{network: ocpitest.Network(cpoParty)}
+	c := newCrowd(fannedOut)
 	defer func() { err = errors.Join(err, c.close()) }()
-	cpo, err := b.nodeOf(ctx, "fanout", cpoParty, ocpi.RoleCPO)
+	cpo, ended, err := b.nodeFor(ctx, "fanout", c)
 	if err != nil {
 		return err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cpo.Run(ctx) }()
 	defer func() {
 		stop()
 		err = errors.Join(err, <-ended)
 	}()
-	var items []object.Item[v230.Location]
-	for n := 1; n <= fannedOut; n++ {
-		items = append(items, object.Item[v230.Location]{Party: cpoParty, Object: c.location(n)})
-	}
-	if _, err := cpo.Objects.Locations.Put(ctx, items...); err != nil {
+	if err := c.join(ctx, cpo, manyPartners); err != nil {
 		return err
 	}
-	if err := c.join(ctx, cpo); err != nil {
+	c.partners[slowPartner].slow.Store(true)
+	if err := c.partners[deadPartner].server.Close(); err != nil {
+		return err
+	}
+	if err := wait(ctx, 3*time.Second); err != nil { // until the lanes of all are there
 		return err
 	}
 	for _, step := range []func(context.Context, *node.Node, *crowd) error{b.idle, b.throughput, b.lag} {
@@ -92,6 +97,71 @@ func (b *bench) toMany(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	return nil
+}
+
+// nodeFor starts a CPO with the locations of a crowd.
+func (b *bench) nodeFor(ctx context.Context, name string, c *crowd) (cpo *node.Node, ended chan error, err error) {
+	party := ocpi.NewParty("NL", "GPE")
+	cpo, err = b.nodeOf(ctx, name, party, ocpi.RoleCPO)
+	if err != nil {
+		return nil, nil, err
+	}
+	ended = make(chan error, 1)
+	go func() { ended <- cpo.Run(ctx) }()
+	for from := 1; from < len(c.changed); from += 1000 {
+		var items []object.Item[v230.Location]
+		for n := from; n < min(from+1000, len(c.changed)); n++ {
+			items = append(items, object.Item[v230.Location]{Party: party, Object: c.location(n)})
+		}
+		if _, err := cpo.Objects.Locations.Put(ctx, items...); err != nil {
+			return nil, nil, err
+		}
+	}
+	return cpo, ended, nil
+}
+
+// back measures what a partner gets that was away: each object once, in its present state.
+func (b *bench) back(ctx context.Context) (err error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	c := newCrowd(missed)
+	defer func() { err = errors.Join(err, c.close()) }()
+	cpo, ended, err := b.nodeFor(ctx, "back", c)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		stop()
+		err = errors.Join(err, <-ended)
+	}()
+	if err := c.join(ctx, cpo, 1); err != nil {
+		return err
+	}
+	away := c.partners[0]
+	away.away.Store(true)
+	for i := range missedTimes {
+		status := []v230.Status{v230.StatusCharging, v230.StatusBlocked}[i%2]
+		if err := c.change(ctx, cpo, status, missed, 0); err != nil {
+			return err
+		}
+	}
+	if err := wait(ctx, 2*time.Second); err != nil {
+		return err
+	}
+	c.reset()
+	away.away.Store(false)
+	began := time.Now()
+	if err := c.arrivedAt(ctx, c.partners, missed); err != nil {
+		return err
+	}
+	took := time.Since(began)
+	if err := wait(ctx, 2*time.Second); err != nil { // more must not come
+		return err
+	}
+	messages := away.messages.Load()
+	b.add(messages == missed && took < 2*time.Minute, fmt.Sprintf("a partner is back after %d changes of %d objects", missed*missedTimes, missed),
+		"20,000 messages, under 2 min", "%d messages in %s, with the wait for the next try", messages, took.Round(100*time.Millisecond))
 	return nil
 }
 
@@ -108,12 +178,12 @@ func (c *crowd) location(n int) v230.Location {
 }
 
 // join registers the partners with the node.
-func (c *crowd) join(ctx context.Context, cpo *node.Node) error {
+func (c *crowd) join(ctx context.Context, cpo *node.Node, partners int) error {
 	h, err := cpo.Registration(ctx)
 	if err != nil {
 		return err
 	}
-	for i := range manyPartners {
+	for i := range partners {
 		m, err := c.member(ctx, i)
 		if err != nil {
 			return err
@@ -130,11 +200,7 @@ func (c *crowd) join(ctx context.Context, cpo *node.Node) error {
 			return err
 		}
 	}
-	c.partners[slowPartner].slow.Store(true)
-	if err := c.partners[deadPartner].server.Close(); err != nil {
-		return err
-	}
-	return wait(ctx, 3*time.Second) // until the lanes of all are there, and what they begin with is sent
+	return nil
 }
 
 func (c *crowd) close() error {
@@ -164,6 +230,10 @@ func (m *member) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if m.slow.Load() {
 		time.Sleep(slowness)
 	}
+	if m.away.Load() {
+		w.WriteHeader(http.StatusBadGateway)
+		return
+	}
 	data := "null"
 	switch {
 	case strings.HasSuffix(r.URL.Path, "/versions"):
@@ -173,19 +243,19 @@ func (m *member) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.HasSuffix(r.URL.Path, "/credentials"):
 		data = fmt.Sprintf(`{"url":"%s/versions","token":"token-c-%s","party_id":%q,"country_code":%q,"business_details":{"name":%q}}`,
 			m.url, m.name, m.party.PartyID, m.party.CountryCode, m.name)
-	case r.Method == http.MethodPatch:
+	case r.Method == http.MethodPatch || r.Method == http.MethodPut:
 		m.took(r.URL.Path)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	fmt.Fprintf(w, `{"data":%s,"status_code":1000,"status_message":"Success","timestamp":"2026-01-01T00:00:00Z"}`, data)
 }
 
-// took notes a message about /locations/NL/GPE/{number}/{evse}.
+// took notes a message about /locations/NL/GPE/{number}, and of statuses of EVSEs below it how old they are.
 func (m *member) took(path string) {
 	m.messages.Add(1)
 	parts := strings.Split(path, "/")
 	n, err := strconv.Atoi(parts[len(parts)-2])
-	if err != nil || n > fannedOut {
+	if err != nil || n >= len(m.crowd.changed) {
 		return
 	}
 	if at := m.crowd.changed[n].Load(); at != 0 {
@@ -282,7 +352,7 @@ func (c *crowd) change(ctx context.Context, cpo *node.Node, status v230.Status, 
 				break
 			}
 		}
-		numbers <- 1 + i%fannedOut
+		numbers <- 1 + i%(len(c.changed)-1)
 	}
 	close(numbers)
 	var errs []error
@@ -294,9 +364,13 @@ func (c *crowd) change(ctx context.Context, cpo *node.Node, status v230.Status, 
 
 // arrived waits until each well partner has got a number of messages.
 func (c *crowd) arrived(ctx context.Context, messages int64) error {
+	return c.arrivedAt(ctx, c.well(), messages)
+}
+
+func (c *crowd) arrivedAt(ctx context.Context, partners []*member, messages int64) error {
 	deadline := time.Now().Add(2 * time.Minute)
 	for time.Now().Before(deadline) {
-		if !slices.ContainsFunc(c.well(), func(m *member) bool { return m.messages.Load() < messages }) {
+		if !slices.ContainsFunc(partners, func(m *member) bool { return m.messages.Load() < messages }) {
 			return nil
 		}
 		if err := wait(ctx, 5*time.Millisecond); err != nil {

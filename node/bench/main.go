@@ -78,13 +78,13 @@ func measure(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	b := &bench{options: o, out: out, folder: folder, program: filepath.Join(folder, "roamwire")}
 	steps := []func(context.Context) error{
-		b.build, b.fill, b.start, b.pages, b.lastPage, b.puts, b.patches, b.memory, b.restart, b.exchanges, b.betweenNodes, b.toMany,
+		b.build, b.fill, b.start, b.pages, b.lastPage, b.puts, b.patches, b.memory, b.restart, b.exchanges, b.betweenNodes, b.toMany, b.back,
 	}
 	if o.moving {
-		steps = []func(context.Context) error{b.betweenNodes, b.toMany}
+		steps = []func(context.Context) error{b.betweenNodes, b.toMany, b.back}
 	}
 	if o.fanout {
-		steps = []func(context.Context) error{b.toMany}
+		steps = []func(context.Context) error{b.toMany, b.back}
 	}
 	stopProfile, err := profiled(o.profile)
 	if err != nil {

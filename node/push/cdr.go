@@ -69,9 +69,13 @@ func (j *job) note(ctx context.Context, m *memory) error {
 	return nil
 }
 
-// ask asks the partner whether it has a CDR.
+// ask asks the partner whether it has a CDR, first where it has one that was sent before.
 func (j *job) ask(ctx context.Context, to ocpiclient.CDRReceiver, cdr v230.CDR, m *memory) (arrived bool, err error) {
-	_, location, err := to.Find(ctx, j.key())
+	var like []ocpiclient.PlacedCDR
+	if j.placed != (placed{}) {
+		like = append(like, ocpiclient.PlacedCDR(j.placed))
+	}
+	_, location, err := to.Find(ctx, j.key(), like...)
 	if err == nil {
 		m.Posting, m.Location = false, location
 		return true, nil

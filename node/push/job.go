@@ -23,6 +23,8 @@ type job struct {
 	press   *press
 	// known is what is remembered of the object where it is held.
 	known *store.Delivery
+	// placed is another CDR that the partner has.
+	placed placed
 }
 
 // do sends what has changed. It returns what is to be remembered, also where it fails. skipped tells that there was nothing

@@ -32,12 +32,14 @@ type lane struct {
 	behind bool
 	// latest is the latest change of the module that the lane has been told of.
 	latest int64
-	// flying are the objects that are being sent, with the cursor since which they have changed.
-	flying  map[store.Key]int64
+	// flying are the objects that are being sent.
+	flying  map[store.Key]flight
 	results chan result
 	// held are the objects that wait for another try.
 	held   map[store.Key]*store.Delivery
 	looked time.Time
+	// ahead are held objects that were sent, with the change they were sent at: the feed brings them once more.
+	ahead map[store.Key]int64
 
 	// keep and forget are what has changed since the lane was saved.
 	saved  time.Time
@@ -53,6 +55,9 @@ type queued struct {
 	store.Change
 	since int64
 }
+
+// A flight is the sending of what has changed in an object since a cursor, up to a change.
+type flight struct{ since, change int64 }
 
 // A result is what came of sending one object.
 type result struct {
@@ -82,8 +87,8 @@ func newLane(config Config, f *feed, p *press, partner Partner, module ocpi.Modu
 	l := &lane{
 		config: config, feed: f, press: p, partner: partner, module: module,
 		selection: store.Selection{Module: module, Parties: partner.Parties, Audience: partner.Audience},
-		flying:    map[store.Key]int64{}, results: make(chan result, config.Concurrency),
-		held: map[store.Key]*store.Delivery{}, keep: map[store.Key]store.Delivery{}, forget: map[store.Key]bool{},
+		flying:    map[store.Key]flight{}, results: make(chan result, config.Concurrency),
+		held: map[store.Key]*store.Delivery{}, ahead: map[store.Key]int64{}, keep: map[store.Key]store.Delivery{}, forget: map[store.Key]bool{},
 	}
 	if partner.Policy.Rate > 0 {
 		l.limiter = rate.NewLimiter(rate.Limit(partner.Policy.Rate), max(1, partner.Policy.Rate/10))

@@ -21,15 +21,19 @@ func (l *lane) fill(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, c := range found.Changes {
-			l.queue = append(l.queue, queued{c, l.read})
-		}
+		l.enqueue(found.Changes)
 		l.behind = len(found.Changes) == stretch
 		if found.Next > l.read {
 			l.read, l.dirty = found.Next, true
 		}
 	}
 	return nil
+}
+
+func (l *lane) enqueue(changes []store.Change) {
+	for _, c := range changes {
+		l.queue = append(l.queue, queued{c, l.read})
+	}
 }
 
 // look sees to it that what others have changed of the held objects is seen.
@@ -91,9 +95,7 @@ func (l *lane) readOne(ctx context.Context) {
 	if err != nil {
 		return // the next turn tells
 	}
-	for _, c := range found.Changes {
-		l.queue = append(l.queue, queued{c, l.read})
-	}
+	l.enqueue(found.Changes)
 	l.read = max(l.read, found.Next)
 	if len(found.Changes) == 0 {
 		l.state.Breaker, l.dirty = breaker{}, true // there is nothing to wait with
@@ -143,8 +145,14 @@ func (l *lane) beginQueued(sending context.Context, room int) {
 			rest = append(rest, l.queue[i:]...)
 			break
 		}
-		if _, flying := l.flying[c.Key]; flying {
-			rest = append(rest, c)
+		if f, flying := l.flying[c.Key]; flying {
+			if c.Change.Change > f.change { // otherwise it is what is being sent
+				rest = append(rest, c)
+			}
+			continue
+		}
+		if l.ahead[c.Key] >= c.Change.Change {
+			l.dirty = true
 			continue
 		}
 		if d := l.held[c.Key]; d != nil {
@@ -160,12 +168,15 @@ func (l *lane) beginQueued(sending context.Context, room int) {
 	}
 	clear(l.queue[len(rest):])
 	l.queue = rest
+	if len(rest) == 0 && !l.behind {
+		clear(l.ahead)
+	}
 }
 
 // send sends one object in a goroutine of its own.
 func (l *lane) send(ctx context.Context, c queued) {
-	l.flying[c.Key] = c.since
-	j := &job{config: &l.config, partner: &l.partner, change: c.Change, client: l.client, press: l.press}
+	l.flying[c.Key] = flight{c.since, c.Change.Change}
+	j := &job{config: &l.config, partner: &l.partner, change: c.Change, client: l.client, press: l.press, placed: l.state.Placed}
 	if d := l.held[c.Key]; d != nil {
 		j.known = new(*d)
 	}
@@ -241,6 +252,12 @@ func (l *lane) take(r result) {
 	if r.err == nil {
 		if !r.skipped {
 			l.succeeded()
+		}
+		if at := r.memory.Location; at != "" && at != confirmed {
+			l.state.Placed = placed{r.change.ID, at}
+		}
+		if d != nil {
+			l.ahead[r.change.Key] = r.change.Change
 		}
 		r.memory.Since, r.memory.Attempts, r.memory.Refused, r.memory.Reason, r.memory.Failed = 0, 0, 0, "", time.Time{}
 		l.release(r.change.Key, r.memory, r.change.Change)
@@ -367,9 +384,9 @@ func (l *lane) failed(err error, v verdict) {
 // floor is the cursor: everything up to it was dealt with.
 func (l *lane) floor() int64 {
 	floor := l.unread()
-	for key, since := range l.flying {
+	for key, f := range l.flying {
 		if l.held[key] == nil { // a held one is on disk
-			floor = min(floor, since)
+			floor = min(floor, f.since)
 		}
 	}
 	return floor

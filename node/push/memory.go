@@ -63,6 +63,14 @@ type laneState struct {
 	// Error is the last failure, Failed when it was.
 	Error  string    `json:"error,omitempty"`
 	Failed time.Time `json:"failed,omitzero"`
+	// Placed is a CDR of which it is known where the partner has it: others are looked for at places like it.
+	Placed placed `json:"placed,omitzero"`
+}
+
+// A placed is a CDR that the partner has, and where.
+type placed struct {
+	ID       string `json:"id"`
+	Location string `json:"location"`
 }
 
 func isNotFound(err error) bool { return errors.Is(err, store.ErrNotFound) }
