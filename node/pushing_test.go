@@ -151,14 +151,14 @@ func TestEachChangeIsTheSmallestMessage(t *testing.T) {
 				l.EVSEs[0].Status, l.EVSEs[0].LastUpdated, l.LastUpdated = v230.StatusInoperative, at, at
 			},
 			method: http.MethodPatch, path: func(l v230.Location) string { return "/" + string(l.EVSEs[0].UID) },
-			body: `{"last_updated":"2026-11-23T13:00:00Z","status":"INOPERATIVE"}`,
+			body: `{"status":"INOPERATIVE","last_updated":"2026-11-23T13:00:00Z"}`,
 		},
 		"a status that is out of order": {
 			change: func(l *v230.Location) {
 				l.EVSEs[0].Status, l.EVSEs[0].LastUpdated, l.LastUpdated = v230.StatusOutOfOrder, at, at
 			},
 			method: http.MethodPatch, path: func(l v230.Location) string { return "/" + string(l.EVSEs[0].UID) },
-			body: `{"last_updated":"2026-11-23T13:00:00Z","status":"OUTOFORDER"}`,
+			body: `{"status":"OUTOFORDER","last_updated":"2026-11-23T13:00:00Z"}`,
 		},
 		"something else of an EVSE": {
 			change: func(l *v230.Location) {

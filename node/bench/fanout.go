@@ -14,7 +14,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/roamwire/roamwire/node"
@@ -295,15 +294,6 @@ func (b *bench) idle(ctx context.Context, _ *node.Node, _ *crowd) error {
 	share := float64(after-before) / float64(time.Since(began))
 	b.add(share < 0.01, fmt.Sprintf("%d partners, nothing to do", manyPartners), "under 1 % of a CPU", "%.2f %%", 100*share)
 	return nil
-}
-
-// cpuTime is the time that this process has had of all CPUs.
-func cpuTime() (time.Duration, error) {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		return 0, err
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), nil
 }
 
 // throughput changes the status of an EVSE in each location as fast as it can, and waits until all well partners have them

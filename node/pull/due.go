@@ -37,25 +37,29 @@ func nextFull(policy Policy, now time.Time) time.Time {
 	if policy.FullEvery > 0 {
 		return now.Add(spread(policy.FullEvery))
 	}
-	at := nightOf(now)
-	for day := 1; at.Sub(now) < shortestDay; day++ {
-		at = nightOf(now.AddDate(0, 0, day))
+	earliest := now.Add(shortestDay)
+	begins, ends := night(now)
+	for day := 1; !earliest.Before(ends); day++ {
+		begins, ends = night(now.AddDate(0, 0, day))
 	}
-	return at
+	if earliest.After(begins) {
+		begins = earliest
+	}
+	return begins.Add(rand.N(ends.Sub(begins)))
 }
 
 // The nightly pulls begin at some time of these hours. One that was made less than shortestDay before stands for the
 // night's.
 const (
 	nightBegins = 1 // o'clock, where we are
-	nightLasts  = 4 * time.Hour
+	nightEnds   = 5
 	shortestDay = 6 * time.Hour
 )
 
-// nightOf is a time in the small hours of a day.
-func nightOf(day time.Time) time.Time {
+// night is the small hours of a day.
+func night(day time.Time) (begins, ends time.Time) {
 	year, month, date := day.Date()
-	return time.Date(year, month, date, nightBegins, 0, 0, 0, day.Location()).Add(rand.N(nightLasts))
+	return time.Date(year, month, date, nightBegins, 0, 0, 0, day.Location()), time.Date(year, month, date, nightEnds, 0, 0, 0, day.Location())
 }
 
 // spread is a time within a fifth of the one given, so that partners are not all asked at once (requirement TF-12).

@@ -33,8 +33,7 @@ func (c *Client) Unregister(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.order(ctx, r)
-	return err
+	return c.order(ctx, r)
 }
 
 func (c *Client) credentialsRequest(method string) (request, error) {

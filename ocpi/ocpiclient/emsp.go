@@ -48,8 +48,7 @@ func (e EMSP) CommandResult(ctx context.Context, responseURL string, result v230
 	if err := write(c, &r, c.codecs.CommandResults, result, convert.Env{}); err != nil {
 		return err
 	}
-	_, err := c.order(ctx, r)
-	return err
+	return c.order(ctx, r)
 }
 
 // A TokenSender is a Sender of tokens that says whether their drivers may charge.
