@@ -125,6 +125,7 @@ func New(ctx context.Context, config Config) (n *Node, err error) {
 	}
 	n.count = n.metrics.Observe
 	n.countExchanges()
+	n.metrics.Follow(n.moves, n.config.Now)
 	if err := n.listen(ctx); err != nil {
 		return nil, closeAfter(n.Data, err)
 	}

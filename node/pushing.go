@@ -45,8 +45,16 @@ func (d *Data) Pushes(ctx context.Context) ([]push.Status, error) {
 	return push.State(ctx, d.db, partners)
 }
 
-// RetryPushes lets objects that a partner did not take be tried again now, and returns how many there are.
+// RetryPushes lets objects that a partner did not take be tried again now, and returns how many there are. It is
+// handshake.ErrUnknown for a partner that there is not.
 func (d *Data) RetryPushes(ctx context.Context, partner string, module ocpi.ModuleID, id string) (int, error) {
+	relations, err := d.Partners.Relations(ctx) // which need no key
+	if err != nil {
+		return 0, err
+	}
+	if !slices.ContainsFunc(relations, func(r handshake.Relation) bool { return r.Name == partner }) {
+		return 0, handshake.ErrUnknown
+	}
 	return push.Retry(ctx, d.db, d.config.Now(), partner, module, id)
 }
 

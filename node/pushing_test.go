@@ -298,6 +298,9 @@ func TestWhatIsRefusedIsParked(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	awaited(t, p, 1, ocpitest.Paths(string(good.ID)))
+	if metrics := metricsOf(t, n); !strings.Contains(metrics, `roamwire_push_parked{module="tariffs",partner="`+emsp+`"} 1`) {
+		t.Error("the metrics do not tell")
+	}
 	p.Nice()
 	if tried, err := n.RetryPushes(t.Context(), emsp, "", ""); tried != 1 || err != nil {
 		t.Errorf("%d %v", tried, err)

@@ -3,6 +3,7 @@ package push
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -108,6 +109,9 @@ func laneStatus(ctx context.Context, s Store, p Partner, module ocpi.ModuleID, l
 // Retry lets objects of a partner that are held or parked be tried again now: all of them, or those of a module, or the
 // one with an id. It returns how many there are. A lane that runs, in this process or another, sees it within seconds.
 func Retry(ctx context.Context, s Store, now time.Time, partner string, module ocpi.ModuleID, id string) (int, error) {
+	if module != "" && !slices.Contains(pushed[:], module) {
+		return 0, fmt.Errorf("there is no module %s that is pushed: %v", module, pushed)
+	}
 	n := 0
 	for _, m := range pushed {
 		if module != "" && m != module {

@@ -1,9 +1,12 @@
 package telemetry_test
 
 import (
+	"context"
+	"errors"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/roamwire/roamwire/node/telemetry"
 	"github.com/roamwire/roamwire/ocpi"
@@ -29,5 +32,53 @@ func TestDeviationsAreCountedByWhatTheyAre(t *testing.T) {
 		if !strings.Contains(page.Body.String(), line) {
 			t.Errorf("there is no %s", line)
 		}
+	}
+}
+
+func TestLanesAndPullsAreShownAsTheyAre(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	moves := telemetry.Moves{
+		Lanes: []telemetry.Lane{
+			{Partner: "greenwheels", Module: "cdrs", Backlog: 12, Held: 2, Parked: 1, Oldest: now.Add(-90 * time.Second), Sent: 7, LastSuccess: now.Add(-time.Hour), Waiting: true},
+			{Partner: "greenwheels", Module: "locations"},
+		},
+		Pulls: []telemetry.Pull{{Partner: "greenwheels", Module: "tokens", LastFull: now.Add(-time.Minute), LastDelta: now, Objects: 120, Refused: 3, Failures: 4}},
+	}
+	var failure error
+	m := telemetry.New()
+	m.Follow(func(context.Context) (telemetry.Moves, error) { return moves, failure }, func() time.Time { return now })
+	read := func() string {
+		page := httptest.NewRecorder()
+		m.Handler().ServeHTTP(page, httptest.NewRequest("GET", "/metrics", nil))
+		return page.Body.String()
+	}
+	page := read()
+	for _, line := range []string{
+		`roamwire_push_backlog{module="cdrs",partner="greenwheels"} 12`,
+		`roamwire_push_oldest_seconds{module="cdrs",partner="greenwheels"} 90`,
+		`roamwire_push_oldest_seconds{module="locations",partner="greenwheels"} 0`,
+		`roamwire_push_held{module="cdrs",partner="greenwheels"} 2`,
+		`roamwire_push_parked{module="cdrs",partner="greenwheels"} 1`,
+		`roamwire_push_sent_total{module="cdrs",partner="greenwheels"} 7`,
+		`roamwire_push_last_success_timestamp_seconds{module="cdrs",partner="greenwheels"} 996400`,
+		`roamwire_push_waiting{module="cdrs",partner="greenwheels"} 1`,
+		`roamwire_push_waiting{module="locations",partner="greenwheels"} 0`,
+		`roamwire_pull_last_full_timestamp_seconds{module="tokens",partner="greenwheels"} 999940`,
+		`roamwire_pull_last_delta_timestamp_seconds{module="tokens",partner="greenwheels"} 1e+06`,
+		`roamwire_pull_objects{module="tokens",partner="greenwheels"} 120`,
+		`roamwire_pull_refused{module="tokens",partner="greenwheels"} 3`,
+		`roamwire_pull_failures{module="tokens",partner="greenwheels"} 4`,
+	} {
+		if !strings.Contains(page, line+"\n") {
+			t.Errorf("there is no %s", line)
+		}
+	}
+	failure = errors.New("the disk is gone")
+	if page := read(); strings.Contains(page, "roamwire_push_backlog{") {
+		t.Error("there is a backlog that could not be read")
+	}
+	failure = nil
+	if page := read(); !strings.Contains(page, "roamwire_push_backlog{") || !strings.Contains(page, "roamwire_moves_unread_total 1\n") {
+		t.Error("the failure is not told")
 	}
 }

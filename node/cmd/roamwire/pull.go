@@ -51,7 +51,7 @@ func (c *pullCmd) pull(ctx context.Context, s streams, data *node.Data) error {
 		fmt.Fprintf(s.out, "%-9s  %d objects: %d new, %d changed, %d the same, %d older than ours, %d not stored, %d gone\n",
 			module, bar.objects, n.Created, n.Updated, n.Unchanged, n.Older, n.Refused, n.Gone)
 		for _, problem := range state.Problems {
-			fmt.Fprintf(s.err, "roamwire: %s %s was not stored: %s\n", module, problem.ID, problem.Reason)
+			fmt.Fprintf(s.err, "roamwire: %s %s was not stored: %s\n", module, oneLine(problem.ID), oneLine(problem.Reason))
 		}
 	}
 	return errors.Join(failed...)

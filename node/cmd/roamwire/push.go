@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
+	"slices"
 
 	"github.com/roamwire/roamwire/node/push"
 	"github.com/roamwire/roamwire/ocpi"
@@ -23,30 +23,33 @@ func (c *pushParkedCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	lanes, err := data.Pushes(ctx)
+	partners, err := data.Status(ctx, c.Name)
 	if err = errors.Join(err, data.Close()); err != nil {
 		return err
 	}
 	n := 0
-	for _, lane := range lanes {
-		if lane.Partner != c.Name {
-			continue
-		}
-		for _, held := range [][]push.Held{lane.Parked, lane.Held} {
-			for _, h := range held {
-				n++
-				when := "parked"
-				if !h.Due.IsZero() {
-					when = "again at " + h.Due.UTC().Format(time.RFC3339)
-				}
-				fmt.Fprintf(s.out, "%s %s of %s: %s after %d attempts: %s\n", lane.Module, h.ID, h.Party, when, h.Attempts, h.Reason)
-			}
+	for _, lane := range partners[0].Push {
+		for _, h := range slices.Concat(lane.Parked, lane.Held) {
+			n++
+			fmt.Fprintln(s.out, oneLine(heldWords(lane.Module, h)))
 		}
 	}
 	if n == 0 {
-		fmt.Fprintf(s.out, "%s has taken everything it was sent.\n", c.Name)
+		fmt.Fprintf(s.out, "Nothing that %s was sent is parked.\n", c.Name)
 	}
 	return nil
+}
+
+// heldWords tell what a partner did not take yet, and why.
+func heldWords(module ocpi.ModuleID, h push.Held) string {
+	when := "parked"
+	if !h.Due.IsZero() {
+		when = "again at " + stamp(h.Due)
+	}
+	if h.Unclear {
+		when += ", after asking whether it arrived"
+	}
+	return fmt.Sprintf("%s %s of %s: %s; %d attempts, the last at %s: %s", module, h.ID, h.Party, when, h.Attempts, stamp(h.Failed), h.Reason)
 }
 
 type pushRetryCmd struct {
@@ -64,6 +67,9 @@ func (c *pushRetryCmd) Run(ctx context.Context, s streams) error {
 	n, err := data.RetryPushes(ctx, c.Name, ocpi.ModuleID(c.Module), c.ID)
 	if err = errors.Join(err, data.Close()); err != nil {
 		return err
+	}
+	if n == 0 && c.ID != "" {
+		return fmt.Errorf("%s %s does not wait for %s: see \"roamwire push parked %s\"", c.Module, c.ID, c.Name, c.Name)
 	}
 	fmt.Fprintf(s.out, "%d objects are tried again.\n", n)
 	return nil

@@ -1,17 +1,16 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/roamwire/roamwire/node"
 	"github.com/roamwire/roamwire/node/pull"
 	"github.com/roamwire/roamwire/node/push"
 )
@@ -22,86 +21,84 @@ type statusCmd struct {
 	JSON bool   `help:"Print JSON."`
 }
 
-// A status is what moves between us and our partners.
-type status struct {
-	Push []push.Status `json:"push"`
-	Pull []pull.State  `json:"pull"`
-}
-
 // Run tells what waits, what was sent and what was pulled.
 func (c *statusCmd) Run(ctx context.Context, s streams) error {
 	data, err := c.existing(ctx)
 	if err != nil {
 		return err
 	}
-	var all status
-	all.Push, err = data.Pushes(ctx)
-	if err == nil {
-		all.Pull, err = data.Pulls(ctx)
-	}
+	partners, err := data.Status(ctx, c.Name)
 	if err = errors.Join(err, data.Close()); err != nil {
 		return err
 	}
-	if c.Name != "" {
-		all.Push = slices.DeleteFunc(all.Push, func(p push.Status) bool { return p.Partner != c.Name })
-		all.Pull = slices.DeleteFunc(all.Pull, func(p pull.State) bool { return p.Partner != c.Name })
+	if !c.JSON {
+		printStatus(s.out, partners, time.Now())
+		return nil
 	}
-	if c.JSON {
-		return json.MarshalWrite(s.out, &all, jsontext.WithIndent("  "))
-	}
-	if c.Name != "" && len(all.Push)+len(all.Pull) == 0 {
-		return fmt.Errorf("nothing moves between us and %s: there is no registered partner of this name", c.Name)
-	}
-	all.print(s.out, time.Now())
-	return nil
+	err = json.MarshalWrite(s.out, struct {
+		Partners []node.Status `json:"partners"`
+	}{partners}, jsontext.WithIndent("  "))
+	fmt.Fprintln(s.out)
+	return err
 }
 
-// print tells it in words. What needs a look has an exclamation mark.
-func (s *status) print(w io.Writer, now time.Time) {
-	if len(s.Push)+len(s.Pull) == 0 {
-		fmt.Fprintln(w, "No registered partner: nothing moves.")
+// printStatus tells it in words. What needs a person has an exclamation mark.
+func printStatus(w io.Writer, partners []node.Status, now time.Time) {
+	if len(partners) == 0 {
+		fmt.Fprintln(w, "No partner yet: nothing moves.")
 		return
 	}
-	partner := ""
-	for _, line := range s.lines(now) {
-		if line.partner != partner {
-			partner = line.partner
-			fmt.Fprintln(w, partner)
+	for _, p := range partners {
+		statusLine{words: partnerWords(p), attention: p.Failure != ""}.print(w)
+		for _, lane := range p.Push {
+			pushLine(lane, now).print(w)
 		}
-		mark := " "
-		if line.attention {
-			mark = "!"
+		for _, pulls := range p.Pull {
+			pullLine(pulls, now).print(w)
 		}
-		fmt.Fprintf(w, "%s %s %-9s  %s\n", mark, line.direction, line.module, line.words)
+		if len(p.Push)+len(p.Pull) == 0 {
+			fmt.Fprintln(w, "    nothing is pushed or pulled")
+		}
 	}
 }
 
-// A statusLine is one lane, or the pulls of one module.
+// partnerWords say who a partner is and where we stand with it.
+func partnerWords(p node.Status) string {
+	words := p.Partner
+	if len(p.Roles) > 0 {
+		words += ": " + partyRoles(p.Roles)
+	}
+	if p.Version != "" {
+		words += ", OCPI " + string(p.Version)
+	}
+	return words + ", " + p.Words
+}
+
+// A statusLine is a partner, one of its lanes, or the pulls of a module.
 type statusLine struct {
-	partner, direction, module, words string
-	attention                         bool
+	// way is push or pull; empty for the partner.
+	way, module, words string
+	attention          bool
 }
 
-func (s *status) lines(now time.Time) []statusLine {
-	var lines []statusLine
-	for _, p := range s.Push {
-		words, attention := pushWords(p, now)
-		lines = append(lines, statusLine{p.Partner, "push", string(p.Module), words, attention})
+func (l statusLine) print(w io.Writer) {
+	mark := " "
+	if l.attention {
+		mark = "!"
 	}
-	for _, p := range s.Pull {
-		words, attention := pullWords(p, now)
-		lines = append(lines, statusLine{p.Partner, "pull", string(p.Module), words, attention})
+	if l.way == "" {
+		fmt.Fprintf(w, "%s %s\n", mark, oneLine(l.words))
+		return
 	}
-	slices.SortStableFunc(lines, func(a, b statusLine) int { return cmp.Compare(a.partner, b.partner) })
-	return lines
+	fmt.Fprintf(w, "%s   %s %-9s  %s\n", mark, l.way, l.module, oneLine(l.words))
 }
 
-func pushWords(p push.Status, now time.Time) (words string, attention bool) {
-	words = "up to date"
+func pushLine(p push.Status, now time.Time) statusLine {
+	words := "up to date"
 	if waiting := p.Backlog + len(p.Held); waiting > 0 {
 		words = fmt.Sprintf("%d waiting", waiting)
-		if !p.Oldest.IsZero() {
-			words += ", the oldest for " + span(now.Sub(p.Oldest))
+		if oldest := oldestWaiting(p); !oldest.IsZero() {
+			words += ", the oldest for " + span(now.Sub(oldest))
 		}
 	}
 	if p.Sent > 0 {
@@ -109,30 +106,42 @@ func pushWords(p push.Status, now time.Time) (words string, attention bool) {
 	}
 	words += fmt.Sprintf("; at change %d", p.Cursor)
 	if !p.WaitsUntil.IsZero() {
-		attention = true
-		words += fmt.Sprintf("; waits for the partner, which is asked again at %s", p.WaitsUntil.UTC().Format(time.RFC3339))
+		words += fmt.Sprintf("; waits for the partner, which is asked again at %s after %d failures", stamp(p.WaitsUntil), p.Failures)
 	}
-	if len(p.Held) > 0 || !p.WaitsUntil.IsZero() {
+	switch {
+	case p.LastError == "":
+	case len(p.Held) > 0 || !p.WaitsUntil.IsZero():
 		words += "; last failure: " + p.LastError
+	default:
+		words += "; last failure " + ago(p.LastFailure, now)
 	}
 	if len(p.Parked) > 0 {
-		attention = true
 		words += fmt.Sprintf("; %d parked, such as %s: %s", len(p.Parked), p.Parked[0].ID, p.Parked[0].Reason)
 	}
-	return words, attention
+	return statusLine{way: "push", module: string(p.Module), words: words, attention: !p.WaitsUntil.IsZero() || len(p.Parked) > 0}
 }
 
-func pullWords(p pull.State, now time.Time) (words string, attention bool) {
-	if p.LastFull.IsZero() {
-		words = "never complete"
-	} else {
+// oldestWaiting is when the first change that waits was made, or an object that waits for another try failed.
+func oldestWaiting(p push.Status) time.Time {
+	oldest := p.Oldest
+	for _, h := range p.Held {
+		if !h.Failed.IsZero() && (oldest.IsZero() || h.Failed.Before(oldest)) {
+			oldest = h.Failed
+		}
+	}
+	return oldest
+}
+
+func pullLine(p pull.State, now time.Time) statusLine {
+	words := "never complete"
+	if !p.LastFull.IsZero() {
 		words = fmt.Sprintf("everything %s ago, %d objects", span(now.Sub(p.LastFull)), p.Objects)
 	}
 	if !p.LastDelta.IsZero() {
 		words += fmt.Sprintf("; what is new %s ago", span(now.Sub(p.LastDelta)))
 	}
 	if !p.Cursor.IsZero() {
-		words += "; up to " + p.Cursor.UTC().Format(time.RFC3339)
+		words += "; up to " + stamp(p.Cursor)
 	}
 	if wait := p.Due.Sub(now); wait > 0 {
 		words += "; next in " + span(wait)
@@ -141,14 +150,12 @@ func pullWords(p pull.State, now time.Time) (words string, attention bool) {
 		words += "; the partner ignores date_from"
 	}
 	if len(p.Problems) > 0 {
-		attention = true
 		words += fmt.Sprintf("; %d not stored, such as %s: %s", p.Last.Refused, p.Problems[0].ID, p.Problems[0].Reason)
 	}
 	if p.LastError != "" {
-		attention = true
-		words += fmt.Sprintf("; failed %d times: %s", p.Failures, p.LastError)
+		words += fmt.Sprintf("; failed %d times, last %s: %s", p.Failures, ago(p.LastFailure, now), p.LastError)
 	}
-	return words, attention
+	return statusLine{way: "pull", module: string(p.Module), words: words, attention: len(p.Problems) > 0 || p.LastError != ""}
 }
 
 // span is a length of time in one unit.
