@@ -47,9 +47,11 @@ type kind[T any] struct {
 	// vanish from it; nil for objects without parts.
 	touched func(before, after *T) []store.Part
 	keep    func(before, after *T)
-	// carry keeps the parts that a partner's object was fetched without, and says which those are, and where asked to also
-	// those that are newer here; nil for none.
-	carry func(before, after *T, newer bool) []string
+	// merge puts into a partner's object that was fetched what must stay of the one that is here, and where asked to also what
+	// is newer here. It returns which parts the fetched one was missing. It is nil for objects without parts.
+	merge func(before, after *T, newer bool) (missing []string)
+	// same compares two objects of one id where they may never change; nil for others.
+	same  func(before, after *T) (bool, error)
 	codec func(wire.Codecs) wire.Codec[T]
 }
 
@@ -59,7 +61,7 @@ var (
 		module: ocpi.ModuleLocations, name: "location",
 		id:          func(l *v230.Location) string { return string(l.ID) },
 		party:       func(l *v230.Location) (*ocpi.CiString, *ocpi.CiString) { return &l.CountryCode, &l.PartyID },
-		lastUpdated: newest, touched: touched, keep: keepEVSEs, carry: carryEVSEs,
+		lastUpdated: newest, touched: touched, keep: keepEVSEs, merge: mergeLocation,
 		codec: func(c wire.Codecs) wire.Codec[v230.Location] { return c.Locations },
 	}
 	sessions = kind[v230.Session]{
@@ -76,6 +78,7 @@ var (
 		party:       func(d *v230.CDR) (*ocpi.CiString, *ocpi.CiString) { return &d.CountryCode, &d.PartyID },
 		lastUpdated: func(d *v230.CDR) ocpi.DateTime { return d.LastUpdated },
 		audience:    func(d *v230.CDR) ocpi.Party { return driverOf(&d.CDRToken) },
+		same:        sameCDR,
 		codec:       func(c wire.Codecs) wire.Codec[v230.CDR] { return c.CDRs },
 	}
 	tariffs = kind[v230.Tariff]{

@@ -7,9 +7,12 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-json-experiment/json"
+
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/v230"
+	"github.com/roamwire/roamwire/ocpi/wire"
 )
 
 // Taken is what became of a partner's objects that were fetched.
@@ -108,22 +111,23 @@ func (r *Received[T]) take(tx store.Tx, from *ocpi.Partner, item *fetched[T], ta
 	case unchanged(stored, item.record):
 		taken.Unchanged++
 		return nil
-	case r.kind.module == ocpi.ModuleCDRs:
-		taken.Refused = append(taken.Refused, Refusal{item.key.ID, errors.New("it is here with other content, and CDRs cannot be changed")})
-		return nil
+	case r.kind.same != nil:
+		return r.again(stored, item, taken)
 	}
+	newer := !stored.Stamped && !from.Receive.AllowOlder
+	older := newer && item.record.LastUpdated.Before(stored.LastUpdated)
 	record := item.record
-	if r.kind.carry != nil {
-		if record, err = r.carry(from, item, stored, taken); err != nil {
+	if r.kind.merge != nil {
+		if record, err = r.merged(from, item, stored, newer, taken); err != nil {
 			return err
 		}
-		if unchanged(stored, record) {
-			taken.Unchanged++
-			return nil
-		}
 	}
-	if item.record.LastUpdated.Before(stored.LastUpdated) && !stored.Stamped && !from.Receive.AllowOlder {
+	switch {
+	case older && (r.kind.merge == nil || unchanged(stored, record)):
 		taken.Older++
+		return nil
+	case unchanged(stored, record):
+		taken.Unchanged++
 		return nil
 	}
 	taken.Updated++
@@ -131,14 +135,47 @@ func (r *Received[T]) take(tx store.Tx, from *ocpi.Partner, item *fetched[T], ta
 	return err
 }
 
-// carry keeps what must not vanish from an object because it was not fetched with it.
-func (r *Received[T]) carry(from *ocpi.Partner, item *fetched[T], stored store.Object, taken *Taken) (store.Object, error) {
+// again compares an object that may never change with the one that is here.
+func (r *Received[T]) again(stored store.Object, item *fetched[T], taken *Taken) error {
+	before, err := r.kind.read(stored)
+	if err != nil {
+		return err
+	}
+	same, err := r.kind.same(&before, item.object)
+	if err != nil {
+		return err
+	}
+	if same {
+		taken.Unchanged++
+		return nil
+	}
+	taken.Refused = append(taken.Refused, Refusal{item.key.ID, fmt.Errorf("it is here with other content, and a %s cannot be changed", r.kind.name)})
+	return nil
+}
+
+// sameCDR compares two CDRs whose ids may be in different case (requirements CDR-08, CDR-17).
+func sameCDR(before, after *v230.CDR) (bool, error) {
+	renamed := *after
+	renamed.ID = before.ID
+	was, err := json.Marshal(before)
+	if err != nil {
+		return false, err
+	}
+	is, err := json.Marshal(&renamed)
+	if err != nil {
+		return false, err
+	}
+	return wire.SameJSON(was, is)
+}
+
+// merged is the stored form of an object that was fetched, with what must stay of the one that is here.
+func (r *Received[T]) merged(from *ocpi.Partner, item *fetched[T], stored store.Object, newer bool, taken *Taken) (store.Object, error) {
 	before, err := r.kind.read(stored)
 	if err != nil {
 		return stored, err
 	}
 	after := *item.object
-	for _, uid := range r.kind.carry(&before, &after, !stored.Stamped && !from.Receive.AllowOlder) {
+	for _, uid := range r.kind.merge(&before, &after, newer) {
 		taken.MissingEVSEs = append(taken.MissingEVSEs, store.Missing{Key: item.record.Key, EVSE: uid})
 	}
 	record, err := r.kind.record(from.ID, item.key, &after)
@@ -146,26 +183,30 @@ func (r *Received[T]) carry(from *ocpi.Partner, item *fetched[T], stored store.O
 	return record, err
 }
 
-// carryEVSEs adds the EVSEs of a location that its new state does not have, and returns their uids: one list without them
-// is no proof that they are gone. Where newer is set it also keeps those that have changed here since the list was made, but
-// none that is removed here: that may be our own mark, and the partner says that the EVSE is there.
-func carryEVSEs(before, after *v230.Location, newer bool) (uids []string) {
-	after.EVSEs = slices.Clone(after.EVSEs)
-	at := make(map[ocpi.CiString]int, len(after.EVSEs))
-	for i := range after.EVSEs {
-		at[after.EVSEs[i].UID] = i
+// mergeLocation adds the EVSEs that a fetched location does not have, and returns their uids: one list without them is no
+// proof that they are gone. Where newer is set, the location and each EVSE that has changed here since the list was made
+// stay as they are, but no EVSE that is removed here: that may be our own mark, and the partner says that the EVSE is there.
+func mergeLocation(before, after *v230.Location, newer bool) (missing []string) {
+	evses := slices.Clone(after.EVSEs)
+	at := make(map[ocpi.CiString]int, len(evses))
+	for i := range evses {
+		at[evses[i].UID] = i
 	}
 	for _, evse := range before.EVSEs {
 		i, listed := at[evse.UID]
 		switch {
 		case !listed:
-			uids = append(uids, string(evse.UID))
-			after.EVSEs = append(after.EVSEs, evse)
-		case newer && evse.Status != v230.StatusRemoved && evse.LastUpdated.Compare(after.EVSEs[i].LastUpdated) > 0:
-			after.EVSEs[i] = evse
+			missing = append(missing, string(evse.UID))
+			evses = append(evses, evse)
+		case newer && evse.Status != v230.StatusRemoved && evse.LastUpdated.Compare(evses[i].LastUpdated) > 0:
+			evses[i] = evse
 		}
 	}
-	return uids
+	if newer && before.LastUpdated.Compare(after.LastUpdated) > 0 {
+		*after = *before
+	}
+	after.EVSEs = evses
+	return missing
 }
 
 // RemoveEVSEs marks EVSEs of a partner's location as removed: the one with this uid, or all of them if it is empty.

@@ -104,6 +104,24 @@ func TestCDRsThatAreFetchedAgainStayAsTheyAre(t *testing.T) {
 	}
 }
 
+// A CDR that comes again is the same whatever the case of its id and however its numbers are written, as where it is
+// received (requirements CDR-08, CDR-17).
+func TestACDRThatIsWrittenInAnotherWayIsTheSame(t *testing.T) {
+	db, _ := open(t)
+	r := object.NewReceivedCDRs(db)
+	cdr := ocpitest.Network(foreign).CDR(1)
+	cdr.ID, cdr.TotalEnergy = "cdr-a", ocpi.MustNumber("1.50")
+	take(t, r, cdr)
+	cdr.ID, cdr.TotalEnergy = "CDR-A", ocpi.MustNumber("1.5")
+	if got := counts(take(t, r, cdr)); got != "0 created, 0 updated, 1 unchanged, 0 older, 0 refused" {
+		t.Error(got)
+	}
+	cdr.TotalEnergy = ocpi.MustNumber("1.51")
+	if got := counts(take(t, r, cdr)); got != "0 created, 0 updated, 0 unchanged, 0 older, 1 refused" {
+		t.Error(got)
+	}
+}
+
 // Requirements TF-38, L-16: what does not change an object is not a change, whichever way it comes.
 func TestWhatIsTheSameIsNotWritten(t *testing.T) {
 	db, _ := open(t)
@@ -227,6 +245,38 @@ func TestAListTakesNoEVSEBack(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]v230.Status{"A": v230.StatusCharging, "B": v230.StatusBlocked}, evses(t, r, location.ID)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A list that was made before a push may still have news of other EVSEs: of each part the newer state is left.
+func TestOfEachPartOfALocationTheNewerStateIsLeft(t *testing.T) {
+	db, _ := open(t)
+	r := object.ReceivedLocations(db)
+	location := pair()
+	take(t, r, location)
+	base := location.LastUpdated
+	err := r.Update(t.Context(), partner, key(string(location.ID)), func(l *v230.Location) error {
+		l.City, l.LastUpdated = "New", at(base, 100)
+		l.EVSEs[0].Status, l.EVSEs[0].LastUpdated = v230.StatusCharging, at(base, 100)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	location.EVSEs[1].Status, location.EVSEs[1].LastUpdated, location.LastUpdated = v230.StatusBlocked, at(base, 50), at(base, 50)
+	for _, want := range []string{
+		"0 created, 1 updated, 0 unchanged, 0 older, 0 refused",
+		"0 created, 0 updated, 0 unchanged, 1 older, 0 refused",
+	} {
+		if got := counts(take(t, r, location)); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+		if diff := cmp.Diff(map[string]v230.Status{"A": v230.StatusCharging, "B": v230.StatusBlocked}, evses(t, r, location.ID)); diff != "" {
+			t.Error(diff)
+		}
+		if l, err := r.Get(t.Context(), partner, key(string(location.ID))); err != nil || l.City != "New" || l.LastUpdated.Compare(at(base, 100)) != 0 {
+			t.Errorf("%s of %s: %v", l.City, l.LastUpdated, err)
+		}
 	}
 }
 

@@ -66,7 +66,7 @@ func (d cdrs) same(c *call, party ocpi.Party, a, b wire.CDR) (bool, error) {
 		}
 		written[i] = raw
 	}
-	return sameJSON(written[0], written[1])
+	return wire.SameJSON(written[0], written[1])
 }
 
 // read reads a CDR and finds out whose it is. The URL may name the party, as some implementations do. Without it the CDR

@@ -90,7 +90,8 @@ func claimant(raw []byte) ocpi.Party {
 
 // ownerIn are the members of a body that name its owner, which 2.1.1 does not have. What is no text names nobody.
 func ownerIn(raw []byte) (country, party string) {
-	if !bytes.Contains(raw, []byte(`"party_id"`)) && !bytes.Contains(raw, []byte(`"country_code"`)) {
+	// Most bodies name none. A name can be written with escapes.
+	if !bytes.Contains(raw, []byte(`"party_id"`)) && !bytes.Contains(raw, []byte(`"country_code"`)) && !bytes.Contains(raw, []byte(`\u`)) {
 		return "", ""
 	}
 	var body struct {

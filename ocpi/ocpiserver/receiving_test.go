@@ -114,6 +114,7 @@ func TestACDRBelongsToThePartyItNames(t *testing.T) {
 		{"the first party", `"country_code":"FR","party_id":"ONE",`, http.StatusCreated, ocpi.StatusSuccess, "FR/ONE"},
 		{"another party of the partner, in small letters", `"country_code":"fr","party_id":"two",`, http.StatusCreated, ocpi.StatusSuccess, "FR/TWO"},
 		{"a party of somebody else", `"country_code":"FR","party_id":"XXX",`, http.StatusOK, ocpi.StatusInvalidParameters, ""},
+		{"a party of somebody else, escaped", `"country_code":"FR","p\u0061rty_id":"XXX",`, http.StatusOK, ocpi.StatusInvalidParameters, ""},
 		{"a party that is no CPO", `"country_code":"FR","party_id":"EMP",`, http.StatusOK, ocpi.StatusInvalidParameters, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -522,6 +522,7 @@ func testReceiving(t *testing.T, target Target) {
 		"another party's object":            {"PATCH", path, fmt.Sprintf(`{"name":"x","party_id":"ZZZ","last_updated":%q}`, when(20))},
 		"another country's object":          {"PATCH", path, fmt.Sprintf(`{"name":"x","country_code":"ZZ","last_updated":%q}`, when(20))},
 		"another party's object, in a list": {"PATCH", path, fmt.Sprintf(`[{"name":"x","party_id":"ZZZ","last_updated":%q}]`, when(20))},
+		"another party's object, escaped":   {"PATCH", path, fmt.Sprintf(`{"name":"x","p\u0061rty_id":"ZZZ","last_updated":%q}`, when(20))},
 		"an older change, in a list":        {"PATCH", evsePath, fmt.Sprintf(`[{"status":"AVAILABLE","last_updated":%q}]`, when(5))},
 	} {
 		before := string(c.do("GET", path, nil).ok().envelope.Data)

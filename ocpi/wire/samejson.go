@@ -1,4 +1,4 @@
-package ocpiserver
+package wire
 
 import (
 	"errors"
@@ -10,8 +10,8 @@ import (
 	"github.com/roamwire/roamwire/ocpi"
 )
 
-// sameJSON compares two documents by value. Numbers are compared exactly: money that differs in its last digit differs.
-func sameJSON(a, b []byte) (bool, error) {
+// SameJSON compares two documents by value. Numbers are compared exactly: money that differs in its last digit differs.
+func SameJSON(a, b []byte) (bool, error) {
 	var values [2]any
 	for i, raw := range [][]byte{a, b} {
 		if err := json.Unmarshal(raw, &values[i], json.WithUnmarshalers(json.UnmarshalFromFunc(exactNumber))); err != nil {
