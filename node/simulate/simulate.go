@@ -40,8 +40,9 @@ type Config struct {
 	Tokens []v230.Token
 	// Speed is how many simulated seconds pass in a second. Default 120, a day in 12 minutes.
 	Speed int
-	// Begin is the simulated time at the first step. Default: a week before it, so that what is simulated lies in the past
-	// for long, however fast it goes.
+	// Begin is the simulated time at the first step. Default: a week before it. Simulated time never overtakes the clock: when
+	// it has come to the present it goes on as fast as the clock. A second run on the same data should begin where the first
+	// has ended, so that two vehicles are never at one EVSE.
 	Begin time.Time
 	// Rand decides what happens. The same source and the same times of steps give the same day. Default: another day each
 	// time.
@@ -63,6 +64,8 @@ type Event struct {
 	EVSE, EVSEUID string
 	// Status is the new status of the EVSE; empty where it is as before.
 	Status v230.Status
+	// LastUpdated is that of the EVSE.
+	LastUpdated time.Time
 	// Session is a session that has begun, gone on or ended; nil for none.
 	Session *v230.Session
 	// CDR is that of a session that has ended; nil for none.
@@ -144,7 +147,7 @@ func (d *Day) Step(ctx context.Context, now time.Time) error {
 	if d.chargers == nil {
 		return d.begin(ctx, now)
 	}
-	passed := int(now.Sub(d.began) * time.Duration(d.config.Speed) / slice)
+	passed := min(int(now.Sub(d.began)*time.Duration(d.config.Speed)/slice), int(now.Sub(d.config.Begin)/slice))
 	// After a long sleep of the machine, all EVSEs would have ended what they did; a day is enough for that.
 	slices := min(passed-d.passed, slicesPerDay)
 	if slices <= 0 {
@@ -175,5 +178,6 @@ func (d *Day) tell(c *charger, e Event) {
 		return
 	}
 	e.At, e.Location, e.EVSE, e.EVSEUID = d.time().In(c.zone), c.key(), c.publicID(), string(c.evse.UID)
+	e.LastUpdated = c.evse.LastUpdated.Time()
 	d.config.Tell(e)
 }

@@ -507,3 +507,37 @@ func TestWithoutValidTokensNobodyCharges(t *testing.T) {
 		t.Errorf("%d sessions", len(n.sessions))
 	}
 }
+
+// Whatever the speed, nothing has happened that is not yet.
+func TestNothingIsInTheFuture(t *testing.T) {
+	n := newNetwork()
+	began := time.Date(2026, 3, 9, 8, 0, 0, 0, time.UTC)
+	var last time.Time
+	now := began
+	d := simulate.New(simulate.Config{
+		Network: n, Tokens: tokens(), Speed: 10_000, Begin: began.Add(-24 * time.Hour), Rand: rand.New(rand.NewPCG(1, 2)),
+		Tell: func(e simulate.Event) {
+			times := []time.Time{e.At, e.LastUpdated}
+			if e.Session != nil {
+				times = append(times, e.Session.LastUpdated.Time())
+			}
+			if e.CDR != nil {
+				times = append(times, e.CDR.EndDateTime.Time())
+			}
+			for _, at := range times {
+				if at.After(now) {
+					t.Fatalf("%s at %s", at, now)
+				}
+			}
+			last = e.At
+		},
+	})
+	for ; now.Before(began.Add(6 * time.Hour)); now = now.Add(10 * time.Second) {
+		if err := d.Step(t.Context(), now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if now.Sub(last) > time.Hour {
+		t.Errorf("the last thing happened at %s", last)
+	}
+}

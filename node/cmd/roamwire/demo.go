@@ -32,6 +32,7 @@ type demoCmd struct {
 	Listen     string `help:"Address of the CPO's node. Default: 127.0.0.1:8080, or a free port if that is taken." placeholder:"ADDR"`
 	EMSPListen string `help:"Address of the eMSP's node. Default: 127.0.0.1:8081, or a free port if that is taken." name:"emsp-listen" placeholder:"ADDR"`
 	Speed      int    `help:"How many times as fast as the clock the chargers are used; 0 for not at all." default:"120" placeholder:"N"`
+	Seed       uint64 `help:"Number that decides what happens at the chargers: the same for the same story. Default: another story each time." placeholder:"N"`
 }
 
 // The parties of the demo: those of the two nodes, and whoever tries the demo, who is both CPO and eMSP.
@@ -77,7 +78,7 @@ func (d *demoCmd) Run(ctx context.Context, s streams) (err error) {
 	if err = story.tell(ctx); err != nil {
 		stop()
 	} else {
-		day.Go(func() { story.live(ctx, d.Speed) })
+		day.Go(func() { story.live(ctx, d.Speed, d.Seed) })
 	}
 	defer day.Wait()
 	first := <-stopped // at the end of ctx, or because it has failed
@@ -321,8 +322,9 @@ curl -s -i -X PUT -H 'Authorization: Token {{.Token}}' -H 'Content-Type: applica
 # 4. ask the eMSP whether a driver may charge
 curl -s -X POST -H 'Authorization: Token {{.Token}}' '{{.EMSP}}/emsp/2.1.1/tokens/{{.TokenUID}}/authorize?type=RFID'
 
-# 5. where the CPO stands with the eMSP, and what they have said to each other
+# 5. where the CPO stands with the eMSP, what moves between them, and what they have said to each other
 go run ./node/cmd/roamwire partner show {{.EMSPName}} --data {{.Folder}}/cpo
+go run ./node/cmd/roamwire status --data {{.Folder}}/cpo
 go run ./node/cmd/roamwire log --partner {{.EMSPName}} --data {{.Folder}}/cpo
 
 Everything is in a temporary folder that is removed at the end. Stop with Ctrl-C.`))
