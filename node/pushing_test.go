@@ -285,6 +285,25 @@ func TestACDRIsPostedOnce(t *testing.T) {
 	}
 }
 
+// A CDR is money: one that the partner refuses is tried until it is taken, and is never parked.
+func TestACDRIsPostedUntilItIsTaken(t *testing.T) {
+	n, p := cpo(t, func(c *node.Config) {
+		c.Push.Backoff = push.Backoff{First: time.Millisecond, Longest: 10 * time.Millisecond, LongestHeld: 10 * time.Millisecond}
+	})
+	put(t, n.Objects.Locations, sample.Locations()...)
+	p.Mean(ocpitest.Fault{On: ocpitest.Calls(http.MethodPost, ocpi.ModuleCDRs), Times: 20, Do: ocpitest.OCPIError(ocpi.StatusInvalidParameters)})
+	put(t, n.Objects.CDRs, sample.CDR(1))
+	awaited(t, p, 5, ocpitest.Calls(http.MethodPost, ocpi.ModuleCDRs))
+	if lane := laneOf(t, n.Data, ocpi.ModuleCDRs); len(lane.Parked) > 0 {
+		t.Errorf("parked: %+v", lane.Parked)
+	}
+	awaited(t, p, 21, ocpitest.Calls(http.MethodPost, ocpi.ModuleCDRs))
+	settled(t, n.Data, ocpi.ModuleCDRs)
+	if reached := len(p.EMSP.CDRs.From(ocpitest.PeerID)); reached != 1 {
+		t.Errorf("%d CDRs are there", reached)
+	}
+}
+
 // An object that the partner keeps refusing is parked with the reason, the others go on, and a person can have it tried
 // again.
 func TestWhatIsRefusedIsParked(t *testing.T) {

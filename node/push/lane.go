@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -38,7 +39,8 @@ type lane struct {
 	// held are the objects that wait for another try.
 	held   map[store.Key]*store.Delivery
 	looked time.Time
-	// ahead are held objects that were sent, with the change they were sent at: the feed brings them once more.
+	// ahead are objects that were sent in a state that the feed brings once more, with the change of that state: held ones,
+	// and those of which more has changed after what was read.
 	ahead map[store.Key]int64
 
 	// keep and forget are what has changed since the lane was saved.
@@ -157,10 +159,13 @@ func (l *lane) beginning(ctx context.Context) (cursor int64, err error) {
 		if err != nil {
 			return 0, err
 		}
-		for _, c := range found.Changes {
-			if !c.Changed.Before(l.partner.Since) {
-				return c.Change - 1, nil
-			}
+		first := slices.IndexFunc(found.Changes, func(c store.Change) bool { return !c.Changed.Before(l.partner.Since) })
+		switch {
+		case first == 0:
+			return cursor, nil
+		case first > 0: // up to there it is to be passed over
+			found, err = l.config.Store.Changes(ctx, l.selection, cursor, first)
+			return found.Next, err
 		}
 		if len(found.Changes) == 0 || found.Next <= cursor {
 			return max(cursor, found.Next), nil

@@ -256,9 +256,7 @@ func (l *lane) take(r result) {
 		if at := r.memory.Location; at != "" && at != confirmed {
 			l.state.Placed = placed{r.change.ID, at}
 		}
-		if d != nil {
-			l.ahead[r.change.Key] = r.change.Change
-		}
+		l.passOver(r.change, d != nil)
 		r.memory.Since, r.memory.Attempts, r.memory.Refused, r.memory.Reason, r.memory.Failed = 0, 0, 0, "", time.Time{}
 		l.release(r.change.Key, r.memory, r.change.Change)
 		return
@@ -270,6 +268,14 @@ func (l *lane) take(r result) {
 	v := judge(r.err)
 	l.failed(r.err, v)
 	l.fail(r, d, v)
+}
+
+// passOver sees to it that a state that was sent is not sent again when the feed comes to it.
+func (l *lane) passOver(c store.Change, wasHeld bool) {
+	if wasHeld || c.Change > l.read {
+		l.ahead[c.Key] = c.Change
+	}
+	l.queue = slices.DeleteFunc(l.queue, func(q queued) bool { return q.Change.Change == c.Change })
 }
 
 // release ends the holding of an object.
@@ -297,11 +303,12 @@ func (l *lane) release(key store.Key, m memory, sent int64) {
 const (
 	// maxRefusals is how often an object is sent that the partner refuses, before it is parked.
 	maxRefusals = 3
-	// maxAttempts is how often an object is tried that fails while others get through. CDRs are tried for ever.
+	// maxAttempts is how often an object is tried that fails while others get through.
 	maxAttempts = 15
 )
 
-// fail holds an object for another try, or parks it.
+// fail holds an object for another try, or parks it. CDRs are money: what could not be sent at all is parked, and all else
+// is tried until it gets through.
 func (l *lane) fail(r result, d *store.Delivery, v verdict) {
 	m := &r.memory
 	if d != nil {
@@ -314,7 +321,8 @@ func (l *lane) fail(r result, d *store.Delivery, v verdict) {
 	if v.refused {
 		m.Refused++
 	}
-	parked := m.Refused >= maxRefusals || m.Attempts >= maxAttempts && !v.partner && l.module != ocpi.ModuleCDRs || v.hopeless
+	given := m.Refused >= maxRefusals || m.Attempts >= maxAttempts && !v.partner
+	parked := v.hopeless || given && l.module != ocpi.ModuleCDRs
 	if parked {
 		due = time.Time{}
 		l.config.Logger.Warn("an object is parked: the partner does not take it", "partner", l.partner.Name, "module", l.module, "id", r.change.ID, "error", r.err)

@@ -9,8 +9,10 @@ import "time"
 // run beside each other must see to that, as by giving numbers from a row that stays locked until the commit; a database
 // sequence alone would not do.
 type Feed struct {
-	// Changes are the objects changed after the cursor, each once and in its present state, in the order of their latest
-	// changes.
+	// Changes are objects changed after the cursor, each once and in its present state, in the order of the first of their
+	// changes that the cursor has not passed. A change that another of the same part or of the whole object followed does
+	// not count: an object without parts stands at its latest change. An object of which more has changed after Next is
+	// also in the stretch that follows.
 	Changes []Change
 	// Next is the cursor that continues after this stretch. It also passes over changes to objects that were not asked
 	// for, so that it is above the cursor given even where Changes is empty, unless nothing has happened at all.

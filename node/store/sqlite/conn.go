@@ -92,6 +92,11 @@ func (c *conn) prepared(sql string) (*sqlite3.Stmt, error) {
 
 // query runs a statement and calls row for each row of its result.
 func (c *conn) query(row func(*sqlite3.Stmt), sql string, args ...any) error {
+	return c.some(func(s *sqlite3.Stmt) (more bool) { row(s); return true }, sql, args...)
+}
+
+// some runs a statement and calls row for each row of its result until it wants no more.
+func (c *conn) some(row func(*sqlite3.Stmt) (more bool), sql string, args ...any) error {
 	s, err := c.prepared(sql)
 	if err != nil {
 		return err
@@ -99,8 +104,7 @@ func (c *conn) query(row func(*sqlite3.Stmt), sql string, args ...any) error {
 	if err := bind(s, args); err != nil {
 		return err
 	}
-	for s.Step() {
-		row(s)
+	for s.Step() && row(s) {
 	}
 	err = s.Err() // Reset would not tell of a context that ended between two steps.
 	if resetErr := s.Reset(); err == nil {

@@ -48,22 +48,90 @@ func openTest(t *testing.T, path string) *DB {
 	return db
 }
 
+// oldFile makes a file as it was after so many migrations.
+func oldFile(t *testing.T, formats int) (path string, c *conn) {
+	t.Helper()
+	entries, err := fs.ReadDir(migrations(), ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := fstest.MapFS{}
+	for _, e := range entries[:formats] {
+		text, err := fs.ReadFile(migrations(), e.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[e.Name()] = &fstest.MapFile{Data: text}
+	}
+	path = filepath.Join(t.TempDir(), "old.db")
+	if c, err = openWriter(t.Context(), path, Options{}.withDefaults()); err != nil {
+		t.Fatal(err)
+	}
+	if err := migrate(t.Context(), c, path, files); err != nil {
+		t.Fatal(err)
+	}
+	return path, c
+}
+
+// The objects of a file from before there was a feed are in the feed, each as a whole, and change as all others do.
+func TestObjectsOfFormerFormatsAreInTheFeed(t *testing.T) {
+	for formats := 1; formats <= 3; formats++ {
+		t.Run(fmt.Sprint("format ", formats), func(t *testing.T) {
+			path, c := oldFile(t, formats)
+			fill := []string{
+				`INSERT INTO collection (id, module, source, country_code, party_id) VALUES (1, 'locations', '', 'NL', 'ABC')`,
+				`INSERT INTO object (created, collection, id, id_key, token_type, audience, change, last_updated) VALUES (1, 1, 'L1', 'L1', '', '', 1, 1000000), (2, 1, 'L2', 'L2', '', '', 3, 2000000)`,
+				`INSERT INTO content (id, json) VALUES (1, CAST('{"id":"L1"}' AS BLOB)), (2, CAST('{"id":"L2"}' AS BLOB))`,
+				`UPDATE sequence SET value = 3 WHERE name = 'change'`,
+			}
+			if formats == 3 { // which knows when an object has changed as a whole
+				fill = append(fill, `UPDATE object SET whole = change`)
+			}
+			for _, sql := range fill {
+				if err := c.run(sql); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := c.close(); err != nil {
+				t.Fatal(err)
+			}
+			db := openTest(t, path)
+			selection := store.Selection{Module: ocpi.ModuleLocations}
+			got := func(after int64) (texts []string) {
+				feed, err := db.Changes(t.Context(), selection, after, 1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, c := range feed.Changes {
+					texts = append(texts, fmt.Sprintf("%s %s %v", c.ID, c.Body, c.Parts))
+				}
+				return texts
+			}
+			for after, want := range map[int64]string{0: `L1 {"id":"L1"} []`, 1: `L2 {"id":"L2"} []`} {
+				if diff := cmp.Diff([]string{want}, got(after)); diff != "" {
+					t.Errorf("after %d: %s", after, diff)
+				}
+			}
+			key := store.Key{Module: ocpi.ModuleLocations, Party: ocpi.NewParty("NL", "ABC"), ID: "L1"}
+			err := db.Write(t.Context(), func(tx store.Tx) error {
+				_, err := tx.Put(store.Object{Key: key, Body: []byte(`{"id":"L1"}`), Touched: []store.Part{{EVSE: "E"}}})
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]string{`L1 {"id":"L1"} [{E  false}]`}, got(3)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 // A file from before there were registrations opens with its partners, who are called by the tokens they had.
 func TestPartnersOfTheFirstFormatStay(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "old.db")
-	c, err := openWriter(t.Context(), path, Options{}.withDefaults())
-	if err != nil {
-		t.Fatal(err)
-	}
-	first, err := fs.ReadFile(migrations(), "0001_objects_and_partners.sql")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := migrate(t.Context(), c, path, fstest.MapFS{"0001_objects_and_partners.sql": {Data: first}}); err != nil {
-		t.Fatal(err)
-	}
+	path, c := oldFile(t, 1)
 	hash := store.TokenHash{1, 2, 3}
-	err = c.run(`INSERT INTO partner (name, token, roles, serves, version, added) VALUES ('p', ?1, '[{"role":"EMSP","country_code":"NL","party_id":"ABC"}]', '[]', '2.1.1', 1000000)`, hash[:])
+	err := c.run(`INSERT INTO partner (name, token, roles, serves, version, added) VALUES ('p', ?1, '[{"role":"EMSP","country_code":"NL","party_id":"ABC"}]', '[]', '2.1.1', 1000000)`, hash[:])
 	if err = errors.Join(err, c.close()); err != nil {
 		t.Fatal(err)
 	}
@@ -291,7 +359,63 @@ func useEverything(t *testing.T, db *DB) {
 	check(err)
 	_, err = db.PartnerByToken(ctx, p.Tokens[0].Hash)
 	check(err)
+	useFeed(t, db, check)
+	useMoves(t, db, check)
 	check(db.RemovePartner(ctx, "partner"))
+}
+
+func useFeed(t *testing.T, db *DB, check func(error)) {
+	t.Helper()
+	ctx, locations := t.Context(), store.Selection{Module: ocpi.ModuleLocations}
+	location := store.Object{Key: store.Key{Module: ocpi.ModuleLocations, ID: "1"}}
+	gone := store.Object{Key: store.Key{Module: ocpi.ModuleLocations, ID: "2"}}
+	check(db.Write(ctx, func(tx store.Tx) error {
+		_, err1 := tx.Put(location)
+		location.Touched = []store.Part{{EVSE: "1", Status: true}, {EVSE: "2"}}
+		_, err2 := tx.Put(location)
+		_, err3 := tx.Change(location.Key)
+		_, err4 := tx.Put(gone)
+		return errors.Join(err1, err2, err3, err4, tx.Delete(gone.Key))
+	}))
+	_, err := db.Changes(ctx, locations, 0, 9)
+	check(err)
+	changed, err := db.ChangeOf(ctx, location.Key, 0)
+	check(err)
+	_, err = db.Changes(ctx, locations, changed.Change-1, 9)
+	check(err)
+	_, err = db.ChangeOf(ctx, gone.Key, 0)
+	check(err)
+	_, err = db.Backlog(ctx, locations, 0)
+	check(err)
+	_, err = db.Index(ctx, locations, 0, 9)
+	check(err)
+	_, err = db.LatestChange(ctx, ocpi.ModuleLocations, "")
+	check(err)
+}
+
+func useMoves(t *testing.T, db *DB, check func(error)) {
+	t.Helper()
+	ctx, now := t.Context(), time.Now()
+	key := store.Key{Module: ocpi.ModuleLocations, ID: "1"}
+	d := store.Delivery{Partner: "p", Key: key, Held: true}
+	check(db.SaveLane(ctx, store.Lane{Partner: "p", Module: ocpi.ModuleLocations}, []store.Delivery{d}, nil))
+	_, err := db.Lane(ctx, "p", ocpi.ModuleLocations)
+	check(err)
+	_, err = db.Delivery(ctx, "p", key)
+	check(err)
+	_, err = db.Held(ctx, "p", ocpi.ModuleLocations)
+	check(err)
+	check(db.SaveLane(ctx, store.Lane{Partner: "p", Module: ocpi.ModuleLocations}, nil, []store.Key{key}))
+	check(db.RemoveLane(ctx, "p", ocpi.ModuleLocations))
+	check(db.SavePull(ctx, store.Pull{Partner: "p", Module: ocpi.ModuleLocations}))
+	_, err = db.Pull(ctx, "p", ocpi.ModuleLocations)
+	check(err)
+	gone := []store.Missing{{Key: key}}
+	check(db.ChangeMissing(ctx, gone, gone))
+	_, err = db.Missing(ctx, "p", ocpi.ModuleLocations)
+	check(err)
+	check(db.Lease(ctx, store.Lease{Name: "n", Holder: "h", Until: now}, now))
+	check(db.Release(ctx, "n", "h"))
 }
 
 func TestCountingAWindowGivesTheSameFromInsideAndOutside(t *testing.T) {

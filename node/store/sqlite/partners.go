@@ -95,15 +95,23 @@ func (db *DB) RemovePartner(ctx context.Context, name string) error {
 		if t.conn.Changes() == 0 {
 			return store.ErrNotFound
 		}
-		for _, table := range []string{"partner_token WHERE partner", "lane WHERE partner", "delivery WHERE partner", "pull WHERE partner", "missing WHERE source"} {
-			if err := t.conn.run(`DELETE FROM `+table+` = ?1`, name); err != nil {
-				return err
-			}
+		if err := t.conn.run(`DELETE FROM partner_token WHERE partner = ?1`, name); err != nil {
+			return err
 		}
-		return nil
+		return t.conn.forgetMoves(name)
 	})
 	if err != nil {
 		return fmt.Errorf("remove partner %q: %w", name, explain(err))
+	}
+	return nil
+}
+
+// forgetMoves forgets how far pushes to a partner and pulls from it have come.
+func (c *conn) forgetMoves(name string) error {
+	for _, table := range []string{"lane WHERE partner", "delivery WHERE partner", "pull WHERE partner", "missing WHERE source"} {
+		if err := c.run(`DELETE FROM `+table+` = ?1`, name); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -146,6 +154,10 @@ func (c *conn) addPartner(p *store.Partner) error {
 		if others[i].ID == p.ID {
 			return fmt.Errorf("the name is %w", store.ErrExists)
 		}
+	}
+	// A process that did not know of the removal of another of this name may have gone on for a moment.
+	if err := c.forgetMoves(p.ID); err != nil {
+		return err
 	}
 	return c.putPartner(p, others)
 }

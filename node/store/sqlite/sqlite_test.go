@@ -22,7 +22,10 @@ import (
 var _ storetest.Home = (*sqlite.DB)(nil)
 
 func TestStore(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) storetest.Home { return openAt(t, newPath(t)) })
+	storetest.Run(t, func(t *testing.T) func() storetest.Home {
+		path := newPath(t)
+		return func() storetest.Home { return openAt(t, path) }
+	})
 }
 
 func newPath(t testing.TB) string { return filepath.Join(t.TempDir(), "node.db") }

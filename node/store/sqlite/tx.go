@@ -123,7 +123,7 @@ func (t *tx) put(o store.Object) (created bool, err error) {
 		return false, err
 	}
 	if exists {
-		err = t.update(id, change, &o)
+		err = t.update(id, collection, change, &o)
 	} else {
 		id, err = t.insert(collection, change, &o)
 	}
@@ -158,21 +158,38 @@ func (t *tx) insert(collection, change int64, o *store.Object) (int64, error) {
 	return id, t.conn.run(`DELETE FROM removed WHERE collection = ?1 AND id_key = ?2 AND token_type = ?3`, collection, idKey(o.Module, o.ID), o.TokenType)
 }
 
-func (t *tx) update(id, change int64, o *store.Object) error {
-	whole := "whole"
-	if len(o.Touched) == 0 {
-		whole = "?4"
-		if err := t.conn.run(`DELETE FROM part WHERE object = ?1`, id); err != nil {
+func (t *tx) update(id, collection, change int64, o *store.Object) error {
+	audience := audienceText(o.Audience)
+	whole := int64(1)
+	if len(o.Touched) > 0 { // for those to whom it was not shown before, all of it is new
+		var err error
+		if whole, _, err = t.conn.number(`SELECT audience <> ?2 FROM object WHERE created = ?1`, id, audience); err != nil {
 			return err
 		}
 	}
-	for _, part := range o.Touched {
+	if whole == 1 {
+		o.Touched = nil
+	}
+	if err := t.touch(id, collection, change, o.Touched); err != nil {
+		return err
+	}
+	return t.conn.run(`UPDATE object SET id = ?2, audience = ?3, change = ?4, whole = iif(?8, ?4, whole), changed = ?5, stamped = ?6, last_updated = ?7
+		WHERE created = ?1`,
+		id, o.ID, audience, change, time.Now().UnixMicro(), o.Stamped, o.LastUpdated.UnixMicro(), whole)
+}
+
+// touch notes which parts of an object change; none stands for all of it, and makes what was noted before of no use.
+func (t *tx) touch(id, collection, change int64, parts []store.Part) error {
+	if len(parts) == 0 {
+		return t.conn.run(`DELETE FROM part WHERE object = ?1`, id)
+	}
+	for _, part := range parts {
 		column := "change"
 		if part.Status && part.Connector == "" {
 			column = "status"
 		}
-		err := t.conn.run(`INSERT INTO part (object, evse, connector, change, status) VALUES (?1, ?2, ?3, 0, 0)
-			ON CONFLICT DO NOTHING`, id, part.EVSE, part.Connector)
+		err := t.conn.run(`INSERT INTO part (object, evse, connector, change, status, collection) VALUES (?1, ?2, ?3, 0, 0, ?4)
+			ON CONFLICT DO NOTHING`, id, part.EVSE, part.Connector, collection)
 		if err != nil {
 			return err
 		}
@@ -181,9 +198,7 @@ func (t *tx) update(id, change int64, o *store.Object) error {
 			return err
 		}
 	}
-	return t.conn.run(`UPDATE object SET id = ?2, audience = ?3, change = ?4, whole = `+whole+`, changed = ?5, stamped = ?6, last_updated = ?7
-		WHERE created = ?1`,
-		id, o.ID, audienceText(o.Audience), change, time.Now().UnixMicro(), o.Stamped, o.LastUpdated.UnixMicro())
+	return nil
 }
 
 // content writes the body and the renditions, and removes the renditions that the object has no longer.

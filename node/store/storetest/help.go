@@ -105,12 +105,19 @@ type reporter interface {
 	Errorf(format string, args ...any)
 }
 
-// equal fails the test if the two differ. Numbers given by the store are not compared.
+// equal fails the test if the two differ. Numbers and times given by the store are not compared.
 func equal(t reporter, what string, got, want any) {
 	t.Helper()
-	opts := cmp.Options{cmpopts.EquateEmpty(), cmpopts.IgnoreFields(store.Object{}, "Created", "Change")}
+	opts := cmp.Options{cmpopts.EquateEmpty(), cmpopts.IgnoreFields(store.Object{}, "Created", "Change"), cmpopts.IgnoreFields(store.Change{}, "Changed")}
 	if diff := cmp.Diff(want, got, opts); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+func nothing[T any](t reporter, what string, got []T) {
+	t.Helper()
+	if len(got) > 0 {
+		t.Errorf("%s: %+v", what, got)
 	}
 }
 

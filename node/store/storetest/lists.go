@@ -15,12 +15,12 @@ import (
 )
 
 var listTests = []test{
-	{"an empty list is a page without objects", func(t *testing.T, home Home) {
+	{name: "an empty list is a page without objects", run: func(t *testing.T, home Home) {
 		for _, q := range []ocpi.Query{{Limit: 10}, {Limit: 10, Offset: 5}, {Limit: 10, DateFrom: noon}} {
 			equal(t, "page", list(t, home, ownLocations, q), store.Page{})
 		}
 	}},
-	{"the order is that of creation, whatever is updated (TF-27)", func(t *testing.T, home Home) {
+	{name: "the order is that of creation, whatever is updated (TF-27)", run: func(t *testing.T, home Home) {
 		put(t, home, location("c"), location("a"))
 		put(t, home, location("b"))
 		update := location("a")
@@ -31,7 +31,7 @@ var listTests = []test{
 		put(t, home, update)
 		equal(t, "ids", ids(list(t, home, ownLocations, ocpi.Query{Limit: 9}).Objects), []string{"c", "a", "b"})
 	}},
-	{"date_from is inclusive and date_to exclusive (TF-31)", func(t *testing.T, home Home) {
+	{name: "date_from is inclusive and date_to exclusive (TF-31)", run: func(t *testing.T, home Home) {
 		before, at, within, end := location("before"), location("at"), location("within"), location("end")
 		before.LastUpdated = noon.Add(-time.Microsecond)
 		within.LastUpdated = noon.Add(time.Hour - time.Microsecond)
@@ -54,7 +54,7 @@ var listTests = []test{
 			equal(t, name+": total", page.Total, len(c.want))
 		}
 	}},
-	{"pages by offset and by cursor are the whole list in order", func(t *testing.T, home Home) {
+	{name: "pages by offset and by cursor are the whole list in order", run: func(t *testing.T, home Home) {
 		selections := fill(t, home, 61)
 		for name, selection := range selections {
 			all := list(t, home, selection, ocpi.Query{Limit: 1000}).Objects
@@ -67,28 +67,28 @@ var listTests = []test{
 			}
 		}
 	}},
-	{"a cursor goes on where an offset began", func(t *testing.T, home Home) {
+	{name: "a cursor goes on where an offset began", run: func(t *testing.T, home Home) {
 		fill(t, home, 20)
 		page := list(t, home, ownLocations, ocpi.Query{Limit: 3, Offset: 4})
 		rest := follow(t, home, ownLocations, ocpi.Query{Limit: 3, Offset: 7, Cursor: page.Next})
 		all := list(t, home, ownLocations, ocpi.Query{Limit: 1000}).Objects
 		equal(t, "objects", append(page.Objects, rest...), all[4:])
 	}},
-	{"a limit below one is one, and an offset below zero is zero", func(t *testing.T, home Home) {
+	{name: "a limit below one is one, and an offset below zero is zero", run: func(t *testing.T, home Home) {
 		put(t, home, location("a"), location("b"))
 		for _, limit := range []int{0, -1} {
 			page := list(t, home, ownLocations, ocpi.Query{Limit: limit, Offset: -1})
 			equal(t, "ids", ids(page.Objects), []string{"a"})
 		}
 	}},
-	{"an offset or limit of any size is fine (TF-33)", func(t *testing.T, home Home) {
+	{name: "an offset or limit of any size is fine (TF-33)", run: func(t *testing.T, home Home) {
 		put(t, home, location("a"), location("b"))
 		const most = int(^uint(0) >> 1)
 		equal(t, "far offset", list(t, home, ownLocations, ocpi.Query{Limit: most, Offset: most}), store.Page{Total: 2})
 		page := list(t, home, ownLocations, ocpi.Query{Limit: most, Offset: 1})
 		equal(t, "great limit", ids(page.Objects), []string{"b"})
 	}},
-	{"a cursor that is not ours is the partner's mistake", func(t *testing.T, home Home) {
+	{name: "a cursor that is not ours is the partner's mistake", run: func(t *testing.T, home Home) {
 		put(t, home, location("a"), location("b"), location("c"))
 		next := list(t, home, ownLocations, ocpi.Query{Limit: 1}).Next
 		for _, cursor := range []string{"?", " ", "-1", "0", next + "!", "%00", "zzzzzzzzzzzzzzzzzzzzzzzz", "' OR 1=1"} {
@@ -98,7 +98,7 @@ var listTests = []test{
 			}
 		}
 	}},
-	{"a cursor does not lead out of the selection", func(t *testing.T, home Home) {
+	{name: "a cursor does not lead out of the selection", run: func(t *testing.T, home Home) {
 		foreign := location("foreign")
 		foreign.Source = "partner"
 		secret := location("secret")
@@ -109,7 +109,7 @@ var listTests = []test{
 		page := list(t, home, selection, ocpi.Query{Limit: 9, Cursor: everything.Next})
 		equal(t, "ids", ids(page.Objects), []string{"b", "c"})
 	}},
-	{"a list read by cursors is complete and in order while objects change (TF-27)", func(t *testing.T, home Home) {
+	{name: "a list read by cursors is complete and in order while objects change (TF-27)", run: func(t *testing.T, home Home) {
 		selections := fill(t, home, 300)
 		for _, selection := range []store.Selection{ownLocations, selections["any audience"]} {
 			want := old(list(t, home, selection, ocpi.Query{Limit: 1000}).Objects)
@@ -121,7 +121,7 @@ var listTests = []test{
 			stop()
 		}
 	}},
-	{"a page and its total are of the same moment", func(t *testing.T, home Home) {
+	{name: "a page and its total are of the same moment", run: func(t *testing.T, home Home) {
 		stop := keepWriting(t, home)
 		defer stop()
 		for range 50 {
@@ -129,7 +129,7 @@ var listTests = []test{
 			equal(t, "total", page.Total, len(page.Objects))
 		}
 	}},
-	{"totals count what the asking party may see (TF-25)", func(t *testing.T, home Home) {
+	{name: "totals count what the asking party may see (TF-25)", run: func(t *testing.T, home Home) {
 		session := func(id string, audience ocpi.Party) store.Object {
 			o := object(ocpi.ModuleSessions, abc, id)
 			o.Audience = audience
@@ -157,7 +157,7 @@ var listTests = []test{
 			}
 		}
 	}},
-	{"a selection of tokens may be of one type", func(t *testing.T, home Home) {
+	{name: "a selection of tokens may be of one type", run: func(t *testing.T, home Home) {
 		put(t, home, token("1", "RFID"), token("2", "OTHER"), token("1", "OTHER"), token("3", "RFID"))
 		tokens := store.Selection{Module: ocpi.ModuleTokens}
 		equal(t, "all", ids(follow(t, home, tokens, ocpi.Query{Limit: 1})), []string{"1", "2", "1", "3"})
@@ -171,7 +171,7 @@ var listTests = []test{
 		_, err = home.Find(t.Context(), tokens, "3")
 		wantError(t, "Find of another type", err, store.ErrNotFound)
 	}},
-	{"an object that changes its audience keeps its place", func(t *testing.T, home Home) {
+	{name: "an object that changes its audience keeps its place", run: func(t *testing.T, home Home) {
 		put(t, home, location("a"), location("b"), location("c"))
 		moved := location("b")
 		moved.Audience = msp
@@ -183,7 +183,7 @@ var listTests = []test{
 		equal(t, "for the party", ids(page.Objects), []string{"a", "b", "c"})
 		equal(t, "total for the party", page.Total, 3)
 	}},
-	{"renditions are replaced with every write, and a missing one gives the body", func(t *testing.T, home Home) {
+	{name: "renditions are replaced with every write, and a missing one gives the body", run: func(t *testing.T, home Home) {
 		renditions := func(q ocpi.Query, version ocpi.Version) []store.Object {
 			t.Helper()
 			page, err := home.ListRenditions(t.Context(), ownLocations, q, version)
@@ -210,7 +210,7 @@ var listTests = []test{
 		equal(t, "2.1.1 after writing", renditions(all, ocpi.V211), []store.Object{plain(a), b, plain(c)})
 		equal(t, "2.2.1 after writing", renditions(all, ocpi.V221), []store.Object{with(`"new a"`), b, plain(c)})
 	}},
-	{"the latest change of a module and source grows with each of its changes and with no other", func(t *testing.T, home Home) {
+	{name: "the latest change of a module and source grows with each of its changes and with no other", run: func(t *testing.T, home Home) {
 		latest := func(source string) int64 {
 			t.Helper()
 			n, err := home.LatestChange(t.Context(), ocpi.ModuleLocations, source)

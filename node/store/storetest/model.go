@@ -16,8 +16,7 @@ import (
 )
 
 // model runs random sequences of actions on a home and on a plain slice, and compares what they give.
-func model(t *testing.T, open func(t *testing.T) Home) {
-	home := open(t)
+func model(t *testing.T, home Home) {
 	sequences := 0
 	rapid.Check(t, func(r *rapid.T) {
 		sequences++

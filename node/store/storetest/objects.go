@@ -11,7 +11,7 @@ import (
 )
 
 var objectTests = []test{
-	{"an object comes back as it was written, without its renditions", func(t *testing.T, home Home) {
+	{name: "an object comes back as it was written, without its renditions", run: func(t *testing.T, home Home) {
 		o := location("L1")
 		o.Source = "partner"
 		o.Audience = msp
@@ -25,7 +25,7 @@ var objectTests = []test{
 			t.Errorf("Created %d, Change %d: want numbers", got.Created, got.Change)
 		}
 	}},
-	{"an unknown object is not found", func(t *testing.T, home Home) {
+	{name: "an unknown object is not found", run: func(t *testing.T, home Home) {
 		put(t, home, location("L1"))
 		for _, key := range []store.Key{
 			{Module: ocpi.ModuleLocations, Party: abc, ID: "L2"},
@@ -40,7 +40,7 @@ var objectTests = []test{
 		_, err := home.Find(t.Context(), ownLocations, "L2")
 		wantError(t, "Find", err, store.ErrNotFound)
 	}},
-	{"the same id from two partners is two objects", func(t *testing.T, home Home) {
+	{name: "the same id from two partners is two objects", run: func(t *testing.T, home Home) {
 		one, two, own := location("1012"), location("1012"), location("1012")
 		one.Source, one.Body = "one", []byte(`"one"`)
 		two.Source, two.Body = "two", []byte(`"two"`)
@@ -51,7 +51,7 @@ var objectTests = []test{
 		equal(t, "list of one", list(t, home, store.Selection{Module: ocpi.ModuleLocations, Source: "one"}, ocpi.Query{Limit: 9}).Objects, []store.Object{one})
 		equal(t, "list of our own", list(t, home, ownLocations, ocpi.Query{Limit: 9}).Objects, []store.Object{own})
 	}},
-	{"the same id under two parties is two objects", func(t *testing.T, home Home) {
+	{name: "the same id under two parties is two objects", run: func(t *testing.T, home Home) {
 		a, x := object(ocpi.ModuleLocations, abc, "1"), object(ocpi.ModuleLocations, xyz, "1")
 		a.Body, x.Body = []byte(`"a"`), []byte(`"x"`)
 		put(t, home, x, a)
@@ -64,7 +64,7 @@ var objectTests = []test{
 		equal(t, "the one of the selected party is found", found, a)
 		wantError(t, "Find", err, nil)
 	}},
-	{"what is meant for another party is not found", func(t *testing.T, home Home) {
+	{name: "what is meant for another party is not found", run: func(t *testing.T, home Home) {
 		o := object(ocpi.ModuleSessions, abc, "S1")
 		o.Audience = msp
 		put(t, home, o)
@@ -76,7 +76,7 @@ var objectTests = []test{
 		equal(t, "session", found, o)
 		wantError(t, "the party itself asks", err, nil)
 	}},
-	{"CDR ids compare without case (CDR-17)", func(t *testing.T, home Home) {
+	{name: "CDR ids compare without case (CDR-17)", run: func(t *testing.T, home Home) {
 		o := object(ocpi.ModuleCDRs, abc, "Cdr-Ä1")
 		put(t, home, o)
 		key := o.Key
@@ -97,7 +97,7 @@ var objectTests = []test{
 		wantError(t, "Write", err, nil)
 		equal(t, "list", list(t, home, store.Selection{Module: ocpi.ModuleCDRs}, ocpi.Query{Limit: 9}).Objects, []store.Object{o})
 	}},
-	{"all other ids compare with case (TF-50)", func(t *testing.T, home Home) {
+	{name: "all other ids compare with case (TF-50)", run: func(t *testing.T, home Home) {
 		for _, module := range []ocpi.ModuleID{ocpi.ModuleLocations, ocpi.ModuleSessions, ocpi.ModuleTariffs} {
 			put(t, home, object(module, abc, "a"), object(module, abc, "A"))
 			if got := list(t, home, store.Selection{Module: module}, ocpi.Query{Limit: 9}).Total; got != 2 {
@@ -105,7 +105,7 @@ var objectTests = []test{
 			}
 		}
 	}},
-	{"a token without a type is the RFID token, or else the oldest (TOK-03)", func(t *testing.T, home Home) {
+	{name: "a token without a type is the RFID token, or else the oldest (TOK-03)", run: func(t *testing.T, home Home) {
 		other, app, rfid := token("012345", "OTHER"), token("012345", "APP_USER"), token("012345", "RFID")
 		put(t, home, other, app)
 		anyType := token("012345", "").Key
@@ -130,7 +130,7 @@ var objectTests = []test{
 		wantError(t, "Write", err, nil)
 		equal(t, "after deleting it", get(t, home, anyType), other)
 	}},
-	{"a token is not stored without a type", func(t *testing.T, home Home) {
+	{name: "a token is not stored without a type", run: func(t *testing.T, home Home) {
 		err := home.Write(t.Context(), func(tx store.Tx) error {
 			_, err := tx.Put(token("012345", ""))
 			return err
@@ -139,7 +139,7 @@ var objectTests = []test{
 			t.Error("no error")
 		}
 	}},
-	{"ids are any text", func(t *testing.T, home Home) {
+	{name: "ids are any text", run: func(t *testing.T, home Home) {
 		var objects []store.Object
 		for _, id := range []string{"a/b", `it's "quoted"`, "%2F", "*", "ключ-鍵-🔑", "a b", " a", "'; DROP TABLE object; --", "é", "e\u0301"} {
 			objects = append(objects, location(id))
@@ -150,7 +150,7 @@ var objectTests = []test{
 		}
 		equal(t, "list", follow(t, home, ownLocations, ocpi.Query{Limit: 3}), objects)
 	}},
-	{"a body may be empty or large", func(t *testing.T, home Home) {
+	{name: "a body may be empty or large", run: func(t *testing.T, home Home) {
 		empty, large := location("empty"), location("large")
 		empty.Body = nil
 		large.Body = make([]byte, 1<<20)

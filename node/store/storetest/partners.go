@@ -56,7 +56,7 @@ func samePartners(t *testing.T, got []store.Partner, want ...store.Partner) {
 }
 
 var partnerTests = []test{
-	{"a partner is found by its token, whole", func(t *testing.T, home Home) {
+	{name: "a partner is found by its token, whole", run: func(t *testing.T, home Home) {
 		one, two := partner("one", "secret 1"), partner("two", "secret 2")
 		two.Roles, two.Serves, two.Version = nil, nil, ""
 		wantError(t, "AddPartner", home.AddPartner(t.Context(), two), nil)
@@ -79,7 +79,7 @@ var partnerTests = []test{
 		_, err = home.Partner(t.Context(), "three")
 		wantError(t, "unknown name", err, store.ErrNotFound)
 	}},
-	{"a name, token or party in a role that is taken is refused", func(t *testing.T, home Home) {
+	{name: "a name, token or party in a role that is taken is refused", run: func(t *testing.T, home Home) {
 		wantError(t, "AddPartner", home.AddPartner(t.Context(), partner("one", "secret 1")), nil)
 		wantError(t, "same name", home.AddPartner(t.Context(), partner("one", "secret 2")), store.ErrExists)
 		wantError(t, "same token", home.AddPartner(t.Context(), partner("two", "secret 1")), store.ErrExists)
@@ -88,7 +88,7 @@ var partnerTests = []test{
 		wantError(t, "Partners", err, nil)
 		samePartners(t, all, partner("one", "secret 1"))
 	}},
-	{"a partner that is not registered claims no party", func(t *testing.T, home Home) {
+	{name: "a partner that is not registered claims no party", run: func(t *testing.T, home Home) {
 		one, two := partner("one", "secret 1"), partner("two", "secret 2")
 		two.Access = ocpi.AccessRegistration
 		wantError(t, "AddPartner", home.AddPartner(t.Context(), two), nil)
@@ -99,7 +99,7 @@ var partnerTests = []test{
 		wantError(t, "Partners", err, nil)
 		samePartners(t, all, one, two)
 	}},
-	{"a change is whole or does not happen", func(t *testing.T, home Home) {
+	{name: "a change is whole or does not happen", run: func(t *testing.T, home Home) {
 		one, two := partner("one", "secret 1"), partner("two", "secret 2")
 		two.Roles = nil
 		wantError(t, "AddPartner", home.AddPartner(t.Context(), one), nil)
@@ -132,7 +132,7 @@ var partnerTests = []test{
 		_, err = home.PartnerByToken(t.Context(), hash("secret 1"))
 		wantError(t, "the token it had", err, store.ErrNotFound)
 	}},
-	{"a note is what was kept last", func(t *testing.T, home Home) {
+	{name: "a note is what was kept last", run: func(t *testing.T, home Home) {
 		_, err := home.ReadNote(t.Context(), "self")
 		wantError(t, "ReadNote", err, store.ErrNotFound)
 		for _, text := range []string{"one", "two", ""} {
@@ -142,12 +142,12 @@ var partnerTests = []test{
 			equal(t, "note", string(got), text)
 		}
 	}},
-	{"a partner without a name is refused", func(t *testing.T, home Home) {
+	{name: "a partner without a name is refused", run: func(t *testing.T, home Home) {
 		if err := home.AddPartner(t.Context(), partner("", "secret")); err == nil {
 			t.Error("no error")
 		}
 	}},
-	{"a removed partner is gone, its objects stay", func(t *testing.T, home Home) {
+	{name: "a removed partner is gone, its objects stay", run: func(t *testing.T, home Home) {
 		one := partner("one", "secret 1")
 		wantError(t, "AddPartner", home.AddPartner(t.Context(), one), nil)
 		o := location("L1")

@@ -4,6 +4,7 @@ package storetest
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
@@ -37,10 +38,47 @@ type Home interface {
 
 	Note(ctx context.Context, name string, value []byte) error
 	ReadNote(ctx context.Context, name string) ([]byte, error)
+
+	Feed
+	Moves
 }
 
-// Run runs the suite. The function opens a new, empty home and closes it when its test ends.
-func Run(t *testing.T, open func(t *testing.T) Home) {
+// A Feed tells what has changed.
+type Feed interface {
+	// Changes returns what has changed in a selection after a cursor, in the order of the changes.
+	Changes(ctx context.Context, selection store.Selection, after int64, limit int) (store.Feed, error)
+	// ChangeOf returns what has changed in one object, or store.ErrNotFound where neither it nor its removal is known.
+	ChangeOf(ctx context.Context, key store.Key, after int64) (store.Change, error)
+	Backlog(ctx context.Context, selection store.Selection, after int64) (store.Backlog, error)
+	// Index returns objects without their bodies, in the order of creation, after the one with this Created.
+	Index(ctx context.Context, selection store.Selection, after int64, limit int) ([]store.Object, error)
+}
+
+// Moves are how far pushes and pulls have come, and who works on what.
+type Moves interface {
+	Lane(ctx context.Context, partner string, module ocpi.ModuleID) (store.Lane, error)
+	Lanes(ctx context.Context) ([]store.Lane, error)
+	SaveLane(ctx context.Context, lane store.Lane, keep []store.Delivery, forget []store.Key) error
+	RemoveLane(ctx context.Context, partner string, module ocpi.ModuleID) error
+	Delivery(ctx context.Context, partner string, key store.Key) (store.Delivery, error)
+	KeepDelivery(ctx context.Context, d store.Delivery) error
+	// Held returns the deliveries that wait, by when they are due; those that wait for a person come last.
+	Held(ctx context.Context, partner string, module ocpi.ModuleID) ([]store.Delivery, error)
+
+	Pull(ctx context.Context, partner string, module ocpi.ModuleID) (store.Pull, error)
+	Pulls(ctx context.Context) ([]store.Pull, error)
+	SavePull(ctx context.Context, p store.Pull) error
+	Missing(ctx context.Context, source string, module ocpi.ModuleID) ([]store.Missing, error)
+	ChangeMissing(ctx context.Context, keep, forget []store.Missing) error
+
+	// Lease takes or renews a lease; the error is store.ErrLeased while somebody else has it.
+	Lease(ctx context.Context, l store.Lease, now time.Time) error
+	Release(ctx context.Context, name, holder string) error
+}
+
+// Run runs the suite. The function makes a new, empty home. Each call of what it returns opens that home, as another process
+// would, until the test ends.
+func Run(t *testing.T, create func(t *testing.T) (open func() Home)) {
 	for _, group := range []struct {
 		name  string
 		tests []test
@@ -49,20 +87,29 @@ func Run(t *testing.T, open func(t *testing.T) Home) {
 		{"lists", listTests},
 		{"writes", writeTests},
 		{"partners", partnerTests},
+		{"feed", feedTests},
+		{"moves", moveTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, test := range group.tests {
 				t.Run(test.name, func(t *testing.T) {
 					t.Parallel()
-					test.run(t, open(t))
+					open := create(t)
+					if test.two != nil {
+						test.two(t, open(), open())
+						return
+					}
+					test.run(t, open())
 				})
 			}
 		})
 	}
-	t.Run("any sequence of writes and reads gives what a plain model gives", func(t *testing.T) { model(t, open) })
+	t.Run("any sequence of writes and reads gives what a plain model gives", func(t *testing.T) { model(t, create(t)()) })
 }
 
 type test struct {
 	name string
 	run  func(t *testing.T, home Home)
+	// two is there instead of run for what two processes do with one home.
+	two func(t *testing.T, home, other Home)
 }

@@ -16,7 +16,7 @@ import (
 var errTest = errors.New("the function failed")
 
 var writeTests = []test{
-	{"Put says whether it created the object", func(t *testing.T, home Home) {
+	{name: "Put says whether it created the object", run: func(t *testing.T, home Home) {
 		err := home.Write(t.Context(), func(tx store.Tx) error {
 			for i, want := range []bool{true, false, false} {
 				created, err := tx.Put(location("a"))
@@ -28,7 +28,7 @@ var writeTests = []test{
 		})
 		wantError(t, "Write", err, nil)
 	}},
-	{"a transaction reads what it wrote", func(t *testing.T, home Home) {
+	{name: "a transaction reads what it wrote", run: func(t *testing.T, home Home) {
 		o := location("a")
 		err := home.Write(t.Context(), func(tx store.Tx) error {
 			_, err := tx.Object(o.Key)
@@ -46,7 +46,7 @@ var writeTests = []test{
 		})
 		wantError(t, "Write", err, nil)
 	}},
-	{"a deleted object is gone, and counted no longer", func(t *testing.T, home Home) {
+	{name: "a deleted object is gone, and counted no longer", run: func(t *testing.T, home Home) {
 		gone := location("gone")
 		gone.Renditions = map[ocpi.Version][]byte{ocpi.V211: []byte(`"old"`)}
 		put(t, home, location("a"), gone, location("b"))
@@ -66,7 +66,7 @@ var writeTests = []test{
 		wantError(t, "ListRenditions", err, nil)
 		equal(t, "created again, without renditions and at the end", page.Objects, []store.Object{location("a"), location("b"), location("gone")})
 	}},
-	{"numbers of changes and creations only grow", func(t *testing.T, home Home) {
+	{name: "numbers of changes and creations only grow", run: func(t *testing.T, home Home) {
 		var created, change int64
 		step := func(what string, o store.Object, wantNew bool) {
 			t.Helper()
@@ -93,7 +93,7 @@ var writeTests = []test{
 		remove(location("c"))
 		step("create after deleting all", location("a"), true)
 	}},
-	{"Put ignores the numbers of its argument", func(t *testing.T, home Home) {
+	{name: "Put ignores the numbers of its argument", run: func(t *testing.T, home Home) {
 		put(t, home, location("a"), location("b"))
 		before := get(t, home, location("a").Key)
 		update := before
@@ -104,7 +104,7 @@ var writeTests = []test{
 			t.Errorf("created %d, change %d; before %d, %d", after.Created, after.Change, before.Created, before.Change)
 		}
 	}},
-	{"a write that fails leaves nothing", func(t *testing.T, home Home) {
+	{name: "a write that fails leaves nothing", run: func(t *testing.T, home Home) {
 		old := location("old")
 		put(t, home, old)
 		err := home.Write(t.Context(), func(tx store.Tx) error {
@@ -122,7 +122,7 @@ var writeTests = []test{
 		equal(t, "object", get(t, home, old.Key), old)
 		equal(t, "tariffs", list(t, home, store.Selection{Module: ocpi.ModuleTariffs}, ocpi.Query{Limit: 9}), store.Page{})
 	}},
-	{"a write that panics leaves nothing and returns an error", func(t *testing.T, home Home) {
+	{name: "a write that panics leaves nothing and returns an error", run: func(t *testing.T, home Home) {
 		err := home.Write(t.Context(), func(tx store.Tx) error {
 			if _, err := tx.Put(location("a")); err != nil {
 				return err
@@ -135,7 +135,7 @@ var writeTests = []test{
 		put(t, home, location("b"))
 		equal(t, "ids", ids(list(t, home, ownLocations, ocpi.Query{Limit: 9}).Objects), []string{"b"})
 	}},
-	{"a write that fails does not disturb the others", func(t *testing.T, home Home) {
+	{name: "a write that fails does not disturb the others", run: func(t *testing.T, home Home) {
 		const writers, writes = 16, 20
 		var group sync.WaitGroup
 		for w := range writers {
@@ -159,7 +159,7 @@ var writeTests = []test{
 			}
 		}
 	}},
-	{"updates of one object from many callers are all applied", func(t *testing.T, home Home) {
+	{name: "updates of one object from many callers are all applied", run: func(t *testing.T, home Home) {
 		counter := location("counter")
 		counter.LastUpdated = time.UnixMicro(0).UTC()
 		put(t, home, counter)
@@ -184,7 +184,7 @@ var writeTests = []test{
 		group.Wait()
 		equal(t, "last_updated", get(t, home, counter.Key).LastUpdated, time.Unix(callers*updates, 0).UTC())
 	}},
-	{"a transaction cannot be used after its function returned", func(t *testing.T, home Home) {
+	{name: "a transaction cannot be used after its function returned", run: func(t *testing.T, home Home) {
 		var kept store.Tx
 		wantError(t, "Write", home.Write(t.Context(), func(tx store.Tx) error { kept = tx; return nil }), nil)
 		if _, err := kept.Put(location("late")); err == nil {
@@ -198,7 +198,7 @@ var writeTests = []test{
 		}
 		equal(t, "list", list(t, home, ownLocations, ocpi.Query{Limit: 9}), store.Page{})
 	}},
-	{"nothing is read or written for a context that has ended", func(t *testing.T, home Home) {
+	{name: "nothing is read or written for a context that has ended", run: func(t *testing.T, home Home) {
 		put(t, home, location("a"))
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -211,7 +211,7 @@ var writeTests = []test{
 		_, err = home.PartnerByToken(ctx, store.TokenHash{})
 		wantError(t, "PartnerByToken", err, context.Canceled)
 	}},
-	{"a write whose context ends while it waits is not run", func(t *testing.T, home Home) {
+	{name: "a write whose context ends while it waits is not run", run: func(t *testing.T, home Home) {
 		running, release := make(chan struct{}), make(chan struct{})
 		first := make(chan error, 1)
 		go func() {
@@ -230,7 +230,7 @@ var writeTests = []test{
 		wantError(t, "the write before it", <-first, nil)
 		put(t, home, location("a"))
 	}},
-	{"a write whose context ends while it runs has its outcome", func(t *testing.T, home Home) {
+	{name: "a write whose context ends while it runs has its outcome", run: func(t *testing.T, home Home) {
 		ctx, cancel := context.WithCancel(t.Context())
 		err := home.Write(ctx, func(tx store.Tx) error {
 			cancel()
