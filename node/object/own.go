@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -150,13 +151,7 @@ func (p *prepared) put(tx store.Tx, created *int) error {
 
 // prepare finds out what an object changes.
 func (o *Own[T]) prepare(ctx context.Context, item *Item[T], tx store.Tx) (p prepared, err error) {
-	key := o.storeKey(item)
-	var stored store.Object
-	if tx != nil {
-		stored, err = tx.Object(key)
-	} else {
-		stored, err = o.store.Object(ctx, key)
-	}
+	stored, err := o.stored(ctx, o.kind.storeKey("", o.key(item)), tx)
 	if errors.Is(err, store.ErrNotFound) {
 		p.record, err = o.render(ctx, item)
 		return p, err
@@ -164,11 +159,16 @@ func (o *Own[T]) prepare(ctx context.Context, item *Item[T], tx store.Tx) (p pre
 	if err != nil {
 		return p, err
 	}
-	p.change = stored.Change
 	before, err := o.kind.read(stored)
 	if err != nil {
 		return p, err
 	}
+	return o.compare(ctx, item, stored, before)
+}
+
+// compare finds out what an object changes of the one that is stored.
+func (o *Own[T]) compare(ctx context.Context, item *Item[T], stored store.Object, before T) (p prepared, err error) {
+	p.change = stored.Change
 	if o.kind.keep != nil {
 		o.kind.keep(&before, &item.Object)
 	}
@@ -182,10 +182,6 @@ func (o *Own[T]) prepare(ctx context.Context, item *Item[T], tx store.Tx) (p pre
 	return p, nil
 }
 
-func (o *Own[T]) storeKey(item *Item[T]) store.Key {
-	return o.kind.storeKey("", o.key(item))
-}
-
 func (o *Own[T]) key(item *Item[T]) ocpi.Key {
 	key := ocpi.Key{Party: item.Party, ID: o.kind.id(&item.Object)}
 	if o.kind.tokenType != nil {
@@ -195,35 +191,57 @@ func (o *Own[T]) key(item *Item[T]) ocpi.Key {
 }
 
 // Update changes an object of ours as one atomic step, or returns ocpi.ErrNotFound. fn may be called more than once, each
-// time with the object as it then is.
+// time with the object as it then is. It must not change what the object is found by.
 func (o *Own[T]) Update(ctx context.Context, key ocpi.Key, fn func(*T) error) error {
-	for {
-		stored, err := o.store.Object(ctx, o.kind.storeKey("", key))
-		if err != nil {
-			return o.kind.notFound(err, key.ID)
-		}
-		object, err := o.kind.read(stored)
+	for range updateAttempts {
+		p, err := o.changed(ctx, key, nil, fn)
 		if err != nil {
 			return err
 		}
-		if err := fn(&object); err != nil {
-			return err
-		}
-		item := Item[T]{Party: key.Party, Object: object}
-		p, err := o.prepare(ctx, &item, nil)
-		if err != nil {
-			return err
-		}
-		if p.change != stored.Change {
-			continue
-		}
-		err = o.store.Write(ctx, func(tx store.Tx) error {
-			return p.put(tx, new(int))
-		})
+		err = o.store.Write(ctx, func(tx store.Tx) error { return p.put(tx, new(int)) })
 		if !errors.Is(err, errChanged) {
 			return err
 		}
 	}
+	return o.store.Write(ctx, func(tx store.Tx) error { // others keep changing it: do it while nobody else can
+		p, err := o.changed(ctx, key, tx, fn)
+		if err != nil {
+			return err
+		}
+		return p.put(tx, new(int))
+	})
+}
+
+// changed is the object with a key, changed by fn and ready to be stored. It is read through a transaction where one is
+// given.
+func (o *Own[T]) changed(ctx context.Context, key ocpi.Key, tx store.Tx, fn func(*T) error) (p prepared, err error) {
+	stored, err := o.stored(ctx, o.kind.storeKey("", key), tx)
+	if err != nil {
+		return p, o.kind.notFound(err, key.ID)
+	}
+	before, err := o.kind.read(stored)
+	if err != nil {
+		return p, err
+	}
+	item := Item[T]{Party: key.Party}
+	if item.Object, err = o.kind.read(stored); err != nil {
+		return p, err
+	}
+	was := o.key(&item)
+	if err := fn(&item.Object); err != nil {
+		return p, err
+	}
+	if is := o.key(&item); is != was {
+		return p, fmt.Errorf("%s %s keeps its id, it cannot become %s", o.kind.name, was.ID, strings.TrimSpace(is.ID+" "+is.TokenType))
+	}
+	return o.compare(ctx, &item, stored, before)
+}
+
+func (o *Own[T]) stored(ctx context.Context, key store.Key, tx store.Tx) (store.Object, error) {
+	if tx != nil {
+		return tx.Object(key)
+	}
+	return o.store.Object(ctx, key)
 }
 
 // Delete removes an object of ours, or returns ocpi.ErrNotFound. Of what partners are told, only tariffs can go
