@@ -46,7 +46,11 @@ func (b *breaker) failed(now time.Time, atOnce bool, asked time.Duration, backof
 
 // doubled is a time that doubles with each try, up to the longest.
 func doubled(first time.Duration, tries int, longest time.Duration) time.Duration {
-	return min(first<<min(tries, 30), longest)
+	d := first
+	for ; tries > 0 && d < longest; tries-- {
+		d *= 2
+	}
+	return min(d, longest)
 }
 
 // spread is a time within a quarter of the one given, so that lanes do not all come back at once.

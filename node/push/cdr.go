@@ -64,7 +64,7 @@ func (j *job) note(ctx context.Context, m *memory) error {
 	}
 	record.Held, record.Due = true, j.config.Now()
 	if err := j.config.Store.KeepDelivery(ctx, record); err != nil {
-		return fmt.Errorf("keep that CDR %s is being posted: %w", j.change.ID, err)
+		return fmt.Errorf("%w: keep that CDR %s is being posted: %w", errHome, j.change.ID, err)
 	}
 	return nil
 }

@@ -79,7 +79,7 @@ func (j *job) remembered(ctx context.Context, m *memory) (sent int64, err error)
 		return 0, nil
 	}
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("%w: %w", errHome, err)
 	}
 	*m, err = readMemory(d)
 	return d.Sent, err

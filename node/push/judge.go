@@ -20,12 +20,18 @@ type verdict struct {
 	asked time.Duration
 }
 
+// errHome tells that our own data could not be read or written, which says nothing about the object: a full disk will have
+// room again.
+var errHome = errors.New("our own data")
+
 // judge judges a failure.
 func judge(err error) verdict {
 	var e *ocpiclient.Error
 	switch {
 	case errors.Is(err, ocpiclient.ErrNotOffered), errors.Is(err, ocpiclient.ErrVersion):
 		return verdict{partner: true, atOnce: true}
+	case errors.Is(err, errHome):
+		return verdict{}
 	case !errors.As(err, &e):
 		return verdict{hopeless: true}
 	case e.HTTP == http.StatusUnauthorized, e.HTTP == http.StatusForbidden, e.HTTP == 0 && e.Kind == ocpiclient.Permanent:

@@ -27,8 +27,9 @@ type memory struct {
 	Posting bool `json:"posting,omitzero"`
 	// Location is where the partner has a CDR.
 	Location string `json:"location,omitempty"`
-	// Body is a session as the partner has it.
-	Body jsontext.Value `json:"body,omitempty"`
+	// Body is a session as the partner has it; Ended tells of one that the partner has as ended.
+	Body  jsontext.Value `json:"body,omitempty"`
+	Ended bool           `json:"ended,omitzero"`
 }
 
 // delivery is the record of a memory.
@@ -52,7 +53,7 @@ func readMemory(d store.Delivery) (memory, error) {
 }
 
 // lasting reports whether there is something to remember of an object that is not held.
-func (m *memory) lasting() bool { return m.Location != "" || len(m.Body) > 0 }
+func (m *memory) lasting() bool { return m.Location != "" || len(m.Body) > 0 || m.Ended }
 
 // A laneState is the State of a store.Lane.
 type laneState struct {

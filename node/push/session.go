@@ -24,6 +24,9 @@ func (j *job) session(ctx context.Context, m *memory) (skipped bool, err error) 
 		return false, err
 	}
 	to := j.client.EMSP().Sessions
+	if m.Ended && stage(session.Status) < ended {
+		return false, fmt.Errorf("session %s would go back to %s after it has ended, which partners must not be told", session.ID, session.Status)
+	}
 	if len(m.Body) == 0 {
 		return false, j.putSession(ctx, to, session, m)
 	}
@@ -42,15 +45,24 @@ func (j *job) session(ctx context.Context, m *memory) (skipped bool, err error) 
 		return false, j.missingSession(ctx, to, session, m)
 	}
 	if err == nil {
-		m.Body = j.change.Body
+		j.rememberSession(session, m)
 	}
 	return false, err
+}
+
+// rememberSession keeps what the partner has. Of a session that has ended, which changes no more as a rule, it keeps only
+// that: there are many.
+func (j *job) rememberSession(session v230.Session, m *memory) {
+	m.Body, m.Ended = j.change.Body, false
+	if stage(session.Status) == ended {
+		m.Body, m.Ended = nil, true
+	}
 }
 
 func (j *job) putSession(ctx context.Context, to ocpiclient.Receiver[v230.Session], session v230.Session, m *memory) error {
 	_, err := to.Put(ctx, session)
 	if err == nil {
-		m.Body = j.change.Body
+		j.rememberSession(session, m)
 	}
 	return err
 }
@@ -65,11 +77,14 @@ func (j *job) missingSession(ctx context.Context, to ocpiclient.Receiver[v230.Se
 	return j.putSession(ctx, to, session, m)
 }
 
+// ended is the last stage of a session.
+const ended = 2
+
 // stage is how far a session is: it only ever goes up.
 func stage(s v230.SessionStatus) int {
 	switch s {
 	case v230.SessionStatusCompleted, v230.SessionStatusInvalid:
-		return 2
+		return ended
 	case v230.SessionStatusActive:
 		return 1
 	default:
