@@ -21,7 +21,7 @@ type job struct {
 	change  store.Change
 	client  *ocpiclient.Client
 	press   *press
-	// known is what is remembered of the object where it is held.
+	// known is what is remembered of the object, where that is not what is on disk.
 	known *store.Delivery
 	// placed is another CDR that the partner has.
 	placed placed

@@ -401,6 +401,42 @@ func TestASessionIsToldInOrder(t *testing.T) {
 	}
 }
 
+// What the partner has is known also before it is on disk, which waits while the lane is busy: a change that is taken back
+// is told.
+func TestWhatIsTakenBackIsTold(t *testing.T) {
+	r := newRig(t, Policy{})
+	release := make(chan struct{})
+	r.to.answer = func(req *http.Request) int {
+		if path.Base(req.URL.Path) == "SLOW" {
+			<-release
+		}
+		return http.StatusOK
+	}
+	r.start()
+	slow := session(v230.SessionStatusActive, 1)
+	slow.ID = "SLOW"
+	put(r, ocpi.ModuleSessions, "SLOW", slow)
+	var said []string
+	for n, kwh := range []int64{1, 2, 1} {
+		s := session(v230.SessionStatusActive, kwh)
+		s.LastUpdated = ocpi.NewDateTime(noon.Add(time.Duration(n) * time.Second))
+		put(r, ocpi.ModuleSessions, string(s.ID), s)
+		r.until("it is told", ocpi.ModuleSessions, func(Status) bool { return len(r.to.seen()) > n })
+		c := r.to.seen()[n]
+		var body struct {
+			KWh *ocpi.Number `json:"kwh"`
+		}
+		if err := json.Unmarshal([]byte(c.body), &body); err != nil || body.KWh == nil {
+			t.Fatalf("%s: %v", c.body, err)
+		}
+		said = append(said, c.method+" "+body.KWh.String())
+	}
+	close(release)
+	if diff := cmp.Diff([]string{"PUT 1", "PATCH 2", "PATCH 1"}, said); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // Requirement L-15: of many changes in many locations, however the feed is cut, the last state of each part arrives.
 func TestNoPartOfALocationIsLost(t *testing.T) {
 	r := newRig(t, Policy{})

@@ -177,9 +177,7 @@ func (l *lane) beginQueued(sending context.Context, room int) {
 func (l *lane) send(ctx context.Context, c queued) {
 	l.flying[c.Key] = flight{c.since, c.Change.Change}
 	j := &job{config: &l.config, partner: &l.partner, change: c.Change, client: l.client, press: l.press, placed: l.state.Placed}
-	if d := l.held[c.Key]; d != nil {
-		j.known = new(*d)
-	}
+	j.known = l.known(c.Key)
 	go func() {
 		r := result{change: c.Change, since: c.since}
 		if l.limiter != nil {
@@ -190,6 +188,20 @@ func (l *lane) send(ctx context.Context, c queued) {
 		}
 		l.results <- r
 	}()
+}
+
+// known is what is remembered of an object, where that is not what is on disk; nil where it is.
+func (l *lane) known(key store.Key) *store.Delivery {
+	if d := l.held[key]; d != nil {
+		return new(*d)
+	}
+	if d, ok := l.keep[key]; ok {
+		return &d
+	}
+	if l.forget[key] {
+		return &store.Delivery{Partner: l.partner.Name, Key: key}
+	}
+	return nil
 }
 
 // wait waits for results, news, or the time at which something is due.
