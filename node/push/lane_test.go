@@ -23,7 +23,7 @@ import (
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/ocpiclient"
 	"github.com/roamwire/roamwire/ocpi/ocpitest"
-	"github.com/roamwire/roamwire/ocpi/v230"
+	v230 "github.com/roamwire/roamwire/ocpi/v230"
 )
 
 var (
