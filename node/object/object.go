@@ -12,6 +12,7 @@ import (
 
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/convert"
 	"github.com/roamwire/roamwire/ocpi/v230"
 	"github.com/roamwire/roamwire/ocpi/wire"
 )
@@ -47,6 +48,9 @@ type kind[T any] struct {
 	// vanish from it; nil for objects without parts.
 	touched func(before, after *T) []store.Part
 	keep    func(before, after *T)
+	// freeze keeps with an object of ours the copy of its location that partners of some versions get with it, as it was
+	// before or else as it is now; nil for objects without such a copy.
+	freeze func(after, before *T, env convert.Env)
 	// merge puts into a partner's object that was fetched what must stay of the one that is here, and where asked to also what
 	// is newer here. It returns which parts the fetched one was missing. It is nil for objects without parts.
 	merge func(before, after *T, newer bool) (missing []string)
@@ -70,6 +74,7 @@ var (
 		party:       func(s *v230.Session) (*ocpi.CiString, *ocpi.CiString) { return &s.CountryCode, &s.PartyID },
 		lastUpdated: func(s *v230.Session) ocpi.DateTime { return s.LastUpdated },
 		audience:    func(s *v230.Session) ocpi.Party { return driverOf(&s.CDRToken) },
+		freeze:      convert.FreezeSessionLocation,
 		codec:       func(c wire.Codecs) wire.Codec[v230.Session] { return c.Sessions },
 	}
 	cdrs = kind[v230.CDR]{
@@ -79,6 +84,7 @@ var (
 		lastUpdated: func(d *v230.CDR) ocpi.DateTime { return d.LastUpdated },
 		audience:    func(d *v230.CDR) ocpi.Party { return driverOf(&d.CDRToken) },
 		same:        sameCDR,
+		freeze:      convert.FreezeCDRLocation,
 		codec:       func(c wire.Codecs) wire.Codec[v230.CDR] { return c.CDRs },
 	}
 	tariffs = kind[v230.Tariff]{

@@ -153,7 +153,7 @@ func (p *prepared) put(tx store.Tx, created *int) error {
 func (o *Own[T]) prepare(ctx context.Context, item *Item[T], tx store.Tx) (p prepared, err error) {
 	stored, err := o.stored(ctx, o.kind.storeKey("", o.key(item)), tx)
 	if errors.Is(err, store.ErrNotFound) {
-		p.record, err = o.render(ctx, item)
+		p.record, err = o.render(ctx, item, new(T))
 		return p, err
 	}
 	if err != nil {
@@ -172,7 +172,7 @@ func (o *Own[T]) compare(ctx context.Context, item *Item[T], stored store.Object
 	if o.kind.keep != nil {
 		o.kind.keep(&before, &item.Object)
 	}
-	if p.record, err = o.render(ctx, item); err != nil {
+	if p.record, err = o.render(ctx, item, &before); err != nil {
 		return p, err
 	}
 	p.same = bytes.Equal(p.record.Body, stored.Body) && p.record.Audience == stored.Audience
@@ -278,8 +278,16 @@ func (o *Own[T]) Owner(object *T) ocpi.Party {
 	return ocpi.NewParty(string(*country), string(*party))
 }
 
-// render makes the stored form of an object of ours, with what partners of each version get.
-func (o *Own[T]) render(ctx context.Context, item *Item[T]) (store.Object, error) {
+// render makes the stored form of an object of ours, with what partners of each version get. before is the object as it
+// was, or the zero T.
+func (o *Own[T]) render(ctx context.Context, item *Item[T], before *T) (store.Object, error) {
+	if o.kind.freeze != nil {
+		look := o.lookup(ctx, item.Party)
+		o.kind.freeze(&item.Object, before, look.env)
+		if look.failed != nil {
+			return store.Object{}, look.failed
+		}
+	}
 	record, err := o.kind.record("", o.key(item), &item.Object)
 	if err != nil {
 		return record, err
@@ -318,22 +326,33 @@ type Written struct {
 
 // Write writes an object of ours in a version.
 func (o *Own[T]) Write(ctx context.Context, version wire.Codecs, owner ocpi.Party, object T) (Written, error) {
-	var w Written
-	var failed error
-	env := convert.Env{Owner: owner}
-	if o.location != nil {
-		env.Location = func(id string) (v230.Location, bool) {
-			l, err := o.location(ctx, owner, id)
-			w.placeholder = w.placeholder || err != nil
-			if err != nil && !errors.Is(err, ocpi.ErrNotFound) {
-				failed = err
-			}
-			return l, err == nil
-		}
+	look := o.lookup(ctx, owner)
+	raw, losses, err := o.kind.codec(version).Write(object, look.env)
+	return Written{raw, losses, look.missing}, errors.Join(err, look.failed)
+}
+
+// A lookup is a translation's view of our locations.
+type lookup struct {
+	env convert.Env
+	// missing tells that a location was not there, failed that one could not be read.
+	missing bool
+	failed  error
+}
+
+func (o *Own[T]) lookup(ctx context.Context, owner ocpi.Party) *lookup {
+	l := &lookup{env: convert.Env{Owner: owner}}
+	if o.location == nil {
+		return l
 	}
-	raw, losses, err := o.kind.codec(version).Write(object, env)
-	w.Document, w.Losses = raw, losses
-	return w, errors.Join(err, failed)
+	l.env.Location = func(id string) (v230.Location, bool) {
+		location, err := o.location(ctx, owner, id)
+		l.missing = l.missing || err != nil
+		if err != nil && !errors.Is(err, ocpi.ErrNotFound) {
+			l.failed = err
+		}
+		return location, err == nil
+	}
+	return l
 }
 
 // List implements ocpiserver.Sender.

@@ -14,6 +14,7 @@ import (
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/ocpitest"
 	"github.com/roamwire/roamwire/ocpi/v230"
+	"github.com/roamwire/roamwire/ocpi/wire"
 )
 
 // twoEVSEs is a location of ours with the EVSEs A and B, and two connectors each.
@@ -150,5 +151,49 @@ func TestTheSameAgainIsNoChange(t *testing.T) {
 	}
 	if n, err := db.LatestChange(t.Context(), ocpi.ModuleLocations, ""); err != nil || n != 1 {
 		t.Errorf("change %d: %v", n, err)
+	}
+}
+
+// Requirements SES-12 and CDR-12: partners on 2.1.1 get a copy of the location. It is the location as it was, and the same in
+// every message and list: a CDR that came again with another copy would be another CDR.
+func TestTheCopyOfALocationStaysAsItWas(t *testing.T) {
+	db, o := open(t)
+	sample := ocpitest.Sample{CPO: own, EMSP: foreign}
+	session, cdr := sample.Session(1), sample.CDR(1)
+	put(t, o.Locations, sample.Locations()...)
+	put(t, o.Sessions, session)
+	put(t, o.CDRs, cdr)
+	sessions, cdrs := rendered(t, o.Sessions), rendered(t, o.CDRs)
+	key := ocpi.Key{Party: own, ID: string(cdr.CDRLocation.ID)}
+	err := o.Locations.Update(t.Context(), key, func(l *v230.Location) error {
+		for i := range l.EVSEs {
+			l.EVSEs[i].Connectors[0].MaxVoltage++
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := db.LatestChange(t.Context(), ocpi.ModuleCDRs, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, o.CDRs, cdr)
+	if n, err := db.LatestChange(t.Context(), ocpi.ModuleCDRs, ""); err != nil || n != before {
+		t.Errorf("the same CDR again is change %d after %d: %v", n, before, err)
+	}
+	session.KWh = ocpi.NumberOf(77)
+	put(t, o.Sessions, session)
+	if diff := cmp.Diff(strings.Replace(sessions[0], sample.Session(1).KWh.String(), "77", 1), rendered(t, o.Sessions)[0]); diff != "" {
+		t.Errorf("session (-want +got): %s", diff)
+	}
+	v211, _ := wire.For(ocpi.V211)
+	stored, err := o.CDRs.Find(t.Context(), nil, string(cdr.ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pushed, err := o.CDRs.Write(t.Context(), v211, own, stored)
+	if diff := cmp.Diff(cdrs[0], string(pushed.Document)); diff != "" || err != nil {
+		t.Errorf("CDR (-as listed +as pushed): %s%v", diff, err)
 	}
 }

@@ -42,6 +42,15 @@ func (l *leftover) setRaw(name string, raw jsontext.Value) {
 	(*l)[name] = raw
 }
 
+// leftoverOf returns the leftovers among unknown members of the model; nil where there are none.
+func leftoverOf(extra ocpi.Extra) leftover {
+	var left leftover
+	if raw, ok := extra[LeftoverMember]; !ok || json.Unmarshal(raw, &left) != nil {
+		return nil
+	}
+	return left
+}
+
 // recall returns what 2.1.1 said in a member, while that still holds. For members that can be absent, T is a pointer
 // or slice.
 func recall[T any](l leftover, name string, holds func(T) bool) (T, bool) {

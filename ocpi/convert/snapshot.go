@@ -3,6 +3,8 @@ package convert
 import (
 	"slices"
 
+	"github.com/go-json-experiment/json"
+
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/v211"
 	"github.com/roamwire/roamwire/ocpi/v230"
@@ -91,6 +93,64 @@ func (d *down) wholeSecondsOf(name string, periods []v211.ExceptionalPeriod) {
 		periods[i].PeriodEnd = d.time("period_end", periods[i].PeriodEnd)
 	}
 	d.leave()
+}
+
+// FreezeSessionLocation keeps with a session of ours the copy of its location that partners on 2.1.1 get, as a leftover: they
+// get the same one when the location has changed since. The copy is the one kept before, for the zero Session or one at
+// another connector the present one. Where the location is not known, nothing is kept.
+func FreezeSessionLocation(s, before *v230.Session, env Env) {
+	holds := func(was *v211.Location) bool {
+		locationID, evseUID, connectorID := place(was)
+		return locationID == s.LocationID && evseUID == s.EVSEUID && connectorID == s.ConnectorID
+	}
+	freeze(&s.Extra, before.Extra, holds, func() (v211.Location, bool) {
+		if _, known := env.location(s.LocationID); !known {
+			return v211.Location{}, false
+		}
+		return newDown(env).sessionLocation(s, nil), true
+	})
+}
+
+// FreezeCDRLocation does for a CDR what FreezeSessionLocation does for a session (requirement CDR-12: the location as it was
+// when it was used).
+func FreezeCDRLocation(c, before *v230.CDR, env Env) {
+	holds := func(was *v211.Location) bool {
+		raised := cdrLocation(was)
+		return len(differing(&raised, &c.CDRLocation)) == 0
+	}
+	freeze(&c.Extra, before.Extra, holds, func() (v211.Location, bool) {
+		if _, known := env.location(c.CDRLocation.ID); !known {
+			return v211.Location{}, false
+		}
+		return newDown(env).copyOfLocation(c, nil), true
+	})
+}
+
+// freeze puts a copy of a location into the leftovers, unless one is there that holds: that of before, or else the one that
+// build makes.
+func freeze(extra *ocpi.Extra, before ocpi.Extra, holds func(*v211.Location) bool, build func() (v211.Location, bool)) {
+	said := func(was *v211.Location) bool { return was != nil && holds(was) }
+	left := leftoverOf(*extra)
+	if _, ok := recall(left, "location", said); ok {
+		return
+	}
+	if _, ok := recall(leftoverOf(before), "location", said); ok {
+		left.setRaw("location", leftoverOf(before)["location"])
+	} else if location, known := build(); known && holds(&location) {
+		left.set("location", &location)
+	} else {
+		return
+	}
+	out := extra.Clone()
+	if out == nil {
+		out = ocpi.Extra{}
+	}
+	raw, err := json.Marshal(left, json.Deterministic(true))
+	if err != nil {
+		return // unknown members that were made in Go and are not JSON
+	}
+	out[LeftoverMember] = raw
+	*extra = out
 }
 
 // sessionLocation builds the copy of the location for a session.
