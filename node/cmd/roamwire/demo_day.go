@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -268,32 +267,58 @@ func (d *demoDay) count(ctx context.Context) {
 	d.mu.Lock()
 	statuses, sessions, cdrs := d.statuses, d.sessions, d.cdrs
 	d.mu.Unlock()
-	equal, behind, err := d.compare(ctx)
+	begin := time.Now()
+	arrived, behind, err := d.compare(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
 			d.told.say("So far: the copies cannot be compared: %v", err)
 		}
 		return
 	}
-	d.told.say("So far: statuses %d, sessions %d, CDRs %d. Of the eMSP's copies %d are equal to what the CPO has, %d are behind.",
-		statuses, sessions, cdrs, equal, behind)
+	d.told.say("So far: statuses %d, sessions %d, CDRs %d. Of the CPO's objects as they were %d ms ago the eMSP has %d, %d are behind.",
+		statuses, sessions, cdrs, time.Since(begin).Milliseconds(), arrived, behind)
 }
 
-// compare counts the CPO's objects of which the eMSP has the present state, and the others.
-func (d *demoDay) compare(ctx context.Context) (equal, behind int, err error) {
+// compare counts the CPO's objects of which the eMSP comes to have the present state, and the others.
+func (d *demoDay) compare(ctx context.Context) (arrived, behind int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, waitForCopy)
+	defer cancel()
 	for _, module := range []ocpi.ModuleID{ocpi.ModuleLocations, ocpi.ModuleTariffs, ocpi.ModuleSessions, ocpi.ModuleCDRs} {
-		ours, errOurs := d.cpo.LastUpdated(ctx, module, "")
-		copies, errCopies := d.emsp.LastUpdated(ctx, module, demoCPOName)
-		if err := cmp.Or(errOurs, errCopies); err != nil {
+		ours, err := d.cpo.LastUpdated(ctx, module, "")
+		if err != nil {
 			return 0, 0, err
 		}
+		missing, err := d.await(ctx, module, ours)
+		if err != nil {
+			return 0, 0, err
+		}
+		arrived, behind = arrived+len(ours)-missing, behind+missing
+	}
+	return arrived, behind, nil
+}
+
+// await waits until the eMSP's copies are as new as ours, and returns how many are not when ctx ends.
+func (d *demoDay) await(ctx context.Context, module ocpi.ModuleID, ours map[ocpi.Key]time.Time) (missing int, err error) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		copies, err := d.emsp.LastUpdated(context.WithoutCancel(ctx), module, demoCPOName)
+		if err != nil {
+			return 0, err
+		}
+		missing = 0
 		for key, at := range ours {
-			if copied, ok := copies[key]; ok && copied.Equal(at) {
-				equal++
-			} else {
-				behind++
+			if copied, ok := copies[key]; !ok || copied.Before(at) {
+				missing++
 			}
 		}
+		if missing == 0 {
+			return 0, nil
+		}
+		select {
+		case <-ctx.Done():
+			return missing, nil
+		case <-tick.C:
+		}
 	}
-	return equal, behind, nil
 }

@@ -19,7 +19,7 @@ func waitFor(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	pattern, err := regexp.Compile(args[1])
 	ts.Check(err)
-	for range 500 {
+	for range 1500 {
 		raw, err := os.ReadFile(ts.MkAbs(args[0]))
 		if match := pattern.FindSubmatch(raw); err == nil && match != nil {
 			if len(args) == 3 {
