@@ -2,7 +2,7 @@
 
 LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: test race lint bench torture demo generate check
+.PHONY: test race lint bench torture soak demo generate check
 
 test: ## the README's test command
 	go test ./ocpi/... ./node/...
@@ -20,6 +20,9 @@ bench: ## the figures of docs/benchmarks.md, side by side; takes some minutes
 
 torture: ## two nodes killed 200 times while data moves between them; takes some minutes
 	ROAMWIRE_TORTURE_KILLS=200 go test ./node/cmd/roamwire -run '^TestTorture$$' -v -timeout 30m
+
+soak: ## a partner that is away for an hour while 20,000 objects change 100,000 times; takes an hour
+	go run ./node/bench -away 1h
 
 demo: ## a node with sample data
 	go run ./node/cmd/roamwire demo

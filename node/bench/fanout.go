@@ -139,9 +139,10 @@ func (b *bench) back(ctx context.Context) (err error) {
 	}
 	away := c.partners[0]
 	away.away.Store(true)
+	left := time.Now()
 	for i := range missedTimes {
 		status := []v230.Status{v230.StatusCharging, v230.StatusBlocked}[i%2]
-		if err := c.change(ctx, cpo, status, missed, 0); err != nil {
+		if err := c.change(ctx, cpo, status, missed, b.away/(missed*missedTimes)); err != nil {
 			return err
 		}
 	}
@@ -151,6 +152,7 @@ func (b *bench) back(ctx context.Context) (err error) {
 	c.reset()
 	away.away.Store(false)
 	began := time.Now()
+	gone := began.Sub(left)
 	if err := c.arrivedAt(ctx, c.partners, missed); err != nil {
 		return err
 	}
@@ -159,7 +161,7 @@ func (b *bench) back(ctx context.Context) (err error) {
 		return err
 	}
 	messages := away.messages.Load()
-	b.add(messages == missed && took < 2*time.Minute, fmt.Sprintf("a partner is back after %d changes of %d objects", missed*missedTimes, missed),
+	b.add(messages == missed && took < 2*time.Minute, fmt.Sprintf("a partner is back after %s and %d changes of %d objects", gone.Round(time.Second), missed*missedTimes, missed),
 		"20,000 messages, under 2 min", "%d messages in %s, with the wait for the next try", messages, took.Round(100*time.Millisecond))
 	return nil
 }

@@ -4,6 +4,7 @@
 //
 //	go run ./node/bench            # 100,000 locations, some minutes
 //	go run ./node/bench -short     # 5,000 locations, to see that it works; the figures mean little
+//	go run ./node/bench -away 1h   # what a partner gets that was away for an hour
 package main
 
 import (
@@ -31,6 +32,7 @@ type options struct {
 	keep      bool
 	moving    bool
 	fanout    bool
+	away      time.Duration
 	profile   string
 }
 
@@ -46,6 +48,7 @@ func main() {
 	flag.StringVar(&o.serve, "serve-bytes", "", "used by the benchmark itself: serve this file from memory")
 	flag.BoolVar(&o.moving, "moving", false, "only what moves between nodes")
 	flag.BoolVar(&o.fanout, "fanout", false, "only what is pushed to many partners")
+	flag.DurationVar(&o.away, "away", 0, "only a partner that is back after this time; in the other runs it is away for as long as the changes take")
 	flag.StringVar(&o.profile, "cpuprofile", "", "write a profile of this process to a file, for what runs in it: -moving and -fanout")
 	flag.BoolVar(&o.keep, "keep", false, "keep the data folder")
 	flag.Parse()
@@ -85,6 +88,9 @@ func measure(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	if o.fanout {
 		steps = []func(context.Context) error{b.toMany, b.back}
+	}
+	if o.away > 0 {
+		steps = []func(context.Context) error{b.back}
 	}
 	stopProfile, err := profiled(o.profile)
 	if err != nil {

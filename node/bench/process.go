@@ -66,8 +66,11 @@ func (p *process) stop() error {
 }
 
 // resident is the memory of the process that is in RAM, now and at most so far, in MiB.
-func (p *process) resident() (now, peak int, err error) {
-	f, err := os.Open(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+func (p *process) resident() (now, peak int, err error) { return residentOf(p.cmd.Process.Pid) }
+
+// residentOf returns the memory of a process in MiB, and the most it was.
+func residentOf(pid int) (now, peak int, err error) {
+	f, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, 0, err
 	}
