@@ -96,6 +96,8 @@ type prepared struct {
 	record store.Object
 	change int64
 	same   bool
+	// event tells of it.
+	event store.Event
 }
 
 // tryPut makes one attempt. The work is done beside the writer, or in its transaction where one is given.
@@ -143,17 +145,22 @@ func (p *prepared) put(tx store.Tx, created *int) error {
 		return nil
 	}
 	isNew, err := tx.Put(p.record)
+	if err != nil {
+		return err
+	}
 	if isNew {
 		*created++
 	}
-	return err
+	return tx.Emit(p.event)
 }
 
 // prepare finds out what an object changes.
 func (o *Own[T]) prepare(ctx context.Context, item *Item[T], tx store.Tx) (p prepared, err error) {
 	stored, err := o.stored(ctx, o.kind.storeKey("", o.key(item)), tx)
 	if errors.Is(err, store.ErrNotFound) {
-		p.record, err = o.render(ctx, item, new(T))
+		if p.record, err = o.render(ctx, item, new(T)); err == nil {
+			p.event, err = o.kind.event(p.record.Key, nil, p.record.Body, nil)
+		}
 		return p, err
 	}
 	if err != nil {
@@ -176,10 +183,12 @@ func (o *Own[T]) compare(ctx context.Context, item *Item[T], stored store.Object
 		return p, err
 	}
 	p.same = bytes.Equal(p.record.Body, stored.Body) && p.record.Audience == stored.Audience
-	if o.kind.touched != nil && !p.same {
-		p.record.Touched = o.kind.touched(&before, &item.Object)
+	if p.same {
+		return p, nil
 	}
-	return p, nil
+	p.record.Touched = o.kind.touchedParts(&before, &item.Object)
+	p.event, err = o.kind.event(p.record.Key, stored.Body, p.record.Body, p.record.Touched)
+	return p, err
 }
 
 func (o *Own[T]) key(item *Item[T]) ocpi.Key {
@@ -248,7 +257,7 @@ func (o *Own[T]) stored(ctx context.Context, key store.Key, tx store.Tx) (store.
 // (requirement TF-42).
 func (o *Own[T]) Delete(ctx context.Context, key ocpi.Key) error {
 	return o.store.Write(ctx, func(tx store.Tx) error {
-		return o.kind.notFound(tx.Delete(o.kind.storeKey("", key)), key.ID)
+		return o.kind.notFound(o.kind.remove(tx, o.kind.storeKey("", key)), key.ID)
 	})
 }
 

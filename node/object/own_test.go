@@ -87,6 +87,7 @@ func TestWhatHasChangedInALocation(t *testing.T) {
 func TestAnEVSEThatIsLeftOutStaysAsRemoved(t *testing.T) {
 	db, o := open(t)
 	put(t, o.Locations, twoEVSEs())
+	var first int64
 	for i := range 2 {
 		less := twoEVSEs()
 		less.EVSEs, less.LastUpdated = less.EVSEs[:1], at(less.LastUpdated, 10)
@@ -98,9 +99,11 @@ func TestAnEVSEThatIsLeftOutStaysAsRemoved(t *testing.T) {
 		if gone := l.EVSEs[1]; gone.UID != "B" || gone.Status != v230.StatusRemoved || gone.LastUpdated.Compare(less.LastUpdated) != 0 {
 			t.Errorf("%s is %s since %s", gone.UID, gone.Status, gone.LastUpdated)
 		}
-		if n, err := db.LatestChange(t.Context(), ocpi.ModuleLocations, ""); err != nil || n != 2 {
-			t.Errorf("round %d: change %d: %v", i, n, err)
+		n, err := db.LatestChange(t.Context(), ocpi.ModuleLocations, "")
+		if err != nil || i > 0 && n != first {
+			t.Errorf("round %d: change %d after %d: %v", i, n, first, err)
 		}
+		first = n
 	}
 }
 

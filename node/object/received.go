@@ -57,7 +57,7 @@ func (r *Received[T]) Replace(ctx context.Context, from *ocpi.Partner, key ocpi.
 		stored, err := tx.Object(record.Key)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
-			created, err = tx.Put(record)
+			created, err = r.kind.put(tx, record, stored, nil)
 			return err
 		case err != nil:
 			return err
@@ -74,7 +74,7 @@ func (r *Received[T]) Replace(ctx context.Context, from *ocpi.Partner, key ocpi.
 		if err := allow(&before); err != nil {
 			return err
 		}
-		_, err = tx.Put(record)
+		_, err = r.kind.put(tx, record, stored, nil)
 		return err
 	})
 	return created, err
@@ -105,11 +105,11 @@ func (r *Received[T]) update(ctx context.Context, from *ocpi.Partner, key ocpi.K
 		if err != nil {
 			return r.kind.notFound(err, key.ID)
 		}
-		record, err := r.updated(ctx, from, key, stored, ours, fn)
+		record, parts, err := r.updated(ctx, from, key, stored, ours, fn)
 		if err != nil || unchanged(stored, record) {
 			return err
 		}
-		_, err = tx.Put(record)
+		_, err = r.kind.put(tx, record, stored, parts)
 		return err
 	})
 }
@@ -122,7 +122,7 @@ func (r *Received[T]) tryUpdate(ctx context.Context, from *ocpi.Partner, key ocp
 	if err != nil {
 		return false, r.kind.notFound(err, key.ID)
 	}
-	record, err := r.updated(ctx, from, key, stored, ours, fn)
+	record, parts, err := r.updated(ctx, from, key, stored, ours, fn)
 	if err != nil || unchanged(stored, record) {
 		return err == nil, err
 	}
@@ -134,35 +134,43 @@ func (r *Received[T]) tryUpdate(ctx context.Context, from *ocpi.Partner, key ocp
 		if done = change == stored.Change; !done {
 			return nil
 		}
-		_, err = tx.Put(record)
+		_, err = r.kind.put(tx, record, stored, parts)
 		return err
 	})
 	return done, err
 }
 
-// updated is the stored form of an object after fn.
-func (r *Received[T]) updated(ctx context.Context, from *ocpi.Partner, key ocpi.Key, stored store.Object, ours bool, fn func(*T) error) (store.Object, error) {
+// updated is the stored form of an object after fn, and which parts of it are other than before.
+func (r *Received[T]) updated(
+	ctx context.Context, from *ocpi.Partner, key ocpi.Key, stored store.Object, ours bool, fn func(*T) error,
+) (record store.Object, parts []store.Part, err error) {
 	object, err := r.kind.read(stored)
 	if err != nil {
-		return store.Object{}, err
+		return record, nil, err
 	}
 	times := ocpiserver.TimesOf(ctx)
 	if times != nil {
 		times.StoredOurs = stored.Stamped
 	}
 	if err := fn(&object); err != nil {
-		return store.Object{}, err
+		return record, nil, err
 	}
 	key.TokenType = stored.TokenType
-	record, err := r.kind.record(from.ID, key, &object)
+	if record, err = r.kind.record(from.ID, key, &object); err != nil {
+		return record, nil, err
+	}
 	record.Stamped = ours || times != nil && times.Ours || stored.Stamped && record.LastUpdated.Equal(stored.LastUpdated)
-	return record, err
+	if r.kind.touched == nil || unchanged(stored, record) {
+		return record, nil, nil
+	}
+	before, err := r.kind.read(stored)
+	return record, r.kind.touchedParts(&before, &object), err
 }
 
 // Delete implements ocpiserver.Deleter.
 func (r *Received[T]) Delete(ctx context.Context, from *ocpi.Partner, key ocpi.Key) error {
 	return r.store.Write(ctx, func(tx store.Tx) error {
-		return r.kind.notFound(tx.Delete(r.kind.storeKey(from.ID, key)), key.ID)
+		return r.kind.notFound(r.kind.remove(tx, r.kind.storeKey(from.ID, key)), key.ID)
 	})
 }
 
@@ -194,7 +202,7 @@ func (r *ReceivedCDRs) Create(ctx context.Context, from *ocpi.Partner, key ocpi.
 		case !errors.Is(err, store.ErrNotFound):
 			return err
 		}
-		created, err = tx.Put(record)
+		created, err = r.received.kind.put(tx, record, store.Object{}, nil)
 		return err
 	})
 	return stored, created, err

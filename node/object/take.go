@@ -104,7 +104,7 @@ func (r *Received[T]) take(tx store.Tx, from *ocpi.Partner, item *fetched[T], ta
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		taken.Created++
-		_, err = tx.Put(item.record)
+		_, err = r.kind.put(tx, item.record, store.Object{}, nil)
 		return err
 	case err != nil:
 		return err
@@ -131,7 +131,7 @@ func (r *Received[T]) take(tx store.Tx, from *ocpi.Partner, item *fetched[T], ta
 		return nil
 	}
 	taken.Updated++
-	_, err = tx.Put(record)
+	_, err = r.kind.put(tx, record, stored, nil)
 	return err
 }
 

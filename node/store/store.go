@@ -100,6 +100,12 @@ type Tx interface {
 	Put(Object) (created bool, err error)
 	// Delete removes an object, or returns ErrNotFound.
 	Delete(Key) error
+	// Emit writes an event; its Number and Time are given by the store.
+	Emit(Event) error
+	// Command reads a command as this transaction sees it, or ErrNotFound; PutCommand creates it or replaces the one with
+	// its ID.
+	Command(id string) (Command, error)
+	PutCommand(Command) error
 }
 
 // A TokenHash is the SHA-256 of a partner's token: the token itself is not kept.

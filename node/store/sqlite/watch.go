@@ -73,6 +73,7 @@ type memory struct {
 	partners map[store.TokenHash]store.Partner
 	all      map[struct{}][]store.Partner
 	latest   map[latestKey]int64
+	access   map[store.TokenHash]store.AccessKey
 }
 
 type latestKey struct {
@@ -99,6 +100,7 @@ func remember[K comparable, V any](m *memory, of func(*memory) map[K]V, at momen
 	defer m.mu.Unlock()
 	if m.at != at || m.partners == nil {
 		m.at, m.partners, m.all, m.latest = at, map[store.TokenHash]store.Partner{}, map[struct{}][]store.Partner{}, map[latestKey]int64{}
+		m.access = map[store.TokenHash]store.AccessKey{}
 	}
 	of(m)[key] = value
 }

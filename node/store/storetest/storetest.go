@@ -41,6 +41,7 @@ type Home interface {
 
 	Feed
 	Moves
+	Backend
 }
 
 // A Feed tells what has changed.
@@ -89,6 +90,7 @@ func Run(t *testing.T, create func(t *testing.T) (open func() Home)) {
 		{"partners", partnerTests},
 		{"feed", feedTests},
 		{"moves", moveTests},
+		{"backend", backendTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, test := range group.tests {
