@@ -78,11 +78,12 @@ func scanEvent(s *sqlite3.Stmt) store.Event {
 	}
 }
 
-// LatestEvent is the number of the latest event; 0 where there is none. It costs next to nothing while nothing is written.
+// LatestEvent is the number of the latest event, also where it was removed since; 0 where there never was one. It costs next to
+// nothing while nothing is written.
 func (db *DB) LatestEvent(ctx context.Context) (int64, error) {
 	return through(db, latestOf, latestKey{module: "", source: eventsKey}, func() (latest int64, err error) {
 		err = db.read(ctx, func(c *conn) error {
-			latest, _, err = c.number(`SELECT coalesce(max(number), 0) FROM event`)
+			latest, _, err = c.number(`SELECT coalesce(max(number), (` + trimmedEvents + `), 0) FROM event`)
 			return err
 		})
 		if err != nil {
@@ -92,8 +93,28 @@ func (db *DB) LatestEvent(ctx context.Context) (int64, error) {
 	})
 }
 
-// eventsKey stands for all events where the latest changes of modules are remembered.
-const eventsKey = "\x00events"
+// TrimmedEvents is the number of the last event that was removed; 0 where none was. A reader that is not past it has missed
+// something. It costs next to nothing while nothing is written.
+func (db *DB) TrimmedEvents(ctx context.Context) (int64, error) {
+	return through(db, latestOf, latestKey{module: "", source: trimmedKey}, func() (trimmed int64, err error) {
+		err = db.read(ctx, func(c *conn) error {
+			trimmed, _, err = c.number(trimmedEvents)
+			return err
+		})
+		if err != nil {
+			return 0, fmt.Errorf("read up to where events were removed: %w", err)
+		}
+		return trimmed, nil
+	})
+}
+
+const trimmedEvents = `SELECT value FROM sequence WHERE name = 'trimmed events'`
+
+// eventsKey and trimmedKey stand for all events where the latest changes of modules are remembered.
+const (
+	eventsKey  = "\x00events"
+	trimmedKey = "\x00trimmed"
+)
 
 // OldestEvent is the number of the oldest event that is still kept; 0 where there is none.
 func (db *DB) OldestEvent(ctx context.Context) (oldest int64, err error) {
@@ -107,27 +128,33 @@ func (db *DB) OldestEvent(ctx context.Context) (oldest int64, err error) {
 	return oldest, nil
 }
 
-// TrimEvents removes events from before a time, and the oldest of those above a count; at most limit at once. It returns how
-// many it has removed.
+// TrimEvents removes the oldest events: those from before a time, and those above a count; at most limit at once. It returns
+// how many it has removed.
 func (db *DB) TrimEvents(ctx context.Context, before time.Time, count, limit int) (removed int, err error) {
 	err = db.writer.do(ctx, func(t *tx) error {
 		total, _, err := t.conn.number(`SELECT count(*) FROM event`)
 		if err != nil {
 			return err
 		}
-		over := max(0, total-int64(count))
-		err = t.conn.run(`DELETE FROM event WHERE number IN (SELECT number FROM event ORDER BY number LIMIT ?1)`, min(over, int64(limit)))
+		old, _, err := t.conn.number(`SELECT count(*) FROM (SELECT 1 FROM event INDEXED BY event_time WHERE time < ?1 LIMIT ?2)`, before.UnixMicro(), limit)
 		if err != nil {
 			return err
 		}
-		removed = int(t.conn.Changes())
-		if removed >= limit {
+		// What is removed is a beginning of the journal: where the clock was set back, nothing is removed from its middle.
+		n := min(max(old, total-int64(count)), int64(limit))
+		if removed = int(n); n <= 0 {
+			removed = 0
 			return nil
 		}
-		err = t.conn.run(`DELETE FROM event WHERE number IN (SELECT number FROM event INDEXED BY event_time WHERE time < ?1 ORDER BY time LIMIT ?2)`,
-			before.UnixMicro(), limit-removed)
-		removed += int(t.conn.Changes())
-		return err
+		last, _, err := t.conn.number(`SELECT number FROM event ORDER BY number LIMIT 1 OFFSET ?1`, n-1)
+		if err != nil {
+			return err
+		}
+		err = t.conn.run(`DELETE FROM event WHERE number <= ?1`, last)
+		if err != nil {
+			return err
+		}
+		return t.conn.run(`REPLACE INTO sequence (name, value) VALUES ('trimmed events', ?1)`, last)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("remove old events: %w", explain(err))

@@ -20,6 +20,8 @@ type Backend interface {
 	Events(ctx context.Context, want store.EventFilter, after int64, limit int) (events []store.Event, next int64, err error)
 	LatestEvent(ctx context.Context) (int64, error)
 	OldestEvent(ctx context.Context) (int64, error)
+	// TrimmedEvents is the number of the last event that was removed.
+	TrimmedEvents(ctx context.Context) (int64, error)
 	// TrimEvents removes events from before a time, and the oldest of those above a count.
 	TrimEvents(ctx context.Context, before time.Time, count, limit int) (removed int, err error)
 
@@ -185,6 +187,9 @@ var backendTests = []test{
 		same(t, "events seen", len(seen), 2*each)
 	}},
 	{name: "old events are removed, and so are too many", run: func(t *testing.T, home Home) {
+		trimmed, err := home.TrimmedEvents(t.Context())
+		wantError(t, "TrimmedEvents", err, nil)
+		same(t, "removed up to", trimmed, int64(0))
 		for i := range 10 {
 			emit(t, home, event(fmt.Sprint(i)))
 		}
@@ -195,12 +200,21 @@ var backendTests = []test{
 		same(t, "the oldest left", got, []store.Event{event("6")})
 		oldest, err := home.OldestEvent(t.Context())
 		wantError(t, "OldestEvent", err, nil)
-		if latest, _ := home.LatestEvent(t.Context()); oldest != latest-3 {
-			t.Errorf("oldest %d, latest %d", oldest, latest)
+		latest, _ := home.LatestEvent(t.Context())
+		trimmed, _ = home.TrimmedEvents(t.Context())
+		if oldest != latest-3 || trimmed != oldest-1 {
+			t.Errorf("removed up to %d, oldest %d, latest %d", trimmed, oldest, latest)
 		}
 		removed, err = home.TrimEvents(t.Context(), time.Now().Add(time.Hour), 4, 3)
 		wantError(t, "TrimEvents", err, nil)
 		same(t, "too old, as many as asked", removed, 3)
+		removed, err = home.TrimEvents(t.Context(), time.Now().Add(time.Hour), 4, 3)
+		wantError(t, "TrimEvents", err, nil)
+		same(t, "the last", removed, 1)
+		end, _ := home.LatestEvent(t.Context())
+		same(t, "the latest stays the latest when it is removed", end, latest)
+		trimmed, _ = home.TrimmedEvents(t.Context())
+		same(t, "removed up to the latest", trimmed, latest)
 	}},
 	{name: "a hook keeps its place and its dead events together", run: func(t *testing.T, home Home) {
 		h := store.Hook{ID: "h", Cursor: 3, State: []byte(`{}`)}

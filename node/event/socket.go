@@ -1,0 +1,58 @@
+package event
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// Socket tells what happens by WebSocket, one CloudEvents JSON a message. It has the same parameters as Stream. What the client
+// sends closes it: there is nothing to say.
+func (e *Events) Socket() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		reading, leave, ok := e.admit(w, r)
+		if !ok {
+			return
+		}
+		defer leave()
+		conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{OriginPatterns: e.config.Stream.Origins})
+		if err != nil {
+			return // it was answered
+		}
+		defer conn.CloseNow() // nothing is lost: it is closed properly below where it can be
+		// The request's own context says nothing any more.
+		ctx := conn.CloseRead(context.WithoutCancel(r.Context()))
+		err = e.tell(ctx, reading, &socket{conn: conn, timeout: e.config.Stream.WriteTimeout})
+		switch {
+		case err == nil:
+			_ = conn.Close(websocket.StatusGoingAway, "the node is stopping")
+		case ctx.Err() == nil && !errors.Is(err, errGone):
+			e.config.Logger.ErrorContext(ctx, "an event stream has broken off", "error", err)
+			_ = conn.Close(websocket.StatusInternalError, "the events cannot be read")
+		}
+	})
+}
+
+// A socket is a client of the WebSocket.
+type socket struct {
+	conn    *websocket.Conn
+	timeout time.Duration
+}
+
+func (s *socket) send(ctx context.Context, m *message) error {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	return s.conn.Write(ctx, websocket.MessageText, m.json())
+}
+
+func (s *socket) flush(context.Context) error { return nil }
+
+// pass asks whether the client is still there.
+func (s *socket) pass(ctx context.Context, _ int64) error {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	return s.conn.Ping(ctx)
+}

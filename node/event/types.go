@@ -1,0 +1,144 @@
+package event
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/roamwire/roamwire/ocpi"
+)
+
+// The types of events that are not about an object. Those about objects are made of the kind of object and what has happened to
+// it, as in "location.changed".
+const (
+	// CommandRequested: a partner has sent a command and waits for the answer, or one was sent to a partner.
+	CommandRequested = "command.requested"
+	// CommandAnswered: a command has got its first answer, ours or the partner's.
+	CommandAnswered = "command.answered"
+	// CommandFinished: a command has its result, or its time is over.
+	CommandFinished = "command.finished"
+	// AuthorizationAsked: somebody has asked whether a token may charge.
+	AuthorizationAsked = "authorization.asked"
+	// PartnerChanged: where we stand with a partner is other than before. Data is a PartnerChange.
+	PartnerChanged = "partner.changed"
+	// PushParked: a partner keeps refusing an object of ours, and a person has to look. Data is a ParkedPush.
+	PushParked = "push.parked"
+	// PullFinished: a list of a partner's objects was fetched, or fetching it has failed. Data is a FinishedPull.
+	PullFinished = "pull.finished"
+	// WebhookDisabled: a webhook was switched off because its endpoint is gone. Data is a DisabledWebhook.
+	WebhookDisabled = "webhook.disabled"
+	// WebhookTest: somebody tries whether a webhook's endpoint takes events. It is in no journal. Data is empty.
+	WebhookTest = "webhook.test"
+	// EventsLost: the consumer was away for longer than events are kept, and has missed some. It has to read the present state
+	// anew. Whatever a consumer has chosen to hear of, it hears of this. It is in no journal. Data is a Lost.
+	EventsLost = "events.lost"
+)
+
+// A PartnerChange is the data of partner.changed.
+type PartnerChange struct {
+	Partner string `json:"partner"`
+	// State is where we stand: "invited", "registered" and so on; Before is where we stood, empty for a partner that is new.
+	State  string `json:"state"`
+	Before string `json:"before,omitempty"`
+	// Suspended tells that no data is exchanged, by our decision.
+	Suspended bool `json:"suspended,omitzero"`
+	// Failure is why an exchange of credentials has failed; empty where none has.
+	Failure string `json:"failure,omitempty"`
+}
+
+// A ParkedPush is the data of push.parked.
+type ParkedPush struct {
+	Partner   string        `json:"partner"`
+	Module    ocpi.ModuleID `json:"module"`
+	Party     ocpi.Party    `json:"party"`
+	ID        string        `json:"id"`
+	TokenType string        `json:"token_type,omitempty"`
+	Attempts  int           `json:"attempts"`
+	// Reason is what the partner answered.
+	Reason string `json:"reason"`
+	// Unclear tells of a CDR of which it is not known whether it arrived.
+	Unclear bool `json:"unclear,omitzero"`
+}
+
+// A FinishedPull is the data of pull.finished.
+type FinishedPull struct {
+	Partner string        `json:"partner"`
+	Module  ocpi.ModuleID `json:"module"`
+	// Full tells that everything was asked for, and not only what is new.
+	Full  bool      `json:"full"`
+	Began time.Time `json:"began"`
+	Ended time.Time `json:"ended"`
+	// Objects is how many came, Changed how many of them were new or other than before, Unusable how many were not stored, and
+	// Gone how many count as gone because they came no more.
+	Objects  int `json:"objects"`
+	Changed  int `json:"changed"`
+	Unusable int `json:"unusable,omitzero"`
+	Gone     int `json:"gone,omitzero"`
+	// Error is why it has failed; empty where it did not.
+	Error string `json:"error,omitempty"`
+}
+
+// A DisabledWebhook is the data of webhook.disabled.
+type DisabledWebhook struct {
+	ID  string `json:"id"`
+	URL string `json:"url"`
+	// Reason is why it was switched off.
+	Reason string `json:"reason"`
+}
+
+// A Lost is the data of events.lost.
+type Lost struct {
+	// First is the number of the first event that may have been missed, Last that of the last one. What follows is complete.
+	First int64 `json:"first"`
+	Last  int64 `json:"last"`
+	// Reason is LostTrimmed or LostUnknown.
+	Reason string `json:"reason"`
+}
+
+// Why events were missed.
+const (
+	// LostTrimmed: they were not kept for that long.
+	LostTrimmed = "trimmed"
+	// LostUnknown: the consumer names an event later than the latest, as when the node's data was brought back from a copy. What
+	// it has heard may not be in the data, and what has happened since may not have been told.
+	LostUnknown = "unknown"
+)
+
+// A Kind is a type of events, in one line for people.
+type Kind struct {
+	Type    string `json:"type"`
+	Meaning string `json:"meaning"`
+}
+
+// Types lists all types of events there are.
+func Types() []Kind {
+	var kinds []Kind
+	for _, o := range []struct{ kind, of string }{
+		{"location", "A location with its EVSEs and connectors"}, {"session", "A charging session"},
+		{"cdr", "A charge detail record"}, {"tariff", "A tariff"}, {"token", "A token"},
+	} {
+		kinds = append(kinds,
+			Kind{o.kind + ".created", o.of + " was created, by us or by a partner."},
+			Kind{o.kind + ".changed", o.of + " has changed; the data has it before and after."},
+			Kind{o.kind + ".removed", o.of + " was deleted."},
+		)
+	}
+	return append(kinds,
+		Kind{CommandRequested, "A command was received from a partner and wants an answer, or was sent to a partner."},
+		Kind{CommandAnswered, "A command has got its first answer."},
+		Kind{CommandFinished, "A command has its result, or timed out."},
+		Kind{AuthorizationAsked, "Somebody asked whether a token may charge, and was answered."},
+		Kind{PartnerChanged, "Where we stand with a partner has changed: registered, suspended, removed, failed."},
+		Kind{PushParked, "A partner keeps refusing an object of ours; a person has to look."},
+		Kind{PullFinished, "A partner's list was fetched, or fetching it has failed."},
+		Kind{WebhookDisabled, "A webhook was switched off because its endpoint answered 410 Gone."},
+		Kind{WebhookTest, "A webhook was tried by a person."},
+		Kind{EventsLost, "The consumer was away for too long and has missed events; it has to read the present state anew."},
+	)
+}
+
+// knownType reports whether a filter's type, which may end with "*", stands for any type there is.
+func knownType(t string) bool {
+	start, wild := strings.CutSuffix(t, "*")
+	return slices.ContainsFunc(Types(), func(k Kind) bool { return k.Type == t || wild && strings.HasPrefix(k.Type, start) })
+}
