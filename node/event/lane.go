@@ -359,4 +359,3 @@ func (l *lane) giveUpOld(ctx context.Context) (found bool, err error) {
 	}
 	return false, nil
 }
-

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -24,9 +25,18 @@ func (e *Events) Socket() http.Handler {
 		}
 		defer conn.CloseNow() // nothing is lost: it is closed properly below where it can be
 		// The request's own context says nothing any more.
-		ctx := conn.CloseRead(context.WithoutCancel(r.Context()))
+		ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+		defer cancel()
+		var talks atomic.Bool
+		go func() { // answers pings, and hears of the end
+			defer cancel()
+			_, _, err := conn.Reader(ctx)
+			talks.Store(err == nil)
+		}()
 		err = e.tell(ctx, reading, &socket{conn: conn, timeout: e.config.Stream.WriteTimeout})
 		switch {
+		case talks.Load():
+			_ = conn.Close(websocket.StatusPolicyViolation, "there is nothing to say")
 		case err == nil:
 			_ = conn.Close(websocket.StatusGoingAway, "the node is stopping")
 		case ctx.Err() == nil && !errors.Is(err, errGone):
@@ -43,7 +53,7 @@ type socket struct {
 }
 
 func (s *socket) send(ctx context.Context, m *message) error {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout) // when it ends, so does the connection
 	defer cancel()
 	return s.conn.Write(ctx, websocket.MessageText, m.json())
 }
