@@ -62,7 +62,7 @@ type Config struct {
 	// Source is the CloudEvents source of all events, a URI reference. Default "/roamwire".
 	Source string
 	// Poll is how often the journal is looked at while something happens, and a fifth as often while nothing does. Default
-	// 10 ms.
+	// 5 ms.
 	Poll time.Duration
 
 	Stream   StreamConfig
@@ -91,9 +91,9 @@ type WebhookConfig struct {
 	Timeout time.Duration
 	// First and Longest are the pauses after failures, which double from the one to the other. Default 1 second and 1 hour.
 	First, Longest time.Duration
-	// RetryFor is how long an event is tried that could not be delivered. Default 5 days.
+	// RetryFor is how long an event is tried that is not taken. Default 5 days.
 	RetryFor time.Duration
-	// RefusedTries is how often an event is tried that the endpoint refuses (4xx). Default 10.
+	// RefusedTries is how often at most an event is tried that the endpoint refuses (4xx). Default 10.
 	RefusedTries int
 	// RefusePrivate forbids endpoints at private and local addresses, and plain http. Link-local addresses, where clouds keep
 	// their machines' secrets, are forbidden in any case.
@@ -116,7 +116,7 @@ const day = 24 * time.Hour
 
 func (c Config) withDefaults() Config {
 	setDefault(&c.Source, "/roamwire")
-	setDefault(&c.Poll, 10*time.Millisecond)
+	setDefault(&c.Poll, 5*time.Millisecond)
 	setDefault(&c.Stream.Heartbeat, 15*time.Second)
 	setDefault(&c.Stream.WriteTimeout, 10*time.Second)
 	setDefault(&c.Stream.MaxClients, 1000)

@@ -112,7 +112,7 @@ func (l *lane) step(ctx, sending context.Context) error {
 // rest waits for the endpoint. What gets too old meanwhile is given up.
 func (l *lane) rest(ctx context.Context, pause time.Duration) error {
 	l.listen(false)
-	if l.state().Unreachable && len(l.hook.state.Replays) == 0 && l.state().Lost == nil {
+	if len(l.hook.state.Replays) == 0 && l.state().Lost == nil {
 		old, err := l.giveUpOld(ctx)
 		if err != nil || old {
 			return err
@@ -237,7 +237,7 @@ func (l *lane) take(ctx context.Context, it *item, a answer) {
 	switch a.verdict {
 	case taken:
 		s.Sent++
-		s.Success, s.Failures, s.Until, s.Since, s.Unreachable = now.UTC(), 0, time.Time{}, time.Time{}, false
+		s.Success, s.Failures, s.Until, s.Since = now.UTC(), 0, time.Time{}, time.Time{}
 		s.Refused, s.Refusing = 0, ""
 		l.pass(ctx, it, nil)
 		return
@@ -252,7 +252,7 @@ func (l *lane) take(ctx context.Context, it *item, a answer) {
 	if s.Failures++; s.Failures == 1 || s.Since.IsZero() {
 		s.Since = now.UTC()
 	}
-	s.Error, s.Failed, s.Unreachable = a.reason, now.UTC(), a.verdict == unreachable
+	s.Error, s.Failed = a.reason, now.UTC()
 	if s.Refusing != it.key {
 		s.Refused, s.Refusing = 0, it.key
 	}
@@ -268,7 +268,7 @@ func (l *lane) take(ctx context.Context, it *item, a answer) {
 			s.Until = time.Time{}
 		}
 		l.pass(ctx, it, &a)
-	case a.verdict == unreachable && !now.Before(l.dies(it.message)):
+	case !now.Before(l.dies(it.message)):
 		l.pass(ctx, it, &a)
 	}
 }
@@ -339,7 +339,7 @@ func (l *lane) bury(m *message, reason string) {
 	l.dead = append(l.dead, store.DeadEvent{Event: e, Reason: reason, Died: l.config.Now().UTC()})
 }
 
-// giveUpOld gives up what is too old, without trying: the endpoint has not been there for all that time.
+// giveUpOld gives up what is too old, without trying: the endpoint has taken nothing for all that time.
 func (l *lane) giveUpOld(ctx context.Context) (found bool, err error) {
 	if len(l.queue) == 0 {
 		if more, err := l.read(ctx); err != nil || !more {

@@ -37,7 +37,7 @@ func (r *reader) read(ctx context.Context) (found []*message, lost *Lost, err er
 	if err != nil {
 		return nil, nil, err
 	}
-	if !ok || next == r.at && len(found) == 0 {
+	if !ok || r.at > upto { // what is in memory is complete
 		if lost, err = r.lost(ctx); lost != nil || err != nil {
 			return nil, lost, err
 		}

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -143,7 +144,7 @@ func (e *Events) Stream() http.Handler {
 		h.Set("Content-Type", "text/event-stream")
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Accel-Buffering", "no") // a proxy in between holds nothing back
-		s := &sse{w: w, control: http.NewResponseController(w), timeout: e.config.Stream.WriteTimeout}
+		s := &sse{w: bufio.NewWriterSize(w, sseBuffer), control: http.NewResponseController(w), timeout: e.config.Stream.WriteTimeout}
 		err := s.begin(reading.at)
 		if err == nil {
 			err = e.tell(r.Context(), reading, s)
@@ -154,9 +155,12 @@ func (e *Events) Stream() http.Handler {
 	})
 }
 
+// sseBuffer is how much is written to a client at once.
+const sseBuffer = 16 << 10
+
 // An sse is a client of Server-Sent Events.
 type sse struct {
-	w       http.ResponseWriter
+	w       *bufio.Writer
 	control *http.ResponseController
 	timeout time.Duration
 	// told is the number the client goes on after if it comes back.
@@ -186,6 +190,9 @@ func (s *sse) send(_ context.Context, m *message) error {
 
 func (s *sse) flush(context.Context) error {
 	s.pending = false
+	if err := s.w.Flush(); err != nil {
+		return err
+	}
 	return s.control.Flush()
 }
 
@@ -206,7 +213,7 @@ func (s *sse) write(text []byte) error {
 	if _, err := s.w.Write(text); err != nil {
 		return err
 	}
-	return s.control.Flush()
+	return s.flush(context.Background())
 }
 
 // deadline gives the client its time, whatever the server's own limit is.

@@ -73,8 +73,6 @@ type progress struct {
 	Failures int       `json:"failures,omitzero"`
 	Until    time.Time `json:"until,omitzero"`
 	Since    time.Time `json:"since,omitzero"`
-	// Unreachable tells that the last of them did not reach the endpoint or found it in trouble.
-	Unreachable bool `json:"unreachable,omitzero"`
 	// Refused is how often in a row the endpoint has refused the event that is next, whose id is Refusing.
 	Refused  int    `json:"refused,omitzero"`
 	Refusing string `json:"refusing,omitempty"`

@@ -148,7 +148,8 @@ func (w *Webhooks) Get(ctx context.Context, id string) (WebhookStatus, error) {
 const secretsOverlap = day
 
 // Change changes a webhook by a function as one atomic step; its ID cannot be changed, and Secret is empty unless a new one
-// is to sign. What failed is tried again at once. It is an *Invalid, store.ErrNotFound, or the function's error.
+// is to sign. What failed is tried again at once. The function must be quick: others wait to write. It is an *Invalid,
+// store.ErrNotFound, or the function's error.
 func (w *Webhooks) Change(ctx context.Context, id string, change func(*Webhook) error) (WebhookStatus, error) {
 	err := w.change(ctx, id, func(_ *store.Hook, s *webhookState) error {
 		before := s.Webhook
