@@ -23,7 +23,7 @@ func (e *Events) Socket() http.Handler {
 		if err != nil {
 			return // it was answered
 		}
-		defer conn.CloseNow() // nothing is lost: it is closed properly below where it can be
+		defer func() { _ = conn.CloseNow() }() // it is closed properly below where it can be
 		// The request's own context says nothing any more.
 		ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
 		defer cancel()

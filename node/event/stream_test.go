@@ -2,6 +2,7 @@ package event
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -240,6 +241,28 @@ func (q *quietJournal) Events(_ context.Context, _ store.EventFilter, after int6
 	return nil, max(after, q.upto.Load()), nil
 }
 
+// A transcript is what a client was sent.
+type transcript struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (*transcript) Header() http.Header { return http.Header{} }
+func (*transcript) WriteHeader(int)     {}
+func (*transcript) Flush()              {}
+
+func (w *transcript) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.Write(p)
+}
+
+func (w *transcript) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
+}
+
 func TestAClientHearsThatItIsNotForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		journal := &quietJournal{}
@@ -247,7 +270,7 @@ func TestAClientHearsThatItIsNotForgotten(t *testing.T) {
 		e := New(Config{Store: journal})
 		ctx, cancel := context.WithCancel(t.Context())
 		go e.feed.run(ctx)
-		w := httptest.NewRecorder()
+		w := &transcript{}
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
@@ -255,7 +278,7 @@ func TestAClientHearsThatItIsNotForgotten(t *testing.T) {
 		}()
 		time.Sleep(14 * time.Second)
 		synctest.Wait()
-		if got, want := w.Body.String(), "retry: 1000\nid: 7\n\n"; got != want {
+		if got, want := w.String(), "retry: 1000\nid: 7\n\n"; got != want {
 			t.Errorf("at first it gets %q, want %q", got, want)
 		}
 		time.Sleep(2 * time.Second)
@@ -263,7 +286,7 @@ func TestAClientHearsThatItIsNotForgotten(t *testing.T) {
 		journal.upto.Store(9)
 		time.Sleep(15 * time.Second)
 		synctest.Wait()
-		if got, want := w.Body.String(), "retry: 1000\nid: 7\n\n:\n\n:\nid: 9\n\n"; got != want {
+		if got, want := w.String(), "retry: 1000\nid: 7\n\n:\n\n:\nid: 9\n\n"; got != want {
 			t.Errorf("after half a minute it has got %q, want %q", got, want)
 		}
 		cancel()
@@ -550,11 +573,12 @@ func FuzzReadQuery(f *testing.F) {
 		r.Header.Set("Last-Event-ID", last)
 		want, from, err := readQuery(r)
 		if err != nil {
-			if bad, ok := err.(*Invalid); !ok || len(bad.Findings) == 0 {
-				t.Errorf("%v", err)
+			bad, ok := errors.AsType[*Invalid](err)
+			if !ok || len(bad.Findings) == 0 {
+				t.Fatal(err)
 			}
 			w := httptest.NewRecorder()
-			writeProblem(w, http.StatusBadRequest, err.Error(), err.(*Invalid).Findings)
+			writeProblem(w, http.StatusBadRequest, bad.Error(), bad.Findings)
 			if w.Code != http.StatusBadRequest || w.Header().Get("Content-Type") != "application/problem+json" {
 				t.Errorf("%d %s", w.Code, w.Body)
 			}
