@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	"ocpi/ocpiserver":         {"ocpi", "ocpi/v211", "ocpi/v230", "ocpi/convert", "ocpi/quirk", "ocpi/wire"},
 	"ocpi/ocpiclient":         {"ocpi", "ocpi/v230", "ocpi/convert", "ocpi/quirk", "ocpi/wire"},
 	"ocpi/handshake":          {"ocpi", "ocpi/v230", "ocpi/quirk", "ocpi/ocpiclient"},
+	"ocpi/command":            {"ocpi", "ocpi/v230", "ocpi/convert", "ocpi/ocpiclient"},
 	"node/store":              {"ocpi"},
 	"node/store/sqlite":       {"ocpi", "node/store"},
 	"node/partner":            {"ocpi", "ocpi/handshake", "node/store"},
@@ -33,6 +34,7 @@ var mayImport = map[string][]string{
 	"node/exchange/sqlitelog": {"ocpi", "node/store", "node/exchange"},
 	"node/push":               {"ocpi", "ocpi/ocpiclient", "ocpi/v230", "node/store"},
 	"node/pull":               {"ocpi", "ocpi/ocpiclient", "node/store"},
+	"node/command":            {"ocpi", "ocpi/v230", "ocpi/command", "ocpi/ocpiclient", "node/store"},
 	"node/simulate":           {"ocpi", "ocpi/v230"},
 	"node/transfer":           {"ocpi", "ocpi/convert", "ocpi/quirk", "ocpi/wire", "node/object"},
 }
