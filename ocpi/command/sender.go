@@ -161,7 +161,9 @@ func send[T any](ctx context.Context, s *Sender, partner string, o order[T], req
 	if err := s.store.Add(ctx, c); err != nil {
 		return Command{}, fmt.Errorf("store %s: %w", o.kind, err)
 	}
-	s.post(ctx, id, func(ctx context.Context) (v230.CommandResponse, error) { return o.send(client.CPO().Commands, ctx, request) })
+	s.post(ctx, id, func(ctx context.Context) (v230.CommandResponse, error) {
+		return o.send(client.CPO().Commands, ctx, request)
+	})
 	return s.Command(context.WithoutCancel(ctx), id)
 }
 

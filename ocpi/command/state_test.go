@@ -24,7 +24,9 @@ func after(seconds int, what What, result string) Step {
 	return Step{At: start.Add(time.Duration(seconds) * time.Second), What: what, Result: result, retry: time.Second}
 }
 
-func sentCommand() Command { return Command{ID: "c", State: Sending, Created: start, Due: start.Add(time.Minute)} }
+func sentCommand() Command {
+	return Command{ID: "c", State: Sending, Created: start, Due: start.Add(time.Minute)}
+}
 
 func askedCommand() Command {
 	return Command{ID: "c", Received: true, State: Asked, Created: start, Due: start.Add(3 * time.Second)}
