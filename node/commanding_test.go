@@ -190,7 +190,9 @@ func unlock(t *testing.T, n running) map[string]any {
 	return map[string]any{"location_id": l.ID, "evse_uid": l.EVSEs[0].UID, "connector_id": l.EVSEs[0].Connectors[0].ID}
 }
 
-func resultURL(p *ocpitest.Partner) string { return p.URL + "/emsp/2.1.1/commands/UNLOCK_CONNECTOR/our-1" }
+func resultURL(p *ocpitest.Partner) string {
+	return p.URL + "/emsp/2.1.1/commands/UNLOCK_CONNECTOR/our-1"
+}
 
 // results are what the partner was told at its response_url.
 func results(t *testing.T, p *ocpitest.Partner, n int) []ocpitest.Request {

@@ -26,40 +26,42 @@ const (
 func (c *Commands) followSessions(ctx context.Context) {
 	every := time.NewTicker(followEvery)
 	defer every.Stop()
-	cursor, err := c.readCursor(ctx)
-	noted := cursor
-	for {
+	cursor, noted := int64(-1), int64(-1)
+	for ctx.Err() == nil {
+		var err error
+		if cursor < 0 {
+			cursor, err = c.readCursor(ctx)
+			noted = cursor
+		}
 		if err == nil {
 			cursor, err = c.matchSessions(ctx, cursor)
-		} else if cursor == 0 {
-			cursor, err = c.readCursor(ctx)
 		}
 		if err == nil && cursor-noted >= noteEvery {
-			err, noted = c.noteCursor(ctx, cursor), cursor
+			noted, err = cursor, c.noteCursor(ctx, cursor)
 		}
 		if err != nil && ctx.Err() == nil {
 			c.config.Logger.ErrorContext(ctx, "cannot find the commands of sessions", "error", err)
-			err = nil // the cursor stands where it did
 		}
 		select {
 		case <-ctx.Done():
-			if cursor != noted {
-				_ = c.noteCursor(context.WithoutCancel(ctx), cursor) // without it, some events are read again
-			}
-			return
 		case <-every.C:
 		}
 	}
+	if cursor > noted {
+		_ = c.noteCursor(context.WithoutCancel(ctx), cursor) // without it, some events are read again
+	}
 }
 
-// readCursor is the number of the event to go on after: the latest one where the journal was never read.
+// readCursor is the number of the event to go on after: the latest one where the journal was never read. It is -1 with an error.
 func (c *Commands) readCursor(ctx context.Context) (int64, error) {
 	raw, err := c.config.Journal.ReadNote(ctx, sessionCursor)
 	if errors.Is(err, store.ErrNotFound) {
-		return c.config.Journal.LatestEvent(ctx)
+		var latest int64
+		latest, err = c.config.Journal.LatestEvent(ctx)
+		raw = strconv.AppendInt(nil, latest, 10)
 	}
 	if err != nil {
-		return 0, err
+		return -1, err
 	}
 	return strconv.ParseInt(string(raw), 10, 64)
 }

@@ -75,6 +75,8 @@ func fits(c *Command, session *v230.Session) (score int) {
 	switch {
 	case reference:
 		score = sameReference
+	case c.Received && !sameOwner(&asked.Token, &session.CDRToken): // two eMSPs may have cards of one number
+		return 0
 	case sameToken(&asked.Token, &session.CDRToken):
 		score = 1
 	default:
@@ -99,6 +101,10 @@ const (
 	sameReference  = 16
 	alreadyMatched = 64
 )
+
+func sameOwner(asked *v230.Token, charged *v230.CdrToken) bool {
+	return asked.CountryCode.Equal(charged.CountryCode) && asked.PartyID.Equal(charged.PartyID)
+}
 
 // sameToken compares the token of a command with that of a session. 2.1.1 names it by one text, which is the contract's id or,
 // for some, that of the card (requirement SES-13).

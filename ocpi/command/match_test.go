@@ -35,6 +35,24 @@ func session211() v230.Session {
 	}
 }
 
+// Our chargers know cards of many eMSPs, and two of them may have the same number.
+func TestOurSessionsAreMatchedByTheOwnerOfTheTokenToo(t *testing.T) {
+	receiver := NewReceiver(ReceiverConfig{Logger: slog.New(slog.DiscardHandler)})
+	for _, party := range []ocpi.CiString{"GWH", "XYZ"} {
+		c := startAt(string(party), 0, func(r *v230.StartSession, c *Command) {
+			c.Received, r.Token.CountryCode, r.Token.PartyID = true, "DE", party
+		})
+		if err := receiver.store.Add(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	session := session211()
+	session.CDRToken = v230.CdrToken{CountryCode: "DE", PartyID: "gwh", UID: "CARD"}
+	if c, ok, err := receiver.Session(t.Context(), "", session); err != nil || !ok || c.ID != "GWH" {
+		t.Errorf("matched %q, %v, %v", c.ID, ok, err)
+	}
+}
+
 func TestASessionIsMatchedToItsCommand(t *testing.T) {
 	ended := func(outcome Outcome) func(*v230.StartSession, *Command) {
 		return func(_ *v230.StartSession, c *Command) { c.State, c.End = Ended, &End{Outcome: outcome} }
