@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/roamwire/roamwire/node/command"
 	"github.com/roamwire/roamwire/node/exchange"
 	"github.com/roamwire/roamwire/node/partner"
 	"github.com/roamwire/roamwire/node/push"
@@ -68,6 +70,8 @@ type Config struct {
 	Registration RegistrationLimits
 	// Push says how fast and how patiently objects are pushed to partners.
 	Push PushLimits
+	// Commands says how long is waited for answers and results of commands, and what is answered where nobody does.
+	Commands command.Settings
 	// OnStep is told of each step of an exchange of credentials; nil for nobody.
 	OnStep func(context.Context, handshake.Step)
 
@@ -163,7 +167,7 @@ func (c Config) check() error {
 			return fmt.Errorf("the %s cannot be negative", name)
 		}
 	}
-	if err := c.Exchanges.Check(); err != nil {
+	if err := errors.Join(c.Exchanges.Check(), c.Commands.Check()); err != nil {
 		return err
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {

@@ -16,6 +16,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/roamwire/roamwire/node/command"
 	"github.com/roamwire/roamwire/node/exchange"
 	"github.com/roamwire/roamwire/node/object"
 	"github.com/roamwire/roamwire/node/partner"
@@ -98,6 +99,8 @@ func (d *Data) Close() error {
 // A Node is a running configuration: its data, its OCPI server and its listeners.
 type Node struct {
 	*Data
+	// Commands are those under way, in both directions.
+	Commands *command.Commands
 
 	// introduced is what the node has said of itself in its data.
 	introduced self
@@ -154,6 +157,7 @@ func (n *Node) assemble(ctx context.Context) error {
 	}
 	n.Partners.FirstUse = n.handshake.FirstUse
 	n.pusher, n.puller = n.newPusher(own), n.newPuller(n.handshake)
+	n.Commands = n.newCommands()
 	n.server, err = n.build()
 	return err
 }
@@ -204,6 +208,7 @@ func reachable(listening net.Addr) string {
 // Close closes the listeners and the data of a node that does not run.
 func (n *Node) Close() error {
 	n.closeListeners()
+	n.Commands.Close()
 	return n.Data.Close()
 }
 
@@ -253,7 +258,7 @@ func (n *Node) cpo() *ocpiserver.CPO {
 		CDRs:      n.Objects.CDRs,
 		Tariffs:   n.Objects.Tariffs,
 		Tokens:    object.ReceivedTokens(n.db),
-		Commands:  object.NewCommands(n.Objects),
+		Commands:  n.Commands.Receiver,
 	}
 }
 
@@ -264,6 +269,6 @@ func (n *Node) emsp() *ocpiserver.EMSP {
 		CDRs:           object.NewReceivedCDRs(n.db),
 		Tariffs:        object.ReceivedTariffs(n.db),
 		Tokens:         object.NewDrivers(n.Objects.Tokens, n.db),
-		CommandResults: object.NewCommandResults(n.db),
+		CommandResults: n.Commands.Sender,
 	}
 }

@@ -23,8 +23,14 @@ import (
 // reader is an eMSP's node, and a CPO that has registered with it.
 func reader(t *testing.T) (running, *ocpitest.Partner) {
 	t.Helper()
+	return readerWith(t, func(*node.Config) {})
+}
+
+func readerWith(t *testing.T, change func(*node.Config)) (running, *ocpitest.Partner) {
+	t.Helper()
 	c := config(t)
 	c.Parties, c.AllowPrivate = []node.Party{{Party: theirs, Roles: []ocpi.Role{ocpi.RoleEMSP}, Name: "Greenwheels"}}, true
+	change(&c)
 	n := start(t, c)
 	p, err := ocpitest.NewPartner(ocpitest.PartnerConfig{Party: own, Roles: []ocpi.Role{ocpi.RoleCPO}})
 	if err != nil {

@@ -21,6 +21,7 @@ func (n *Node) Run(ctx context.Context) error {
 	work.Go(func() { n.recoverRegistrations(background) })
 	work.Go(func() { n.pusher.Run(background) })
 	work.Go(func() { n.puller.Run(background) })
+	work.Go(func() { n.Commands.Run(background) })
 	var err error
 	select {
 	case <-ctx.Done():
@@ -34,6 +35,7 @@ func (n *Node) Run(ctx context.Context) error {
 	for _, s := range servers {
 		err = errors.Join(err, stop(grace, s))
 	}
+	n.Commands.Close()
 	return errors.Join(err, n.Data.Close())
 }
 

@@ -15,6 +15,9 @@ type Policy struct {
 	Push    PushPolicy     `json:"push,omitzero"`
 	Pull    PullPolicy     `json:"pull,omitzero"`
 	Receive ocpi.Receiving `json:"receive,omitzero"`
+	// ResultHosts are hosts where the partner has no endpoints and takes the results of its commands all the same: they get
+	// its token. With a port where that is not the usual one.
+	ResultHosts []string `json:"result_hosts,omitempty"`
 }
 
 // A PushPolicy says what the partner gets from us without asking.

@@ -146,3 +146,36 @@ func TestURLsOfPartnersAreChecked(t *testing.T) {
 		}
 	}
 }
+
+// A result goes to the partner's own hosts, and to those that we have decided to trust (requirement CMD-17).
+func TestWhereResultsMayGo(t *testing.T) {
+	client := newClient(t, ocpiclient.Config{
+		Transport: ocpiclient.NewTransport(ocpiclient.TransportConfig{}),
+		Endpoints: []ocpi.Endpoint{{Module: ocpi.ModuleCommands, URL: "https://ocpi.example.com/emsp/2.1.1/commands"}},
+	})
+	trusting := client.WithTokenHosts("results.example.com", "other.example.com:8443", "10.0.0.1")
+	for url, want := range map[string]struct{ own, trusting bool }{
+		"https://ocpi.example.com/x":          {true, true},
+		"https://OCPI.example.com:443/x":      {true, true},
+		"https://ocpi.example.com:8443/x":     {false, false},
+		"https://results.example.com/x":       {false, true},
+		"https://RESULTS.example.com/x":       {false, true},
+		"https://results.example.com:8443/x":  {false, false},
+		"https://other.example.com:8443/x":    {false, true},
+		"https://other.example.com/x":         {false, false},
+		"http://results.example.com/x":        {false, false},
+		"https://10.0.0.1/x":                  {false, false},
+		"https://user@results.example.com/x":  {false, false},
+		"https://results.example.com.evil.io": {false, false},
+		"":                                    {false, false},
+	} {
+		for c, fine := range map[*ocpiclient.Client]bool{client: want.own, trusting: want.trusting} {
+			if err := c.EMSP().CheckResponseURL(url); (err == nil) != fine {
+				t.Errorf("%q, trusting %v: %v", url, c == trusting, err)
+			}
+		}
+	}
+	if client.Version() != ocpi.V211 {
+		t.Errorf("the version is %s", client.Version())
+	}
+}

@@ -37,6 +37,10 @@ type Config struct {
 	// Endpoints are those of the partner's version details.
 	Endpoints []ocpi.Endpoint
 
+	// TokenHosts are hosts without endpoints that may get the token all the same, where the partner gives a URL there for
+	// one call, such as a response_url. With a port where that is not the usual one.
+	TokenHosts []string
+
 	// Transport is shared by the Clients of a program. Default one of its own, with its defaults.
 	Transport *Transport
 	// Timeout is how long one call may take, with its retries and the whole answer. A list is one call for each page.
@@ -120,6 +124,16 @@ func New(config Config) (*Client, error) {
 	c.codecs, c.speaks = wire.For(config.Version)
 	c.authorization = ocpi.Authorization(config.Token, c.encoding())
 	return c, nil
+}
+
+// Version is the version that is spoken.
+func (c *Client) Version() ocpi.Version { return c.config.Version }
+
+// WithTokenHosts returns a client that differs in its Config.TokenHosts.
+func (c *Client) WithTokenHosts(hosts ...string) *Client {
+	other := *c
+	other.config.TokenHosts = hosts
+	return &other
 }
 
 // checkToken refuses what cannot be a header. A token that is longer than the protocol allows is the partner's mistake

@@ -38,7 +38,8 @@ func (c *Client) EMSP() EMSP {
 }
 
 // CommandResult tells an eMSP what came of its command, at exactly the URL it gave for that (requirement CMD-05). The
-// URL must be on a host where the eMSP has endpoints: no other gets its token (requirement CMD-17).
+// URL must be on a host where the eMSP has endpoints, or on one of Config.TokenHosts: no other gets its token (requirement
+// CMD-17).
 func (e EMSP) CommandResult(ctx context.Context, responseURL string, result v230.CommandResult) error {
 	c := e.client
 	r := request{method: http.MethodPost, url: responseURL, module: ocpi.ModuleCommands}
@@ -49,6 +50,14 @@ func (e EMSP) CommandResult(ctx context.Context, responseURL string, result v230
 		return err
 	}
 	return c.order(ctx, r)
+}
+
+// CheckResponseURL says whether CommandResult would call a URL, as far as that is known without resolving its host.
+func (e EMSP) CheckResponseURL(responseURL string) error {
+	if err := e.client.checkOurs(&request{method: http.MethodPost, url: responseURL}); err != nil {
+		return err
+	}
+	return e.client.config.Transport.CheckURL(responseURL)
 }
 
 // A TokenSender is a Sender of tokens that says whether their drivers may charge.

@@ -123,13 +123,21 @@ func (c *Client) checkOurs(r *request) error {
 		return fmt.Errorf("ocpiclient: %w: %q", ErrVersion, c.config.Version)
 	}
 	u, err := url.Parse(r.url)
-	if err == nil && c.ours(u) {
+	if err == nil && (c.ours(u) || c.trusted(u)) {
 		return nil
 	}
 	return &Error{
 		Kind: Permanent, Method: r.method, URL: shown(r.url, c.secrets(r)), Err: ErrOtherHost,
 		Message: ErrOtherHost.Error() + ": the partner has no endpoint there", unsent: true,
 	}
+}
+
+// trusted reports whether a URL leads to one of the hosts that get the token by our own decision.
+func (c *Client) trusted(target *url.URL) bool {
+	return slices.ContainsFunc(c.config.TokenHosts, func(host string) bool {
+		u, err := url.Parse(target.Scheme + "://" + host)
+		return err == nil && sameHost(u, target)
+	})
 }
 
 // shown is a URL for people: without a user name, without the secrets, which partners may put into the URLs they send us

@@ -27,6 +27,7 @@ type partnerPolicyCmd struct {
 	PullLimit       *int           `help:"Objects on a page; 0 for the default." placeholder:"N" env:"ROAMWIRE_PARTNER_PULL_LIMIT" setting:"partner-pull-limit"`
 	AllowOlder      *bool          `help:"Let objects of the partner replace ones with a later last_updated." negatable:"" env:"ROAMWIRE_PARTNER_ALLOW_OLDER" setting:"partner-allow-older"`
 	PatchedEVSEs    *string        `help:"What becomes of EVSEs in the PATCH of a location: merge, replace or reject." name:"patched-evses" placeholder:"HOW" env:"ROAMWIRE_PARTNER_PATCHED_EVSES" setting:"partner-patched-evses"`
+	ResultHosts     *[]string      `help:"Hosts besides the partner's own that may get its token with the result of a command." placeholder:"HOST" env:"ROAMWIRE_PARTNER_RESULT_HOSTS" setting:"partner-result-hosts"`
 }
 
 // Run changes the policy for a partner, and prints it.
@@ -57,6 +58,7 @@ func (c *partnerPolicyCmd) change(p *partner.Policy) error {
 	set(&p.Pull.GoneAfter, c.PullGoneAfter)
 	set(&p.Pull.Limit, c.PullLimit)
 	set(&p.Receive.AllowOlder, c.AllowOlder)
+	set(&p.ResultHosts, c.ResultHosts)
 	if c.Push != nil {
 		p.Push.Off = !*c.Push
 	}

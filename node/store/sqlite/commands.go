@@ -100,11 +100,12 @@ func limitOf(limit int) int {
 	return limit
 }
 
-// MatchingCommands returns the commands of a partner that wait for something of this kind, oldest first.
+// MatchingCommands returns the commands of a partner, or of all where it is empty, that wait for something of this kind, oldest
+// first.
 func (db *DB) MatchingCommands(ctx context.Context, partner, match string, since time.Time) (found []store.Command, err error) {
 	err = db.read(ctx, func(c *conn) error {
 		return c.query(func(s *sqlite3.Stmt) { found = append(found, scanCommand(s)) },
-			`SELECT `+commandColumns+` FROM command INDEXED BY command_match WHERE partner = ?1 AND match = ?2 AND match <> '' AND created >= ?3
+			`SELECT `+commandColumns+` FROM command INDEXED BY command_match WHERE match = ?2 AND match <> '' AND created >= ?3 AND (?1 = '' OR partner = ?1)
 				ORDER BY no`, partner, match, microsOrNever(since))
 	})
 	if err != nil {
@@ -113,12 +114,13 @@ func (db *DB) MatchingCommands(ctx context.Context, partner, match string, since
 	return found, nil
 }
 
-// DueCommands returns the commands about which something is to be done by a time, the most urgent first, at most limit.
-func (db *DB) DueCommands(ctx context.Context, by time.Time, limit int) (found []store.Command, err error) {
+// DueCommands returns the commands of one direction about which something is to be done by a time, the most urgent first, at
+// most limit.
+func (db *DB) DueCommands(ctx context.Context, received bool, by time.Time, limit int) (found []store.Command, err error) {
 	err = db.read(ctx, func(c *conn) error {
 		return c.query(func(s *sqlite3.Stmt) { found = append(found, scanCommand(s)) },
-			`SELECT `+commandColumns+` FROM command INDEXED BY command_due WHERE due > 0 AND due <= ?1 ORDER BY due LIMIT ?2`,
-			by.UnixMicro(), limitOf(limit))
+			`SELECT `+commandColumns+` FROM command INDEXED BY command_due WHERE due > 0 AND received = ?1 AND due <= ?2 ORDER BY due LIMIT ?3`,
+			received, by.UnixMicro(), limitOf(limit))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read commands that are due: %w", err)

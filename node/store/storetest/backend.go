@@ -37,7 +37,7 @@ type Backend interface {
 	// Commands returns commands, newest first; MatchingCommands those a session may belong to, oldest first.
 	Commands(ctx context.Context, want store.CommandFilter) ([]store.Command, error)
 	MatchingCommands(ctx context.Context, partner, match string, since time.Time) ([]store.Command, error)
-	DueCommands(ctx context.Context, by time.Time, limit int) ([]store.Command, error)
+	DueCommands(ctx context.Context, received bool, by time.Time, limit int) ([]store.Command, error)
 	NextDueCommand(ctx context.Context) (time.Time, error)
 	TrimCommands(ctx context.Context, before time.Time, limit int) (removed int, err error)
 
@@ -271,7 +271,7 @@ var backendTests = []test{
 			wantError(t, name, err, nil)
 			same(t, name, got, test.want)
 		}
-		due, err := home.DueCommands(t.Context(), noon.Add(time.Second), 10)
+		due, err := home.DueCommands(t.Context(), true, noon.Add(time.Hour), 10)
 		wantError(t, "DueCommands", err, nil)
 		same(t, "due", due, []store.Command{b})
 		next, err := home.NextDueCommand(t.Context())
@@ -280,6 +280,9 @@ var backendTests = []test{
 		matching, err := home.MatchingCommands(t.Context(), "p", "card", noon)
 		wantError(t, "MatchingCommands", err, nil)
 		same(t, "matching", matching, []store.Command{a})
+		matching, err = home.MatchingCommands(t.Context(), "", "card", noon)
+		wantError(t, "MatchingCommands of all", err, nil)
+		same(t, "matching of all", matching, []store.Command{a})
 
 		err = home.Write(t.Context(), func(tx store.Tx) error {
 			c, err := tx.Command("a")

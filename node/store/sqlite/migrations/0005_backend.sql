@@ -33,8 +33,8 @@ CREATE TABLE command (
     body     BLOB NOT NULL
 ) STRICT;
 
-CREATE INDEX command_due ON command (due) WHERE due > 0;
-CREATE INDEX command_match ON command (partner, match) WHERE match <> '';
+CREATE INDEX command_due ON command (received, due) WHERE due > 0;
+CREATE INDEX command_match ON command (match, created) WHERE match <> '';
 
 -- Addresses that events are sent to.
 CREATE TABLE hook (

@@ -1,0 +1,38 @@
+package node
+
+import (
+	"context"
+
+	"github.com/roamwire/roamwire/node/command"
+	"github.com/roamwire/roamwire/node/store/sqlite"
+	"github.com/roamwire/roamwire/ocpi/ocpiclient"
+)
+
+var (
+	_ command.Store   = (*sqlite.DB)(nil)
+	_ command.Journal = (*sqlite.DB)(nil)
+)
+
+// newCommands makes the room of commands under way.
+func (n *Node) newCommands() *command.Commands {
+	return command.New(command.Config{
+		Store: n.db, Journal: n.db, Clients: commandClients{n}, Locations: n.Objects.Locations, Sessions: n.Objects.Sessions,
+		BaseURL: n.URL(), Settings: n.config.Commands, Logger: n.config.Logger, Now: n.config.Now,
+	})
+}
+
+// commandClients call partners with commands and their results.
+type commandClients struct{ node *Node }
+
+// Client implements command.Clients. The operator may let results go to hosts that are not the partner's by its endpoints.
+func (c commandClients) Client(ctx context.Context, partner string) (*ocpiclient.Client, error) {
+	client, err := c.node.handshake.Client(ctx, partner)
+	if err != nil {
+		return nil, err
+	}
+	policy, err := c.node.Partners.Policy(ctx, partner)
+	if err != nil {
+		return nil, err
+	}
+	return client.WithTokenHosts(policy.ResultHosts...), nil
+}

@@ -1,0 +1,288 @@
+package command
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/ocpiclient"
+	"github.com/roamwire/roamwire/ocpi/v230"
+)
+
+// SenderConfig says how commands are sent. Client and BaseURL are required.
+type SenderConfig struct {
+	// Store keeps the commands. Default a new Memory.
+	Store Store
+	// Client returns what calls a partner.
+	Client Clients
+	// BaseURL is that of the ocpiserver that takes the results.
+	BaseURL string
+	// Timeout is how long a command may take, counted anew when it is accepted. A partner whose version can say how long
+	// it takes gets that long instead, up to an hour. Default 2 minutes.
+	Timeout time.Duration
+	// Logger gets what is odd. Default slog.Default().
+	Logger *slog.Logger
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+}
+
+const defaultTimeout = 2 * time.Minute
+
+// A Sender sends commands to CPOs and follows them. It is an ocpiserver.CommandResults. Any number of goroutines may use it.
+type Sender struct {
+	*desk
+	baseURL string
+	// life ends with Close, and with it what is being sent.
+	life context.Context
+	stop context.CancelFunc
+	work sync.WaitGroup
+	// strays counts the results for no command, of each partner.
+	strays map[string]straying
+}
+
+// NewSender makes a Sender.
+func NewSender(config SenderConfig) *Sender {
+	if config.Timeout <= 0 {
+		config.Timeout = defaultTimeout
+	}
+	s := &Sender{
+		desk:    newDesk(config.Store, false, config.Client, config.Logger, config.Now),
+		baseURL: strings.TrimRight(config.BaseURL, "/"), strays: map[string]straying{},
+	}
+	s.limits.result = config.Timeout
+	s.life, s.stop = context.WithCancel(context.Background())
+	return s
+}
+
+// Close ends what is being sent. Those commands stay open, and it is not known whether they got through.
+func (s *Sender) Close() {
+	s.stop()
+	s.work.Wait()
+}
+
+// Run ends commands that get no result in time, also those from before a restart, until ctx ends.
+func (s *Sender) Run(ctx context.Context) {
+	s.run(ctx, func() int { return 0 }, func(ctx context.Context, c Command) { s.expire(ctx, c, s.limits) })
+}
+
+// Await returns a command when it has ended, or as it is when ctx ends, with the error of ctx.
+func (s *Sender) Await(ctx context.Context, id string) (Command, error) {
+	return s.await(ctx, id, func(c *Command) bool { return c.End != nil })
+}
+
+// StartSession asks a CPO for a session. What it fills in is the response_url and, where there is none, the
+// authorization_reference.
+//
+// Like the other commands, it returns when the CPO has answered or cannot be reached, and when ctx ends, with the command as
+// it then is; the command goes on either way. An error means that there is no command: the request is not valid, which is an
+// *ocpi.Error with its findings, or there is no way to call this partner.
+func (s *Sender) StartSession(ctx context.Context, partner string, request v230.StartSession) (Command, error) {
+	return send(ctx, s, partner, order[v230.StartSession]{
+		kind: v230.CommandTypeStartSession, match: MatchAt(request.LocationID),
+		prepare: func(r *v230.StartSession, url, id string) {
+			r.ResponseURL = url
+			if r.AuthorizationReference == nil {
+				r.AuthorizationReference = new(ocpi.CiString(id))
+			}
+		},
+		validate: (*v230.StartSession).Validate, send: ocpiclient.Commands.StartSession,
+	}, request)
+}
+
+// StopSession asks a CPO for the end of a session.
+func (s *Sender) StopSession(ctx context.Context, partner string, request v230.StopSession) (Command, error) {
+	return send(ctx, s, partner, order[v230.StopSession]{
+		kind: v230.CommandTypeStopSession, prepare: func(r *v230.StopSession, url, _ string) { r.ResponseURL = url },
+		validate: (*v230.StopSession).Validate, send: ocpiclient.Commands.StopSession,
+	}, request)
+}
+
+// ReserveNow asks a CPO to keep a charge point free.
+func (s *Sender) ReserveNow(ctx context.Context, partner string, request v230.ReserveNow) (Command, error) {
+	return send(ctx, s, partner, order[v230.ReserveNow]{
+		kind: v230.CommandTypeReserveNow, match: MatchAt(request.LocationID),
+		prepare: func(r *v230.ReserveNow, url, id string) {
+			r.ResponseURL = url
+			if r.AuthorizationReference == nil {
+				r.AuthorizationReference = new(ocpi.CiString(id))
+			}
+		},
+		validate: (*v230.ReserveNow).Validate, send: ocpiclient.Commands.ReserveNow,
+	}, request)
+}
+
+// UnlockConnector asks a CPO to let go of a plug. It is for help desks only (requirement CMD-14).
+func (s *Sender) UnlockConnector(ctx context.Context, partner string, request v230.UnlockConnector) (Command, error) {
+	return send(ctx, s, partner, order[v230.UnlockConnector]{
+		kind: v230.CommandTypeUnlockConnector, prepare: func(r *v230.UnlockConnector, url, _ string) { r.ResponseURL = url },
+		validate: (*v230.UnlockConnector).Validate, send: ocpiclient.Commands.UnlockConnector,
+	}, request)
+}
+
+// An order is what differs between kinds of commands.
+type order[T any] struct {
+	kind     v230.CommandType
+	match    string
+	prepare  func(request *T, responseURL, id string)
+	validate func(*T) []ocpi.Finding
+	send     func(ocpiclient.Commands, context.Context, T) (v230.CommandResponse, error)
+}
+
+// send stores a command and then sends it: a result may come before the answer does.
+func send[T any](ctx context.Context, s *Sender, partner string, o order[T], request T) (Command, error) {
+	client, err := s.client(ctx, partner)
+	if err != nil {
+		return Command{}, fmt.Errorf("send %s: %w", o.kind, err)
+	}
+	id := newID()
+	url := fmt.Sprintf("%s/emsp/%s/commands/%s/%s", s.baseURL, client.Version(), o.kind, id)
+	o.prepare(&request, url, id)
+	if findings := o.validate(&request); len(findings) > 0 {
+		return Command{}, &ocpi.Error{Code: ocpi.StatusInvalidParameters, Message: fmt.Sprintf("the %s is not valid", o.kind), Findings: findings}
+	}
+	raw, err := json.Marshal(&request)
+	if err != nil {
+		return Command{}, fmt.Errorf("write %s: %w", o.kind, err)
+	}
+	now := s.now()
+	c := Command{
+		ID: id, Partner: partner, Type: o.kind, Request: raw, ResponseURL: url, State: Sending, Created: now, Changed: now,
+		Due: now.Add(s.limits.result), Match: o.match,
+	}
+	if err := s.store.Add(ctx, c); err != nil {
+		return Command{}, fmt.Errorf("store %s: %w", o.kind, err)
+	}
+	s.post(ctx, id, func(ctx context.Context) (v230.CommandResponse, error) {
+		return o.send(client.CPO().Commands, ctx, request)
+	})
+	return s.Command(context.WithoutCancel(ctx), id)
+}
+
+// post sends a command and keeps what the partner answers. It returns when ctx ends; the sending does not end with it.
+func (s *Sender) post(ctx context.Context, id string, call func(context.Context) (v230.CommandResponse, error)) {
+	done := make(chan struct{})
+	s.work.Go(func() {
+		defer close(done)
+		sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		defer cancel()
+		defer context.AfterFunc(s.life, cancel)()
+		response, err := call(sending)
+		step := s.answer(response, err)
+		if _, err := s.happen(context.WithoutCancel(ctx), id, step, s.limits); err != nil {
+			s.logger.ErrorContext(ctx, "cannot store the answer to a command", "command", id, "answer", step.Result, "error", err)
+		}
+	})
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
+// answer is the step that the answer to a command is, or the lack of one.
+func (s *Sender) answer(response v230.CommandResponse, err error) Step {
+	step := Step{At: s.now()}
+	var e *ocpiclient.Error
+	switch {
+	case err == nil:
+		step.What, step.Result, step.Message, step.Timeout = Answered, string(response.Result), text(response.Message), response.Timeout
+		return step
+	case errors.As(err, &e) && e.Unclear():
+		step.What = Lost
+	case errors.As(err, &e) && e.Status == ocpi.StatusUnknownLocation:
+		step.What, step.Result = Failed, string(UnknownLocation)
+	case errors.As(err, &e) && e.HTTP != 0:
+		step.What, step.Result = Failed, string(Refused)
+	default:
+		step.What, step.Result = Failed, string(NotSent)
+	}
+	step.Message = err.Error()
+	if e != nil {
+		step.Message, step.HTTP, step.Status = e.Message, e.HTTP, e.Status
+	}
+	return step
+}
+
+// text is a message for people, in the first language it is written in.
+func text(message []v230.DisplayText) string {
+	if len(message) == 0 {
+		return ""
+	}
+	return message[0].Text
+}
+
+// errForeign says that a partner sent a result for a command of another.
+var errForeign = errors.New("it is another partner's command")
+
+// CommandResult implements ocpiserver.CommandResults. A result that comes late, twice or for no command is kept and no error
+// (requirement CMD-08); one for another partner's command is refused.
+func (s *Sender) CommandResult(ctx context.Context, from *ocpi.Partner, kind v230.CommandType, uid string, result v230.CommandResult) error {
+	step := Step{At: s.now(), What: Resulted, Result: string(result.Result), Message: text(result.Message)}
+	_, err := s.change(ctx, uid, func(c *Command) error {
+		if c.Partner != from.ID {
+			return errForeign
+		}
+		c.apply(step, s.limits)
+		return nil
+	})
+	switch {
+	case errors.Is(err, ErrUnknown):
+		return s.stray(ctx, from, kind, uid, step)
+	case errors.Is(err, errForeign):
+		s.logger.WarnContext(ctx, "a partner sent a result for another partner's command", "partner", from.ID, "command", uid)
+		return ocpi.NotFound("there is no command %s", uid)
+	default:
+		return err
+	}
+}
+
+// A straying is how many results for no command a partner has sent lately.
+type straying struct {
+	since time.Time
+	count int
+}
+
+// What is kept of results for no command, so that a partner cannot fill the store with them.
+const (
+	straysKept = 100
+	straysIn   = time.Hour
+	maxUID     = 200 // in bytes
+)
+
+// stray keeps a result for no command, in one record for each uid that the partner makes up.
+func (s *Sender) stray(ctx context.Context, from *ocpi.Partner, kind v230.CommandType, uid string, step Step) error {
+	if !s.mayStray(from.ID, step.At) {
+		s.logger.WarnContext(ctx, "a partner sends many results for commands that there are not", "partner", from.ID)
+		return nil
+	}
+	hash := sha256.Sum256([]byte(from.ID + "\x00" + uid))
+	id := "stray-" + hex.EncodeToString(hash[:16])
+	step.Message = strings.TrimSpace("response_url ends with " + uid[:min(len(uid), maxUID)] + ". " + step.Message)
+	c := Command{ID: id, Partner: from.ID, Type: kind, State: Stray, Created: step.At, Changed: step.At}
+	c.apply(step, s.limits)
+	err := s.store.Add(ctx, c)
+	if errors.Is(err, ErrExists) {
+		_, err = s.happen(ctx, id, step, s.limits)
+	}
+	return err
+}
+
+func (s *Sender) mayStray(partner string, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seen := s.strays[partner]
+	if now.Sub(seen.since) > straysIn {
+		seen = straying{since: now}
+	}
+	seen.count++
+	s.strays[partner] = seen
+	return seen.count <= straysKept
+}

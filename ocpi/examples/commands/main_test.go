@@ -1,0 +1,25 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestItTellsItsStory(t *testing.T) {
+	var out strings.Builder
+	if err := run(t.Context(), &out); err != nil {
+		t.Fatal(err)
+	}
+	want := `CPO: app wants START_SESSION at LOC1
+eMSP: the CPO says ACCEPTED
+eMSP: the command ended as ACCEPTED
+CPO: app wants START_SESSION at BROKEN
+eMSP: the CPO says ACCEPTED
+eMSP: the command ended as TIMEOUT
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Error(diff)
+	}
+}
