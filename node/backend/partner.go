@@ -63,15 +63,22 @@ type PartnerView struct {
 	Business  string        `json:"business,omitempty" doc:"The partner's own name"`
 	Terms     Terms         `json:"terms"`
 
-	VersionsURL string          `json:"versions_url,omitempty"`
-	Versions    []ocpi.Version  `json:"versions,omitempty" doc:"The versions it offers"`
-	Version     ocpi.Version    `json:"version,omitempty" doc:"The one in use"`
-	Endpoints   []ocpi.Endpoint `json:"endpoints,omitempty"`
+	VersionsURL string         `json:"versions_url,omitempty"`
+	Versions    []ocpi.Version `json:"versions,omitempty" doc:"The versions it offers"`
+	Version     ocpi.Version   `json:"version,omitempty" doc:"The one in use"`
+	Endpoints   []EndpointView `json:"endpoints,omitempty"`
 
 	CallsUsWith []TokenView  `json:"calls_us_with,omitempty" doc:"The tokens it may call us with, without what they are"`
 	WeCallWith  []TokenView  `json:"we_call_with,omitempty" doc:"The tokens we call it with, the one in use first"`
 	Attempt     *AttemptView `json:"attempt,omitempty" doc:"The exchange of credentials that is under way or has failed last"`
 	TryAgain    time.Time    `json:"try_again,omitzero" required:"false" doc:"When the node goes on by itself"`
+}
+
+// An EndpointView is where a partner serves a module.
+type EndpointView struct {
+	Module string `json:"module"`
+	Role   string `json:"role,omitempty" doc:"SENDER or RECEIVER; missing in OCPI 2.1.1"`
+	URL    string `json:"url"`
 }
 
 // A TokenView is what is shown of a token.
@@ -105,10 +112,13 @@ func viewOf(r *handshake.Relation) PartnerView {
 	v := PartnerView{
 		Name: r.Name, State: string(r.State), Words: r.Words(), Since: r.Since, Added: r.Added, Suspended: r.Suspended,
 		Roles: []PartnerRole{}, Business: r.Remote.Business, Terms: termsOf(r.Terms),
-		VersionsURL: r.Remote.VersionsURL, Versions: r.Remote.Offers, Version: r.Remote.Version, Endpoints: r.Remote.Endpoints, TryAgain: r.Again,
+		VersionsURL: r.Remote.VersionsURL, Versions: r.Remote.Offers, Version: r.Remote.Version, TryAgain: r.Again,
 	}
 	for _, role := range r.Remote.Roles {
 		v.Roles = append(v.Roles, PartnerRole{role.Party.String(), role.Role})
+	}
+	for _, e := range r.Remote.Endpoints {
+		v.Endpoints = append(v.Endpoints, EndpointView{string(e.Module), string(e.Role), e.URL})
 	}
 	for _, t := range r.Inbound {
 		v.CallsUsWith = append(v.CallsUsWith, TokenView{Status: string(t.Status), Made: t.Made, Used: t.Used, Expires: t.Expires})

@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	"ocpi/ocpiserver":         {"ocpi", "ocpi/v211", "ocpi/v230", "ocpi/convert", "ocpi/quirk", "ocpi/wire"},
 	"ocpi/ocpiclient":         {"ocpi", "ocpi/v230", "ocpi/convert", "ocpi/quirk", "ocpi/wire"},
 	"ocpi/handshake":          {"ocpi", "ocpi/v230", "ocpi/quirk", "ocpi/ocpiclient"},
+	"ocpi/jsonschema":         {"ocpi"},
 	"node/store":              {"ocpi"},
 	"node/store/sqlite":       {"ocpi", "node/store"},
 	"node/partner":            {"ocpi", "ocpi/handshake", "node/store"},
@@ -34,6 +35,8 @@ var mayImport = map[string][]string{
 	"node/push":               {"ocpi", "ocpi/ocpiclient", "ocpi/v230", "node/store"},
 	"node/pull":               {"ocpi", "ocpi/ocpiclient", "node/store"},
 	"node/simulate":           {"ocpi", "ocpi/v230"},
+	"node/apidocs":            {},
+	"node/backend":            {"ocpi", "ocpi/v230", "ocpi/convert", "ocpi/quirk", "ocpi/handshake", "ocpi/ocpiclient", "ocpi/jsonschema", "node/store"},
 	"node/transfer":           {"ocpi", "ocpi/convert", "ocpi/quirk", "ocpi/wire", "node/object"},
 }
 
