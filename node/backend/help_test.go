@@ -94,7 +94,7 @@ func open(t testing.TB, change func(*backend.Config)) *place {
 			CDRs: ownObjects[v230.CDR]{objects.CDRs}, Tariffs: ownObjects[v230.Tariff]{objects.Tariffs}, Tokens: ownObjects[v230.Token]{objects.Tokens},
 		},
 		Partners: known{names: []string{"alpha", "beta"}},
-		Logger:   slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Logger:   slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Now:      func() time.Time { return began.Add(time.Duration(p.clock.Load())) },
 	}
 	if change != nil {

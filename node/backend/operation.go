@@ -66,6 +66,9 @@ func add[I any](a *API, o operation, handle func(context.Context, *I) (*answer, 
 		}
 		return nil, p
 	})
+	if o.body != "" { // huma takes what it does not read for bytes
+		op.RequestBody.Content[orElse(o.bodyType, jsonType)].Schema = ref(o.body)
+	}
 }
 
 // addRaw adds an operation that reads and answers itself.
@@ -153,6 +156,13 @@ func orElse(s, other string) string {
 }
 
 const schemas = "#/components/schemas/"
+
+// anyObject is the schema of an object that huma does not look into.
+func anyObject() *huma.Schema {
+	s := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
+	s.PrecomputeMessages()
+	return s
+}
 
 func ref(name string) *huma.Schema { return &huma.Schema{Ref: schemas + name} }
 
