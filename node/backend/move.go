@@ -31,7 +31,7 @@ type PartnerStatus struct {
 	Version   ocpi.Version  `json:"version,omitempty"`
 	State     string        `json:"state"`
 	Words     string        `json:"words" doc:"The state for people, with what is under way or has failed"`
-	Suspended bool          `json:"suspended,omitzero" required:"false"`
+	Suspended bool          `json:"suspended"`
 	Failure   string        `json:"failure,omitempty" doc:"Why the last exchange of credentials failed"`
 	Push      []PushStatus  `json:"push" nullable:"false"`
 	Pull      []PullStatus  `json:"pull" nullable:"false"`

@@ -58,7 +58,7 @@ type PartnerView struct {
 	Words     string        `json:"words" doc:"The same for people, with what is under way or has failed"`
 	Since     time.Time     `json:"since,omitzero" required:"false"`
 	Added     time.Time     `json:"added,omitzero" required:"false"`
-	Suspended bool          `json:"suspended,omitzero" required:"false" doc:"No data is exchanged, by our decision"`
+	Suspended bool          `json:"suspended" doc:"No data is exchanged, by our decision"`
 	Roles     []PartnerRole `json:"roles" nullable:"false"`
 	Business  string        `json:"business,omitempty" doc:"The partner's own name"`
 	Terms     Terms         `json:"terms"`
