@@ -256,12 +256,11 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 	var refused recording
 	refused.header, refused.status = http.Header{}, http.StatusNotFound
 	handler.ServeHTTP(&refused, r)
-	switch {
-	case refused.status == http.StatusMethodNotAllowed:
+	if refused.status == http.StatusMethodNotAllowed {
 		writeProblem(w, r, problem(refused.status, "%s is not possible here", r.Method).with("Allow", refused.header.Get("Allow")))
-	default:
-		writeProblem(w, r, problem(http.StatusNotFound, "there is nothing at %s; %s lists what there is", r.URL.Path, DocumentURL))
+		return
 	}
+	writeProblem(w, r, problem(http.StatusNotFound, "there is nothing at %s; %s lists what there is", r.URL.Path, DocumentURL))
 }
 
 // fail answers with what an error is told as.

@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"encoding/base64"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -80,7 +81,7 @@ func (a *API) listOwn(ctx context.Context, id ocpi.ModuleID, in ListInput, box s
 	if err != nil {
 		return nil, err
 	}
-	return l.answer(id, "/"+string(id), in, url.Values{"box": {box}})
+	return l.answer("/"+string(id), in, url.Values{"box": {box}})
 }
 
 // A list is one page that is being made.
@@ -194,7 +195,7 @@ func (a *API) scan(ctx context.Context, l *list, source string, take func(store.
 }
 
 // answer is the page.
-func (l *list) answer(id ocpi.ModuleID, path string, in ListInput, more url.Values) (*answer, error) {
+func (l *list) answer(path string, in ListInput, more url.Values) (*answer, error) {
 	body := struct {
 		Items []jsontext.Value `json:"items"`
 		Next  string           `json:"next,omitempty"`
@@ -225,9 +226,7 @@ func (in ListInput) following(cursor string, more url.Values) string {
 	if err == nil {
 		q.Set("limit", string(limit))
 	}
-	for name, values := range more {
-		q[name] = values
-	}
+	maps.Copy(q, more)
 	for name := range q {
 		if q.Get(name) == "" {
 			q.Del(name)
@@ -308,7 +307,7 @@ func (a *API) listReceived(ctx context.Context, module ocpi.ModuleID, in ListInp
 	if partner == "" { // each partner has a total of its own
 		l.total = nil
 	}
-	return l.answer(module, "/received/"+string(module), in, url.Values{"box": {box}, "partner": {partner}})
+	return l.answer("/received/"+string(module), in, url.Values{"box": {box}, "partner": {partner}})
 }
 
 // sources are the partners whose objects a list goes over, from one on.

@@ -16,6 +16,7 @@ type TypeQuery struct {
 	Type string `query:"type" enum:"AD_HOC_USER,APP_USER,EMAID,OTHER,RFID" doc:"Of a token, its type. Default: the RFID token with this uid, or else the oldest of another type"`
 }
 
+// GetInput asks for an object.
 type GetInput struct {
 	PathKey
 	Preconditions
@@ -32,6 +33,7 @@ type putInput struct {
 	RawBody []byte `contentType:"application/json"`
 }
 
+// PatchInput changes an object.
 type PatchInput struct {
 	PathKey
 	Preconditions
@@ -43,6 +45,7 @@ type patchTokenInput struct {
 	TypeQuery
 }
 
+// DeleteInput removes an object.
 type DeleteInput struct {
 	PathKey
 	Preconditions

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"sync/atomic"
@@ -101,9 +102,7 @@ func again(w http.ResponseWriter, a, before *store.Answer) error {
 	if err := json.Unmarshal(before.Header, &header); err != nil {
 		return err
 	}
-	for name, values := range header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), header)
 	w.Header().Set("Idempotent-Replayed", "true")
 	w.WriteHeader(before.Status)
 	_, _ = w.Write(before.Body)
@@ -157,9 +156,7 @@ func (r *recording) WriteHeader(status int) { r.status = status }
 func (r *recording) Write(b []byte) (int, error) { return r.body.Write(b) }
 
 func (r *recording) send(w http.ResponseWriter) {
-	for name, values := range r.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), r.header)
 	w.WriteHeader(r.status)
 	_, _ = w.Write(r.body.Bytes()) // whoever is gone can ask again
 }

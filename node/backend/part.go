@@ -9,17 +9,17 @@ import (
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
-// EVSEPath names an EVSE, ConnectorPath a connector.
-type (
-	EVSEPath struct {
-		PathKey
-		UID string `path:"uid" minLength:"1" doc:"The EVSE's uid"`
-	}
-	ConnectorPath struct {
-		EVSEPath
-		ConnectorID string `path:"connector_id" minLength:"1" doc:"The connector's id"`
-	}
-)
+// EVSEPath names an EVSE.
+type EVSEPath struct {
+	PathKey
+	UID string `path:"uid" minLength:"1" doc:"The EVSE's uid"`
+}
+
+// ConnectorPath names a connector.
+type ConnectorPath struct {
+	EVSEPath
+	ConnectorID string `path:"connector_id" minLength:"1" doc:"The connector's id"`
+}
 
 type (
 	evseInput struct {
@@ -54,13 +54,12 @@ type (
 
 // A partRequest is a request about a part of a location.
 type partRequest struct {
-	location       ocpi.Key
-	evse           string
-	connector      string
-	preconditions  Preconditions
-	body           []byte
-	object, idName string
-	id             string
+	location        ocpi.Key
+	evse, connector string
+	// id is that of the part.
+	id            string
+	preconditions Preconditions
+	body          []byte
 }
 
 // A part is what the API must know of one kind of part of a location.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
 	"strings"
@@ -109,8 +110,7 @@ func problemOf(err error) *Problem {
 	if errors.As(err, &p) {
 		return p
 	}
-	var model *huma.ErrorModel
-	if errors.As(err, &model) {
+	if model, ok := errors.AsType[*huma.ErrorModel](err); ok {
 		return problemOfModel(model)
 	}
 	var told *ocpi.Error
@@ -173,9 +173,7 @@ func pointerOf(place string) string {
 // writeProblem answers with a problem.
 func writeProblem(w http.ResponseWriter, r *http.Request, p *Problem) {
 	p.RequestID = requestID(r.Context())
-	for name, values := range p.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), p.header)
 	body, err := json.Marshal(p)
 	if err != nil {
 		body = []byte("{}")

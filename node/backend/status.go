@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -226,10 +227,7 @@ func (x *evseIndex) add(uid string, key ocpi.Key) {
 		number = int32(len(x.keys))
 		x.keys, x.numbers[key] = append(x.keys, key), number
 	}
-	for _, is := range x.where[uid] {
-		if is == number {
-			return
-		}
+	if !slices.Contains(x.where[uid], number) {
+		x.where[uid] = append(x.where[uid], number)
 	}
-	x.where[uid] = append(x.where[uid], number)
 }

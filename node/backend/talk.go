@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -389,7 +390,7 @@ func (a *API) addEvents() {
 		stream := o.as("GET", "/events", "stream-events", "Hear what happens (Server-Sent Events)")
 		stream.doc = "Each event is a CloudEvent in JSON. A client that was away gives the id of the last event it has seen in Last-Event-ID, and misses nothing."
 		resume := &huma.Param{Name: "Last-Event-ID", In: "header", Description: "As after", Schema: &huma.Schema{Type: "string"}}
-		a.addRaw(stream, append(filters[:len(filters):len(filters)], resume), a.config.Events.Stream.ServeHTTP)
+		a.addRaw(stream, append(slices.Clip(filters), resume), a.config.Events.Stream.ServeHTTP)
 	}
 	if a.config.Events.Socket != nil {
 		socket := o.as("GET", "/events/ws", "socket-events", "Hear what happens (WebSocket)")
