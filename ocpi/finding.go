@@ -43,6 +43,7 @@ const (
 	FindingConsistency FindingCode = "consistency" // fields that contradict each other
 	FindingMismatch    FindingCode = "mismatch"    // URL and body name different objects (unusable)
 	FindingUnreadable  FindingCode = "unreadable"  // not a JSON document (unusable)
+	FindingUnknown     FindingCode = "unknown"     // a member the version does not have, for those who take none
 	FindingMore        FindingCode = "more"        // how many findings were left out after the first thousand
 )
 

@@ -104,7 +104,7 @@ type prepared struct {
 func (o *Own[T]) tryPut(ctx context.Context, items []Item[T], tx store.Tx) (created int, err error) {
 	if tx != nil {
 		for i := range items {
-			p, err := o.prepare(ctx, &items[i], tx)
+			p, err := o.prepare(ctx, &items[i], tx, nil)
 			if err != nil {
 				return 0, err
 			}
@@ -116,7 +116,7 @@ func (o *Own[T]) tryPut(ctx context.Context, items []Item[T], tx store.Tx) (crea
 	}
 	objects := make([]prepared, len(items))
 	for i := range items {
-		if objects[i], err = o.prepare(ctx, &items[i], nil); err != nil {
+		if objects[i], err = o.prepare(ctx, &items[i], nil, nil); err != nil {
 			return 0, err
 		}
 	}
@@ -154,10 +154,15 @@ func (p *prepared) put(tx store.Tx, created *int) error {
 	return tx.Emit(p.event)
 }
 
-// prepare finds out what an object changes.
-func (o *Own[T]) prepare(ctx context.Context, item *Item[T], tx store.Tx) (p prepared, err error) {
+// prepare finds out what an object changes. allow looks at it beside what is there, as Save says; nil for no look.
+func (o *Own[T]) prepare(ctx context.Context, item *Item[T], tx store.Tx, allow func(before, after *T) error) (p prepared, err error) {
 	stored, err := o.stored(ctx, o.kind.storeKey("", o.key(item)), tx)
 	if errors.Is(err, store.ErrNotFound) {
+		if allow != nil {
+			if err := allow(nil, &item.Object); err != nil {
+				return p, err
+			}
+		}
 		if p.record, err = o.render(ctx, item, new(T)); err == nil {
 			p.event, err = o.kind.event(p.record.Key, nil, p.record.Body, nil)
 		}
@@ -169,6 +174,11 @@ func (o *Own[T]) prepare(ctx context.Context, item *Item[T], tx store.Tx) (p pre
 	before, err := o.kind.read(stored)
 	if err != nil {
 		return p, err
+	}
+	if allow != nil {
+		if err := allow(&before, &item.Object); err != nil {
+			return p, err
+		}
 	}
 	return o.compare(ctx, item, stored, before)
 }

@@ -13,77 +13,95 @@ import (
 // of the name do not matter. The error is not nil where raw is not a JSON document or the version has no such
 // object.
 func Check(object string, raw []byte) ([]ocpi.Finding, error) {
+	t, err := tableOf(object)
+	if err != nil {
+		return nil, err
+	}
+	return schema.Check(raw, t)
+}
+
+// Unknown finds the members of a JSON document that the named object and the objects in it do not have. Reading
+// keeps them; this is for those who take none. The error is as that of Check.
+func Unknown(object string, raw []byte) ([]ocpi.Finding, error) {
+	t, err := tableOf(object)
+	if err != nil {
+		return nil, err
+	}
+	return schema.Unknown(raw, t)
+}
+
+func tableOf(object string) (*schema.Object, error) {
 	switch strings.ToLower(strings.ReplaceAll(object, "_", "")) {
 	case "additionalgeolocation":
-		return schema.Check(raw, &tableAdditionalGeoLocation)
+		return &tableAdditionalGeoLocation, nil
 	case "authorizationinfo":
-		return schema.Check(raw, &tableAuthorizationInfo)
+		return &tableAuthorizationInfo, nil
 	case "businessdetails":
-		return schema.Check(raw, &tableBusinessDetails)
+		return &tableBusinessDetails, nil
 	case "cdr":
-		return schema.Check(raw, &tableCDR)
+		return &tableCDR, nil
 	case "cdrdimension":
-		return schema.Check(raw, &tableCdrDimension)
+		return &tableCdrDimension, nil
 	case "chargingperiod":
-		return schema.Check(raw, &tableChargingPeriod)
+		return &tableChargingPeriod, nil
 	case "commandresponse":
-		return schema.Check(raw, &tableCommandResponse)
+		return &tableCommandResponse, nil
 	case "connector":
-		return schema.Check(raw, &tableConnector)
+		return &tableConnector, nil
 	case "credentials":
-		return schema.Check(raw, &tableCredentials)
+		return &tableCredentials, nil
 	case "displaytext":
-		return schema.Check(raw, &tableDisplayText)
+		return &tableDisplayText, nil
 	case "evse":
-		return schema.Check(raw, &tableEVSE)
+		return &tableEVSE, nil
 	case "endpoint":
-		return schema.Check(raw, &tableEndpoint)
+		return &tableEndpoint, nil
 	case "energymix":
-		return schema.Check(raw, &tableEnergyMix)
+		return &tableEnergyMix, nil
 	case "energysource":
-		return schema.Check(raw, &tableEnergySource)
+		return &tableEnergySource, nil
 	case "environmentalimpact":
-		return schema.Check(raw, &tableEnvironmentalImpact)
+		return &tableEnvironmentalImpact, nil
 	case "exceptionalperiod":
-		return schema.Check(raw, &tableExceptionalPeriod)
+		return &tableExceptionalPeriod, nil
 	case "geolocation":
-		return schema.Check(raw, &tableGeoLocation)
+		return &tableGeoLocation, nil
 	case "hours":
-		return schema.Check(raw, &tableHours)
+		return &tableHours, nil
 	case "image":
-		return schema.Check(raw, &tableImage)
+		return &tableImage, nil
 	case "location":
-		return schema.Check(raw, &tableLocation)
+		return &tableLocation, nil
 	case "locationreferences":
-		return schema.Check(raw, &tableLocationReferences)
+		return &tableLocationReferences, nil
 	case "pricecomponent":
-		return schema.Check(raw, &tablePriceComponent)
+		return &tablePriceComponent, nil
 	case "regularhours":
-		return schema.Check(raw, &tableRegularHours)
+		return &tableRegularHours, nil
 	case "reservenow":
-		return schema.Check(raw, &tableReserveNow)
+		return &tableReserveNow, nil
 	case "session":
-		return schema.Check(raw, &tableSession)
+		return &tableSession, nil
 	case "startsession":
-		return schema.Check(raw, &tableStartSession)
+		return &tableStartSession, nil
 	case "statusschedule":
-		return schema.Check(raw, &tableStatusSchedule)
+		return &tableStatusSchedule, nil
 	case "stopsession":
-		return schema.Check(raw, &tableStopSession)
+		return &tableStopSession, nil
 	case "tariff":
-		return schema.Check(raw, &tableTariff)
+		return &tableTariff, nil
 	case "tariffelement":
-		return schema.Check(raw, &tableTariffElement)
+		return &tableTariffElement, nil
 	case "tariffrestrictions":
-		return schema.Check(raw, &tableTariffRestrictions)
+		return &tableTariffRestrictions, nil
 	case "token":
-		return schema.Check(raw, &tableToken)
+		return &tableToken, nil
 	case "unlockconnector":
-		return schema.Check(raw, &tableUnlockConnector)
+		return &tableUnlockConnector, nil
 	case "version":
-		return schema.Check(raw, &tableVersion)
+		return &tableVersion, nil
 	case "versiondetails":
-		return schema.Check(raw, &tableVersionDetails)
+		return &tableVersionDetails, nil
 	default:
 		return nil, ocpi.InvalidParameters("OCPI %s has no object %q; it has AdditionalGeoLocation, AuthorizationInfo, BusinessDetails, CDR, CdrDimension, ChargingPeriod, CommandResponse, Connector, Credentials, DisplayText, EVSE, Endpoint, EnergyMix, EnergySource, EnvironmentalImpact, ExceptionalPeriod, GeoLocation, Hours, Image, Location, LocationReferences, PriceComponent, RegularHours, ReserveNow, Session, StartSession, StatusSchedule, StopSession, Tariff, TariffElement, TariffRestrictions, Token, UnlockConnector, Version, VersionDetails", "2.1.1", object)
 	}

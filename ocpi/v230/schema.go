@@ -13,127 +13,145 @@ import (
 // of the name do not matter. The error is not nil where raw is not a JSON document or the version has no such
 // object.
 func Check(object string, raw []byte) ([]ocpi.Finding, error) {
+	t, err := tableOf(object)
+	if err != nil {
+		return nil, err
+	}
+	return schema.Check(raw, t)
+}
+
+// Unknown finds the members of a JSON document that the named object and the objects in it do not have. Reading
+// keeps them; this is for those who take none. The error is as that of Check.
+func Unknown(object string, raw []byte) ([]ocpi.Finding, error) {
+	t, err := tableOf(object)
+	if err != nil {
+		return nil, err
+	}
+	return schema.Unknown(raw, t)
+}
+
+func tableOf(object string) (*schema.Object, error) {
 	switch strings.ToLower(strings.ReplaceAll(object, "_", "")) {
 	case "activechargingprofile":
-		return schema.Check(raw, &tableActiveChargingProfile)
+		return &tableActiveChargingProfile, nil
 	case "activechargingprofileresult":
-		return schema.Check(raw, &tableActiveChargingProfileResult)
+		return &tableActiveChargingProfileResult, nil
 	case "additionalgeolocation":
-		return schema.Check(raw, &tableAdditionalGeoLocation)
+		return &tableAdditionalGeoLocation, nil
 	case "authorizationinfo":
-		return schema.Check(raw, &tableAuthorizationInfo)
+		return &tableAuthorizationInfo, nil
 	case "businessdetails":
-		return schema.Check(raw, &tableBusinessDetails)
+		return &tableBusinessDetails, nil
 	case "cdr":
-		return schema.Check(raw, &tableCDR)
+		return &tableCDR, nil
 	case "cancelreservation":
-		return schema.Check(raw, &tableCancelReservation)
+		return &tableCancelReservation, nil
 	case "cdrdimension":
-		return schema.Check(raw, &tableCdrDimension)
+		return &tableCdrDimension, nil
 	case "cdrlocation":
-		return schema.Check(raw, &tableCdrLocation)
+		return &tableCdrLocation, nil
 	case "cdrtoken":
-		return schema.Check(raw, &tableCdrToken)
+		return &tableCdrToken, nil
 	case "chargingperiod":
-		return schema.Check(raw, &tableChargingPeriod)
+		return &tableChargingPeriod, nil
 	case "chargingpreferences":
-		return schema.Check(raw, &tableChargingPreferences)
+		return &tableChargingPreferences, nil
 	case "chargingprofile":
-		return schema.Check(raw, &tableChargingProfile)
+		return &tableChargingProfile, nil
 	case "chargingprofileperiod":
-		return schema.Check(raw, &tableChargingProfilePeriod)
+		return &tableChargingProfilePeriod, nil
 	case "chargingprofileresponse":
-		return schema.Check(raw, &tableChargingProfileResponse)
+		return &tableChargingProfileResponse, nil
 	case "chargingprofileresult":
-		return schema.Check(raw, &tableChargingProfileResult)
+		return &tableChargingProfileResult, nil
 	case "clearprofileresult":
-		return schema.Check(raw, &tableClearProfileResult)
+		return &tableClearProfileResult, nil
 	case "clientinfo":
-		return schema.Check(raw, &tableClientInfo)
+		return &tableClientInfo, nil
 	case "commandresponse":
-		return schema.Check(raw, &tableCommandResponse)
+		return &tableCommandResponse, nil
 	case "commandresult":
-		return schema.Check(raw, &tableCommandResult)
+		return &tableCommandResult, nil
 	case "connector":
-		return schema.Check(raw, &tableConnector)
+		return &tableConnector, nil
 	case "credentials":
-		return schema.Check(raw, &tableCredentials)
+		return &tableCredentials, nil
 	case "credentialsrole":
-		return schema.Check(raw, &tableCredentialsRole)
+		return &tableCredentialsRole, nil
 	case "displaytext":
-		return schema.Check(raw, &tableDisplayText)
+		return &tableDisplayText, nil
 	case "evse":
-		return schema.Check(raw, &tableEVSE)
+		return &tableEVSE, nil
 	case "evseparking":
-		return schema.Check(raw, &tableEVSEParking)
+		return &tableEVSEParking, nil
 	case "endpoint":
-		return schema.Check(raw, &tableEndpoint)
+		return &tableEndpoint, nil
 	case "energycontract":
-		return schema.Check(raw, &tableEnergyContract)
+		return &tableEnergyContract, nil
 	case "energymix":
-		return schema.Check(raw, &tableEnergyMix)
+		return &tableEnergyMix, nil
 	case "energysource":
-		return schema.Check(raw, &tableEnergySource)
+		return &tableEnergySource, nil
 	case "environmentalimpact":
-		return schema.Check(raw, &tableEnvironmentalImpact)
+		return &tableEnvironmentalImpact, nil
 	case "exceptionalperiod":
-		return schema.Check(raw, &tableExceptionalPeriod)
+		return &tableExceptionalPeriod, nil
 	case "geolocation":
-		return schema.Check(raw, &tableGeoLocation)
+		return &tableGeoLocation, nil
 	case "hours":
-		return schema.Check(raw, &tableHours)
+		return &tableHours, nil
 	case "image":
-		return schema.Check(raw, &tableImage)
+		return &tableImage, nil
 	case "invoicereconciliationrecord":
-		return schema.Check(raw, &tableInvoiceReconciliationRecord)
+		return &tableInvoiceReconciliationRecord, nil
 	case "location":
-		return schema.Check(raw, &tableLocation)
+		return &tableLocation, nil
 	case "locationreferences":
-		return schema.Check(raw, &tableLocationReferences)
+		return &tableLocationReferences, nil
 	case "parking":
-		return schema.Check(raw, &tableParking)
+		return &tableParking, nil
 	case "price":
-		return schema.Check(raw, &tablePrice)
+		return &tablePrice, nil
 	case "pricecomponent":
-		return schema.Check(raw, &tablePriceComponent)
+		return &tablePriceComponent, nil
 	case "pricelimit":
-		return schema.Check(raw, &tablePriceLimit)
+		return &tablePriceLimit, nil
 	case "publishtokentype":
-		return schema.Check(raw, &tablePublishTokenType)
+		return &tablePublishTokenType, nil
 	case "regularhours":
-		return schema.Check(raw, &tableRegularHours)
+		return &tableRegularHours, nil
 	case "reservenow":
-		return schema.Check(raw, &tableReserveNow)
+		return &tableReserveNow, nil
 	case "session":
-		return schema.Check(raw, &tableSession)
+		return &tableSession, nil
 	case "setchargingprofile":
-		return schema.Check(raw, &tableSetChargingProfile)
+		return &tableSetChargingProfile, nil
 	case "signeddata":
-		return schema.Check(raw, &tableSignedData)
+		return &tableSignedData, nil
 	case "signedvalue":
-		return schema.Check(raw, &tableSignedValue)
+		return &tableSignedValue, nil
 	case "startsession":
-		return schema.Check(raw, &tableStartSession)
+		return &tableStartSession, nil
 	case "statusschedule":
-		return schema.Check(raw, &tableStatusSchedule)
+		return &tableStatusSchedule, nil
 	case "stopsession":
-		return schema.Check(raw, &tableStopSession)
+		return &tableStopSession, nil
 	case "tariff":
-		return schema.Check(raw, &tableTariff)
+		return &tableTariff, nil
 	case "tariffelement":
-		return schema.Check(raw, &tableTariffElement)
+		return &tableTariffElement, nil
 	case "tariffrestrictions":
-		return schema.Check(raw, &tableTariffRestrictions)
+		return &tableTariffRestrictions, nil
 	case "taxamount":
-		return schema.Check(raw, &tableTaxAmount)
+		return &tableTaxAmount, nil
 	case "token":
-		return schema.Check(raw, &tableToken)
+		return &tableToken, nil
 	case "unlockconnector":
-		return schema.Check(raw, &tableUnlockConnector)
+		return &tableUnlockConnector, nil
 	case "version":
-		return schema.Check(raw, &tableVersion)
+		return &tableVersion, nil
 	case "versiondetails":
-		return schema.Check(raw, &tableVersionDetails)
+		return &tableVersionDetails, nil
 	default:
 		return nil, ocpi.InvalidParameters("OCPI %s has no object %q; it has ActiveChargingProfile, ActiveChargingProfileResult, AdditionalGeoLocation, AuthorizationInfo, BusinessDetails, CDR, CancelReservation, CdrDimension, CdrLocation, CdrToken, ChargingPeriod, ChargingPreferences, ChargingProfile, ChargingProfilePeriod, ChargingProfileResponse, ChargingProfileResult, ClearProfileResult, ClientInfo, CommandResponse, CommandResult, Connector, Credentials, CredentialsRole, DisplayText, EVSE, EVSEParking, Endpoint, EnergyContract, EnergyMix, EnergySource, EnvironmentalImpact, ExceptionalPeriod, GeoLocation, Hours, Image, InvoiceReconciliationRecord, Location, LocationReferences, Parking, Price, PriceComponent, PriceLimit, PublishTokenType, RegularHours, ReserveNow, Session, SetChargingProfile, SignedData, SignedValue, StartSession, StatusSchedule, StopSession, Tariff, TariffElement, TariffRestrictions, TaxAmount, Token, UnlockConnector, Version, VersionDetails", "2.3.0", object)
 	}

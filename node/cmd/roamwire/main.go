@@ -38,7 +38,7 @@ type cli struct {
 	Status   statusCmd   `cmd:"" help:"Show what waits for partners, what was sent, and what was pulled."`
 	Pull     pullCmd     `cmd:"" help:"Fetch a partner's objects now."`
 	Push     pushCmd     `cmd:"" help:"See what partners do not take, and try it again."`
-	Key      keyCmd      `cmd:"" help:"The key that encrypts the tokens we call partners with."`
+	Key      keyCmd      `cmd:"" help:"Access keys for the backend API, and the key that encrypts the tokens we call partners with."`
 	Log      logCmd      `cmd:"" help:"Show messages between us and our partners."`
 	Import   importCmd   `cmd:"" help:"Fill the node from files."`
 	Export   exportCmd   `cmd:"" help:"Write what the node has to a file."`

@@ -25,6 +25,7 @@ var mayImport = map[string][]string{
 	"ocpi/ocpiclient":         {"ocpi", "ocpi/v230", "ocpi/convert", "ocpi/quirk", "ocpi/wire"},
 	"ocpi/handshake":          {"ocpi", "ocpi/v230", "ocpi/quirk", "ocpi/ocpiclient"},
 	"ocpi/command":            {"ocpi", "ocpi/v230", "ocpi/convert", "ocpi/ocpiclient"},
+	"ocpi/jsonschema":         {"ocpi"},
 	"node/store":              {"ocpi"},
 	"node/store/sqlite":       {"ocpi", "node/store"},
 	"node/partner":            {"ocpi", "ocpi/handshake", "node/store"},
@@ -37,6 +38,8 @@ var mayImport = map[string][]string{
 	"node/command":            {"ocpi", "ocpi/v230", "ocpi/command", "ocpi/ocpiclient", "node/store"},
 	"node/simulate":           {"ocpi", "ocpi/v230"},
 	"node/event":              {"ocpi", "node/store"},
+	"node/apidocs":            {},
+	"node/backend":            {"ocpi", "ocpi/v230", "ocpi/convert", "ocpi/quirk", "ocpi/handshake", "ocpi/ocpiclient", "ocpi/jsonschema", "node/store"},
 	"node/transfer":           {"ocpi", "ocpi/convert", "ocpi/quirk", "ocpi/wire", "node/object"},
 }
 

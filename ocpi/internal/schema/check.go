@@ -35,9 +35,7 @@ const (
 func check(raw []byte, o *Object, m mode) (findings []ocpi.Finding, odd bool, err error) {
 	c := checkers.Get().(*checker)
 	defer checkers.Put(c)
-	c.raw, c.findings, c.counts, c.odd = raw, nil, [2]int{}, false
-	c.buf = *bytes.NewBuffer(raw)
-	c.dec.Reset(&c.buf)
+	c.begin(raw)
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return nil, false, notJSON("the document is empty", nil)
 	}
@@ -69,6 +67,13 @@ type checker struct {
 	counts [2]int
 	// odd tells that a whole number is not written as one, which needs a special way to decode.
 	odd bool
+}
+
+// begin makes the checker ready for a document.
+func (c *checker) begin(raw []byte) {
+	c.raw, c.findings, c.counts, c.odd = raw, nil, [2]int{}, false
+	c.buf = *bytes.NewBuffer(raw)
+	c.dec.Reset(&c.buf)
 }
 
 var checkers = sync.Pool{New: func() any { return new(checker) }}

@@ -1,0 +1,149 @@
+package backend_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/roamwire/roamwire/node/backend"
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/v230"
+)
+
+func lines(t testing.TB, body string) (all []backend.LineResult) {
+	t.Helper()
+	for line := range strings.Lines(body) {
+		all = append(all, decoded[backend.LineResult](t, line))
+	}
+	return all
+}
+
+func numbered(t testing.TB, i int) string {
+	l := sample.Location(1)
+	l.ID = ocpi.CiString(fmt.Sprintf("B%d", i))
+	return text(t, l)
+}
+
+func TestInBulkGoodLinesAreStoredAndBadOnesToldByTheirNumber(t *testing.T) {
+	p := open(t, nil)
+	p.want(http.StatusCreated, "PUT", "/api/v1/locations/NL/GPE/B1", numbered(t, 1))
+	body := strings.Join([]string{
+		numbered(t, 0), numbered(t, 1), "", with(t, numbered(t, 1), "name", "New"), `{"id":`, with(t, numbered(t, 2), "colour", "red"),
+		with(t, with(t, numbered(t, 3), "address", nil), "evses.status", "SLEEPING"), with(t, numbered(t, 4), "party_id", "XYZ"), "[]", numbered(t, 5),
+	}, "\n")
+	got := p.want(http.StatusOK, "POST", "/api/v1/locations/bulk", body, "Content-Type", "application/x-ndjson")
+	if got.header.Get("Content-Type") != "application/x-ndjson" {
+		t.Error(got.header.Get("Content-Type"))
+	}
+	type line struct {
+		Line     int
+		ID       string
+		Result   string
+		Pointers []string
+	}
+	var is []line
+	for _, l := range lines(t, got.body) {
+		one := line{l.Line, l.ID, l.Result, nil}
+		for _, d := range l.Problems {
+			one.Pointers = append(one.Pointers, d.Pointer)
+		}
+		is = append(is, one)
+	}
+	want := []line{
+		{1, "B0", "created", nil}, {2, "B1", "unchanged", nil}, {4, "B1", "updated", nil}, {5, "", "error", []string{""}}, {6, "B2", "error", []string{"/colour"}},
+		{7, "B3", "error", []string{"/address", "/evses/0/status"}}, {8, "B4", "error", []string{"/party_id"}}, {9, "", "error", []string{""}},
+		{10, "B5", "created", nil},
+	}
+	if diff := cmp.Diff(want, is); diff != "" {
+		t.Error(diff)
+	}
+	for id, status := range map[string]int{"B0": 200, "B1": 200, "B2": 404, "B3": 404, "B4": 404, "B5": 200} {
+		p.want(status, "GET", "/api/v1/locations/NL/GPE/"+id, "")
+	}
+}
+
+func TestABulkRequestOfManyLinesIsAnsweredWholeToWhoReadsLate(t *testing.T) {
+	p := open(t, nil)
+	var body strings.Builder
+	const many = 1500
+	for i := range many {
+		body.WriteString(numbered(t, i) + "\n")
+	}
+	for _, want := range []string{"created", "unchanged"} {
+		results := lines(t, p.want(http.StatusOK, "POST", "/api/v1/locations/bulk", body.String()).body)
+		if len(results) != many {
+			t.Fatalf("%d results", len(results))
+		}
+		for i, l := range results {
+			if l.Line != i+1 || l.Result != want {
+				t.Fatalf("%+v", l)
+			}
+		}
+	}
+}
+
+func TestALineIsAnsweredBeforeTheNextIsSent(t *testing.T) {
+	p := open(t, nil)
+	r, w := io.Pipe()
+	request, err := http.NewRequest("POST", p.url+"/api/v1/locations/bulk", r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+p.keys[backend.ScopeWrite])
+	go func() { _, _ = io.WriteString(w, numbered(t, 0)+"\n") }()
+	resp, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	answers := bufio.NewReader(resp.Body)
+	for i := range 3 {
+		line, err := answers.ReadString('\n')
+		if err != nil || !strings.Contains(line, fmt.Sprintf(`"line":%d,`, i+1)) {
+			t.Fatalf("%q, %v", line, err)
+		}
+		if i < 2 {
+			_, _ = io.WriteString(w, numbered(t, i+1)+"\n")
+		}
+	}
+	w.Close()
+	if rest, err := io.ReadAll(answers); err != nil || len(rest) > 0 {
+		t.Errorf("%q, %v", rest, err)
+	}
+}
+
+func TestABulkRequestThatBreaksOffKeepsWhatWasGood(t *testing.T) {
+	p := open(t, func(c *backend.Config) { c.MaxBody = 20_000 })
+	long := with(t, numbered(t, 1), "name", strings.Repeat("x", 30_000))
+	results := lines(t, p.want(http.StatusOK, "POST", "/api/v1/locations/bulk", numbered(t, 0)+"\n"+long+"\n"+numbered(t, 2)+"\n").body)
+	if len(results) != 2 || results[0].Result != "created" || results[1].Result != "error" || results[1].Line != 2 || !strings.Contains(results[1].Problems[0].Message, "longer than") {
+		t.Errorf("%+v", results)
+	}
+	p.want(http.StatusOK, "GET", "/api/v1/locations/NL/GPE/B0", "")
+}
+
+func TestCDRsInBulkAreNeverChanged(t *testing.T) {
+	p := open(t, nil)
+	cdr := text(t, sample.CDR(1))
+	results := lines(t, p.want(http.StatusOK, "POST", "/api/v1/cdrs/bulk", cdr+"\n"+cdr+"\n"+with(t, cdr, "remark", "other")).body)
+	if len(results) != 3 || results[0].Result != "created" || results[1].Result != "unchanged" || results[2].Result != "error" {
+		t.Errorf("%+v", results)
+	}
+}
+
+func TestTokensOfOneUIDAndTwoTypesAreTwoInBulk(t *testing.T) {
+	p := open(t, nil)
+	card := sample.Token(1)
+	card.Type = v230.TokenTypeRFID
+	app := card
+	app.Type = v230.TokenTypeAppUser
+	results := lines(t, p.want(http.StatusOK, "POST", "/api/v1/tokens/bulk", text(t, card)+"\n"+text(t, app)).body)
+	if len(results) != 2 || results[0].Result != "created" || results[1].Result != "created" {
+		t.Errorf("%+v", results)
+	}
+}

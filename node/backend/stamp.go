@@ -1,0 +1,109 @@
+package backend
+
+import (
+	"bytes"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/convert"
+	"github.com/roamwire/roamwire/ocpi/v230"
+)
+
+// shown is an object as the API shows it.
+func shown[T any](object *T) ([]byte, error) {
+	raw, err := json.Marshal(object)
+	return convert.StripLeftovers(raw), err
+}
+
+// same reports whether two objects say the same, as far as they are shown.
+func same[T any](a, b *T) bool {
+	x, errX := json.Marshal(a, json.Deterministic(true))
+	y, errY := json.Marshal(b, json.Deterministic(true))
+	return errX == nil && errY == nil && bytes.Equal(convert.StripLeftovers(x), convert.StripLeftovers(y))
+}
+
+// stamp gives an object that came without last_updated the time of now, or that of before where it says the same.
+func stamp[T any](before, after *T, updated func(*T) *ocpi.DateTime, now ocpi.DateTime) {
+	at := updated(after)
+	if !isUnstamped(*at) {
+		return
+	}
+	if before != nil {
+		if *at = *updated(before); same(before, after) {
+			return
+		}
+	}
+	*at = now
+}
+
+// stampWhole stamps an object without parts.
+func (m module[T]) stampWhole(before, after *T, now ocpi.DateTime) {
+	stamp(before, after, func(o *T) *ocpi.DateTime { return m.parts(o).updated }, now)
+}
+
+func locationUpdated(l *v230.Location) *ocpi.DateTime   { return &l.LastUpdated }
+func evseUpdated(e *v230.EVSE) *ocpi.DateTime           { return &e.LastUpdated }
+func connectorUpdated(c *v230.Connector) *ocpi.DateTime { return &c.LastUpdated }
+
+// stampLocation stamps a location from its connectors up.
+func stampLocation(before, after *v230.Location, now ocpi.DateTime) {
+	for i := range after.EVSEs {
+		var was *v230.EVSE
+		if before != nil {
+			was = findEVSE(before, string(after.EVSEs[i].UID))
+		}
+		stampEVSE(was, &after.EVSEs[i], now)
+	}
+	stamp(before, after, locationUpdated, now)
+}
+
+func stampEVSE(before, after *v230.EVSE, now ocpi.DateTime) {
+	for i := range after.Connectors {
+		var was *v230.Connector
+		if before != nil {
+			was = findConnector(before, string(after.Connectors[i].ID))
+		}
+		stamp(was, &after.Connectors[i], connectorUpdated, now)
+	}
+	stamp(before, after, evseUpdated, now)
+}
+
+func findEVSE(l *v230.Location, uid string) *v230.EVSE {
+	for i := range l.EVSEs {
+		if string(l.EVSEs[i].UID) == uid {
+			return &l.EVSEs[i]
+		}
+	}
+	return nil
+}
+
+func findConnector(e *v230.EVSE, id string) *v230.Connector {
+	for i := range e.Connectors {
+		if string(e.Connectors[i].ID) == id {
+			return &e.Connectors[i]
+		}
+	}
+	return nil
+}
+
+// retireLocation does what OCPI has for a location that is gone: its EVSEs are removed (requirement L-16).
+func retireLocation(l *v230.Location, now ocpi.DateTime) {
+	for i := range l.EVSEs {
+		retireEVSE(&l.EVSEs[i], now)
+		l.LastUpdated = later(l.LastUpdated, l.EVSEs[i].LastUpdated)
+	}
+}
+
+func retireEVSE(e *v230.EVSE, now ocpi.DateTime) {
+	if e.Status != v230.StatusRemoved {
+		e.Status, e.LastUpdated = v230.StatusRemoved, later(e.LastUpdated, now)
+	}
+}
+
+func later(a, b ocpi.DateTime) ocpi.DateTime {
+	if b.Compare(a) > 0 {
+		return b
+	}
+	return a
+}

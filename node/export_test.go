@@ -1,0 +1,6 @@
+package node
+
+import "net/http"
+
+// Backend is the backend API of a node.
+func (n *Node) Backend() (http.Handler, error) { return newBackend(n) }
