@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"node/push":               {"ocpi", "ocpi/ocpiclient", "ocpi/v230", "node/store"},
 	"node/pull":               {"ocpi", "ocpi/ocpiclient", "node/store"},
 	"node/simulate":           {"ocpi", "ocpi/v230"},
+	"node/authorize":          {"ocpi", "ocpi/v230", "ocpi/convert", "ocpi/ocpiclient", "ocpi/ocpiserver", "node/store"},
 	"node/transfer":           {"ocpi", "ocpi/convert", "ocpi/quirk", "ocpi/wire", "node/object"},
 }
 
