@@ -68,7 +68,10 @@ func (a *Answerer) Authorize(ctx context.Context, from *ocpi.Partner, request oc
 	}
 	asked.Party, asked.Location, asked.Allowed, asked.By = partyOf(token), placeOf(answer.info.Location), string(answer.info.Allowed), answer.By
 	asked.Why, asked.Trouble, asked.Info = answer.Why, answer.trouble, answer.info.Info
-	return answer.info, a.teller.tell(ctx, from.ID, began, asked)
+	if err := a.teller.tell(ctx, from.ID, began, asked); err != nil {
+		return v230.AuthorizationInfo{}, err
+	}
+	return answer.info, nil
 }
 
 func partyOf(t v230.Token) ocpi.Party { return ocpi.NewParty(string(t.CountryCode), string(t.PartyID)) }

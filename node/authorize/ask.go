@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -155,7 +154,10 @@ func (a *Asker) Ask(ctx context.Context, q Question) (Verdict, error) {
 	if v.Token != nil {
 		asked.TokenType = v.Token.Type
 	}
-	return v, a.teller.tell(ctx, v.Partner, began, asked)
+	if err := a.teller.tell(ctx, v.Partner, began, asked); err != nil {
+		return Verdict{}, err
+	}
+	return v, nil
 }
 
 func (q Question) check() error {
@@ -331,9 +333,10 @@ func (v *Verdict) place(asked, answer *Place) {
 type reply struct {
 	outcome Outcome
 	info    v230.AuthorizationInfo
-	// trouble and reason say why there is no answer, the one in a word and the other for people.
+	// trouble and reason say why there is no answer, the one in a word and the other for people; err is the failure itself.
 	trouble Trouble
 	reason  string
+	err     error
 }
 
 // ask asks an eMSP in real time, within its deadline.
@@ -349,7 +352,7 @@ func (a *Asker) ask(ctx context.Context, q Question, p Partner, uid string, toke
 	if heard.outcome != NoAnswer || errors.Is(ctx.Err(), context.Canceled) { // nobody waits for it any more
 		return heard
 	}
-	if within.Err() != nil {
+	if within.Err() != nil || errors.Is(heard.err, context.DeadlineExceeded) { // the client's own clock may be ahead a little
 		heard.trouble, heard.reason = Late, fmt.Sprintf("no answer within %s", deadline)
 	}
 	a.config.Logger.WarnContext(ctx, "an eMSP that was asked whether its driver may charge was not heard", "partner", p.Name, "reason", heard.reason)
@@ -382,6 +385,6 @@ func replyOf(info v230.AuthorizationInfo, err error) reply {
 	case failed != nil && failed.HTTP != 0:
 		return reply{outcome: NoAnswer, trouble: Unusable, reason: err.Error()}
 	default:
-		return reply{outcome: NoAnswer, trouble: Failed, reason: strings.TrimSpace(err.Error())}
+		return reply{outcome: NoAnswer, trouble: Failed, reason: err.Error(), err: err}
 	}
 }
