@@ -1,5 +1,5 @@
-// Command gen writes the packages v211, v221 and v230, and the mechanical half of convert, from the tables in
-// ocpi/spec. Run it from the root of the repository:
+// Command gen writes the packages v211, v221 and v230, the mechanical half of convert, and the JSON Schemas of package openapi,
+// from the tables in ocpi/spec. Run it from the root of the repository:
 //
 //	go run ./ocpi/internal/gen
 //	go run ./ocpi/internal/gen -check    # only say whether the files are current
@@ -37,15 +37,26 @@ func run(root string, checkOnly bool) error {
 		for name, source := range emitVersion(v) {
 			files[filepath.Join(root, v.pkg, name)] = source
 		}
+		if files[filepath.Join(root, "openapi", "schemas", number+".json")], err = emitJSONSchema(v); err != nil {
+			return err
+		}
 	}
 	files[filepath.Join(root, "convert", "bulk_211.go")] = emitBulk(versions["2.1.1"], versions["2.3.0"])
 	return write(files, checkOnly)
 }
 
+// formatted is a file as it is written: Go in the way of gofmt.
+func formatted(path string, source []byte) ([]byte, error) {
+	if filepath.Ext(path) != ".go" {
+		return source, nil
+	}
+	return format.Source(source)
+}
+
 func write(files map[string][]byte, checkOnly bool) error {
 	var stale []string
 	for path, source := range files {
-		formatted, err := format.Source(source)
+		formatted, err := formatted(path, source)
 		if err != nil {
 			return fmt.Errorf("format %s: %w\n%s", path, err, source)
 		}
