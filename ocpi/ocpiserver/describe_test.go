@@ -162,7 +162,9 @@ var parameter = regexp.MustCompile(`\{[^}]+\}`)
 
 // What is served is in the document, whatever of it there is.
 func TestWhatIsServedIsDescribed(t *testing.T) {
-	full := func() (*ocpiserver.CPO, *ocpiserver.EMSP) { return new(ocpitest.CPO).Backend(), new(ocpitest.EMSP).Backend() }
+	full := func() (*ocpiserver.CPO, *ocpiserver.EMSP) {
+		return new(ocpitest.CPO).Backend(), new(ocpitest.EMSP).Backend()
+	}
 	cpo, emsp := full()
 	for _, tt := range []struct {
 		name   string
