@@ -155,8 +155,7 @@ func (w *Webhook) late(response *http.Response) error {
 
 // withoutURL is why a request failed, without its URL, which may hold a secret.
 func withoutURL(err error) string {
-	var failed *url.Error
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*url.Error](err); ok {
 		err = failed.Err
 	}
 	return err.Error()

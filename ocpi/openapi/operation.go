@@ -183,9 +183,6 @@ func named(v ocpi.Version, name string) string {
 
 // operationID names an operation by its method and path.
 func operationID(method, path string) string {
-	id := strings.ToLower(method)
-	for _, part := range strings.FieldsFunc(path, func(r rune) bool { return strings.ContainsRune("/{}._", r) }) {
-		id += "_" + part
-	}
-	return id
+	parts := strings.FieldsFunc(path, func(r rune) bool { return strings.ContainsRune("/{}._", r) })
+	return strings.Join(append([]string{strings.ToLower(method)}, parts...), "_")
 }

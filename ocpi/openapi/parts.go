@@ -2,6 +2,7 @@ package openapi
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -113,10 +114,7 @@ func (d *document) responses(r Route, op operation) object {
 	found := answered("Done, or refused: see `status_code`, which is 1000 for success, 2000 to 2999 for what is wrong with the request, and 3000 to 3999 for failures of ours.", headers)
 	responses := object{"200": found}
 	if op.creates {
-		with := object{}
-		for name, header := range headers {
-			with[name] = header
-		}
+		with := maps.Clone(headers)
 		if op.location {
 			with["Location"] = headerRef("Location")
 			found["headers"] = with

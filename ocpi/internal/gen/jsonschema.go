@@ -134,13 +134,14 @@ func applyRule(schema map[string]any, name, args string) {
 
 func (e *enum) jsonSchema() map[string]any {
 	var values []string
-	doc := e.doc + "\n"
+	var doc strings.Builder
+	doc.WriteString(e.doc + "\n")
 	for _, v := range e.values {
 		values = append(values, v.text)
-		doc += fmt.Sprintf("\n- `%s`: %s", v.text, v.meaning)
+		fmt.Fprintf(&doc, "\n- `%s`: %s", v.text, v.meaning)
 	}
 	if e.open {
-		return map[string]any{"description": doc + "\n\nOther values are possible.", "type": "string", "examples": values}
+		return map[string]any{"description": doc.String() + "\n\nOther values are possible.", "type": "string", "examples": values}
 	}
-	return map[string]any{"description": doc, "type": "string", "enum": values}
+	return map[string]any{"description": doc.String(), "type": "string", "enum": values}
 }
