@@ -137,7 +137,7 @@ func checkOperations(t *testing.T, d map[string]any) {
 				}
 			}
 		}
-		for _, segment := range strings.SplitSeq(path, "/") {
+		for segment := range strings.SplitSeq(path, "/") {
 			if strings.HasPrefix(segment, "{") != names[segment] {
 				t.Errorf("%s: parameters %v", path, names)
 			}
