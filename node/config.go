@@ -72,6 +72,8 @@ type Config struct {
 	Push PushLimits
 	// Commands says how long is waited for answers and results of commands, and what is answered where nobody does.
 	Commands command.Settings
+	// Authorize says how it is decided who may charge.
+	Authorize AuthorizeConfig
 	// OnStep is told of each step of an exchange of credentials; nil for nobody.
 	OnStep func(context.Context, handshake.Step)
 
@@ -161,7 +163,8 @@ func (c Config) check() error {
 		"body timeout": int64(c.BodyTimeout), "idle timeout": int64(c.IdleTimeout), "shutdown timeout": int64(c.ShutdownTimeout),
 		"call timeout": int64(c.Registration.CallTimeout), "registration timeout": int64(c.Registration.Timeout),
 		"token grace": int64(c.Registration.Grace), "registration window": int64(c.Registration.Window),
-		"time between updates": int64(c.Registration.UpdateEvery),
+		"time between updates": int64(c.Registration.UpdateEvery), "deadline of authorizations": int64(c.Authorize.Deadline),
+		"deadline of the authorization webhook": int64(c.Authorize.WebhookDeadline),
 	} {
 		if n < 0 {
 			return fmt.Errorf("the %s cannot be negative", name)

@@ -22,8 +22,9 @@ require (
 )
 
 require (
-	code.dny.dev/ssrf v0.3.0 // indirect
 	github.com/danielgtaylor/huma/v2 v2.37.2
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
+	golang.org/x/text v0.43.0 // indirect
 )
 
 require (

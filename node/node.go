@@ -16,6 +16,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/roamwire/roamwire/node/authorize"
 	"github.com/roamwire/roamwire/node/command"
 	"github.com/roamwire/roamwire/node/exchange"
 	"github.com/roamwire/roamwire/node/object"
@@ -110,6 +111,10 @@ type Node struct {
 	metrics    *telemetry.Metrics
 	pusher     *push.Pusher
 	puller     *pull.Puller
+	// drivers are our tokens, and the answer to whether one may charge.
+	drivers *drivers
+	// asker decides about the drivers of eMSPs.
+	asker *authorize.Asker
 }
 
 // New opens the data, listens, and builds the server; Run serves. Listening already here means that the URLs of the
@@ -157,6 +162,9 @@ func (n *Node) assemble(ctx context.Context) error {
 	}
 	n.Partners.FirstUse = n.handshake.FirstUse
 	n.pusher, n.puller = n.newPusher(own), n.newPuller(n.handshake)
+	if err := n.authorizing(); err != nil {
+		return err
+	}
 	n.Commands = n.newCommands()
 	n.server, err = n.build()
 	return err
@@ -268,7 +276,7 @@ func (n *Node) emsp() *ocpiserver.EMSP {
 		Sessions:       object.ReceivedSessions(n.db),
 		CDRs:           object.NewReceivedCDRs(n.db),
 		Tariffs:        object.ReceivedTariffs(n.db),
-		Tokens:         object.NewDrivers(n.Objects.Tokens, n.db),
+		Tokens:         n.drivers,
 		CommandResults: n.Commands.Sender,
 	}
 }

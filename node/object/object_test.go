@@ -15,8 +15,6 @@ import (
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/node/store/sqlite"
 	"github.com/roamwire/roamwire/ocpi"
-	"github.com/roamwire/roamwire/ocpi/convert"
-	"github.com/roamwire/roamwire/ocpi/ocpiserver"
 	"github.com/roamwire/roamwire/ocpi/ocpitest"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
@@ -204,68 +202,5 @@ func TestAnUpdateThatFailsOrIsTooLargeStoresNothing(t *testing.T) {
 	}
 	if diff := cmp.Diff(location.Name, got.Name); diff != "" {
 		t.Error(diff)
-	}
-}
-
-// Requirement TOK-09: only the EVSEs and connectors where the driver may charge are in the answer.
-func TestAuthorizeReducesWhatWasAskedAbout(t *testing.T) {
-	db, o := open(t)
-	put(t, o.Tokens, ocpitest.Network(own).Token(1))
-	location := ocpitest.Network(foreign).Location(1)
-	location.EVSEs[1].Status = v230.StatusRemoved
-	location.ID = "L"
-	gone := ocpitest.Network(foreign).Location(2)
-	gone.ID = "GONE"
-	for i := range gone.EVSEs {
-		gone.EVSEs[i].Status = v230.StatusRemoved
-	}
-	received := object.ReceivedLocations(db)
-	bare := ocpitest.Network(foreign).Location(3)
-	bare.ID, bare.EVSEs = "BARE", nil
-	for _, l := range []v230.Location{location, gone, bare} {
-		if _, err := received.Put(t.Context(), partner, key(string(l.ID)), l); err != nil {
-			t.Fatal(err)
-		}
-	}
-	drivers := object.NewDrivers(o.Tokens, db)
-	one, two := location.EVSEs[0].UID, location.EVSEs[1].UID
-	for _, tt := range []struct {
-		name       string
-		location   string
-		evses      []ocpi.CiString
-		connectors []string
-		allowed    bool
-		wantEVSEs  []ocpi.CiString
-		want       []string
-	}{
-		{"a location we do not know", "OTHER", []ocpi.CiString{"x"}, []string{"1"}, true, []ocpi.CiString{"x"}, []string{"1"}},
-		{"the whole location", "L", nil, nil, true, nil, nil},
-		{"a removed EVSE is left out", "L", []ocpi.CiString{one, two, "none"}, nil, true, []ocpi.CiString{one}, nil},
-		{"a removed EVSE alone", "L", []ocpi.CiString{two}, nil, false, nil, nil},
-		{"a location whose EVSEs are all gone", "GONE", nil, nil, false, nil, nil},
-		{"a location whose EVSEs we do not know yet", "BARE", []ocpi.CiString{"x"}, []string{"1"}, true, []ocpi.CiString{"x"}, []string{"1"}},
-		{"an unknown connector is left out", "L", []ocpi.CiString{one}, []string{"1", "9"}, true, []ocpi.CiString{one}, []string{"1"}},
-		{"connectors beside EVSEs that are left out", "L", []ocpi.CiString{one, two}, []string{"1"}, true, []ocpi.CiString{one}, []string{"1"}},
-		{"unknown connectors alone", "L", nil, []string{"9"}, false, nil, nil},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			at := convert.WithConnectorIDs(v230.LocationReferences{LocationID: ocpi.CiString(tt.location), EVSEUIDs: tt.evses}, tt.connectors)
-			info, err := drivers.Authorize(t.Context(), partner, ocpiserver.AuthorizeRequest{TokenUID: string(ocpitest.Network(own).Token(1).UID), TokenType: "RFID", At: &at})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if allowed := info.Allowed == v230.AllowedTypeAllowed; allowed != tt.allowed || (info.Location != nil) != tt.allowed {
-				t.Fatalf("got %s at %+v", info.Allowed, info.Location)
-			}
-			if !tt.allowed {
-				return
-			}
-			if diff := cmp.Diff(tt.wantEVSEs, info.Location.EVSEUIDs); diff != "" {
-				t.Error(diff)
-			}
-			if diff := cmp.Diff(tt.want, convert.ConnectorIDs(*info.Location)); diff != "" {
-				t.Error(diff)
-			}
-		})
 	}
 }

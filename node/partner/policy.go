@@ -18,6 +18,18 @@ type Policy struct {
 	// ResultHosts are hosts where the partner has no endpoints and takes the results of its commands all the same: they get
 	// its token. With a port where that is not the usual one.
 	ResultHosts []string `json:"result_hosts,omitempty"`
+	// Authorize says how the partner is asked whether its drivers may charge.
+	Authorize AuthorizePolicy `json:"authorize,omitzero"`
+}
+
+// An AuthorizePolicy says how an eMSP is asked whether its drivers may charge.
+type AuthorizePolicy struct {
+	// Deadline is how long it may take to answer; 0 for the default.
+	Deadline time.Duration `json:"deadline,omitzero"`
+	// Realtime asks it about tokens whose whitelist leaves that to us. Without it, those are decided by what it has sent.
+	Realtime bool `json:"realtime,omitzero"`
+	// Off never asks it.
+	Off bool `json:"off,omitzero"`
 }
 
 // A PushPolicy says what the partner gets from us without asking.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -49,6 +50,12 @@ type Config struct {
 	OpenData bool
 	// CORSOrigins are the web origins that may call from a browser; "*" for any.
 	CORSOrigins []string
+	// NoOpenAPI leaves out the OpenAPI documents at openapi.json below BaseURL, and below each version, which anyone can read.
+	// They tell what OCPI has, and no data.
+	NoOpenAPI bool
+	// Docs shows the documents to people, at docs/ below BaseURL, without a token; nil for none. It gets requests with the
+	// path that follows.
+	Docs http.Handler
 
 	// Logger gets failures of our own and deviations of partners. Default slog.Default().
 	Logger *slog.Logger

@@ -12,11 +12,11 @@ import (
 func (s *speaker) mount() {
 	s.offered = map[side][]ocpi.ModuleID{}
 	for _, path := range []string{"/%s/details", "/%s"} {
-		s.handle(fmt.Sprintf(path, s.version), resource{methods: methods{http.MethodGet: s.details(nil)}})
+		s.handle(fmt.Sprintf(path, s.version), resource{version: s.version, methods: methods{http.MethodGet: s.details(nil)}})
 	}
 	for _, side := range s.sides() {
 		for _, path := range []string{"%s/%s/details", "%s/%s"} {
-			s.handle(fmt.Sprintf(path, side.path, s.version), resource{methods: methods{http.MethodGet: s.details(&side)}})
+			s.handle(fmt.Sprintf(path, side.path, s.version), resource{version: s.version, role: side.role, methods: methods{http.MethodGet: s.details(&side)}})
 		}
 		if s.config.Credentials != nil {
 			s.offer(side, ocpi.ModuleCredentials)
@@ -37,7 +37,7 @@ func (s *speaker) offer(side side, module ocpi.ModuleID) {
 
 // at mounts a resource below a module. The functional modules are for partners of the other role.
 func (s *speaker) at(side side, module ocpi.ModuleID, path string, res resource) {
-	res.module = module
+	res.module, res.version, res.role = module, s.version, side.role
 	if module != ocpi.ModuleCredentials {
 		res.caller = callerOf(side.role)
 	}

@@ -1,10 +1,13 @@
 package ocpiserver
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/openapi"
 	"github.com/roamwire/roamwire/ocpi/wire"
 )
 
@@ -22,10 +25,19 @@ type resource struct {
 	// open tells that reading needs no token where the server offers open data.
 	open    bool
 	methods methods
+	// version and role are those it is served under; empty for none, and for every one.
+	version ocpi.Version
+	role    ocpi.Role
 }
 
 // handle mounts a resource at a path below the prefix.
 func (s *Server) handle(pattern string, res resource) {
+	if len(res.methods) > 0 {
+		s.routes = append(s.routes, openapi.Route{
+			Path: pattern, Methods: slices.Sorted(maps.Keys(res.methods)), Version: res.version, Role: res.role, Module: res.module,
+			Open: res.open && s.config.OpenData,
+		})
+	}
 	s.mux.HandleFunc(pattern, func(_ http.ResponseWriter, r *http.Request) {
 		c := r.Context().Value(callKey{}).(*call)
 		c.r = r
@@ -120,12 +132,13 @@ type speaker struct {
 // path returns a segment of the URL by its name in the pattern, unescaped once (requirement TF-49).
 func (c *call) path(name string) string { return c.r.PathValue(name) }
 
-// mount puts every route in place.
-func (s *Server) mount() {
+// mount puts every route in place, and describes them.
+func (s *Server) mount() error {
 	s.handle("/", resource{})
 	s.mountVersions()
 	for _, v := range s.config.Versions {
 		codecs, _ := wire.For(v) // check has refused versions without codecs
 		(&speaker{Server: s, version: v, codecs: codecs}).mount()
 	}
+	return s.describe()
 }

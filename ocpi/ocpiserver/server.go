@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/openapi"
 )
 
 // A Server is an http.Handler that speaks OCPI.
@@ -20,6 +21,9 @@ type Server struct {
 	base   string
 	prefix string
 	mux    *http.ServeMux
+	// routes are what is mounted, documents what describes it, by path below the prefix.
+	routes    []openapi.Route
+	documents map[string]document
 	// wrongTokens are counted to slow down those who guess.
 	wrongTokens throttle
 	// profiles are what the partners' Quirks stand for.
@@ -33,13 +37,18 @@ func New(config Config) (*Server, error) {
 		return nil, fmt.Errorf("ocpiserver: %w", err)
 	}
 	s := &Server{config: config, base: strings.TrimRight(config.BaseURL, "/"), prefix: config.prefix(), mux: http.NewServeMux()}
-	s.mount()
+	if err := s.mount(); err != nil {
+		return nil, fmt.Errorf("ocpiserver: %w", err)
+	}
 	return s, nil
 }
 
-// ServeHTTP answers a request. Whatever happens, the answer is an OCPI envelope.
+// ServeHTTP answers a request. Whatever happens, the answer is an OCPI envelope, except for what describes the interface.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{server: s, w: w, r: r, urlPath: r.URL.Path, requestURI: r.RequestURI, started: s.config.Now()}
+	if s.serveDocument(c) {
+		return
+	}
 	c.requestIDs()
 	defer c.takeBody() // the last, and not part of the time that the request has taken
 	defer c.done()

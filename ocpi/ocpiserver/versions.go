@@ -40,7 +40,7 @@ func (s *Server) sides() []side {
 func (s *Server) mountVersions() {
 	s.handle("/versions", resource{methods: methods{http.MethodGet: s.versions("")}})
 	for _, side := range s.sides() {
-		s.handle(side.path+"/versions", resource{methods: methods{http.MethodGet: s.versions(side.path)}})
+		s.handle(side.path+"/versions", resource{role: side.role, methods: methods{http.MethodGet: s.versions(side.path)}})
 	}
 }
 

@@ -20,6 +20,8 @@ type Home interface {
 	Object(ctx context.Context, key store.Key) (store.Object, error)
 	// Find returns the oldest object of the selection with this id, a token of type RFID first.
 	Find(ctx context.Context, selection store.Selection, id string) (store.Object, error)
+	// ReceivedTokens returns the tokens of all partners with this uid, whatever the case of its letters, oldest first.
+	ReceivedTokens(ctx context.Context, uid string) ([]store.Object, error)
 	// List returns a page with bodies.
 	List(ctx context.Context, selection store.Selection, q ocpi.Query) (store.Page, error)
 	// ListRenditions returns a page with renditions of one version. An object that has one comes with Created and
@@ -91,6 +93,7 @@ func Run(t *testing.T, create func(t *testing.T) (open func() Home)) {
 		{"feed", feedTests},
 		{"moves", moveTests},
 		{"backend", backendTests},
+		{"tokens", tokenTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, test := range group.tests {

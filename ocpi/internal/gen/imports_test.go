@@ -21,7 +21,8 @@ var mayImport = map[string][]string{
 	"ocpi/convert":            {"ocpi", "ocpi/v211", "ocpi/v230"},
 	"ocpi/quirk":              {"ocpi"},
 	"ocpi/wire":               {"ocpi", "ocpi/v211", "ocpi/v230", "ocpi/convert", "ocpi/quirk"},
-	"ocpi/ocpiserver":         {"ocpi", "ocpi/v211", "ocpi/v230", "ocpi/convert", "ocpi/quirk", "ocpi/wire"},
+	"ocpi/openapi":            {"ocpi", "ocpi/jsonschema"},
+	"ocpi/ocpiserver":         {"ocpi", "ocpi/openapi", "ocpi/v211", "ocpi/v230", "ocpi/convert", "ocpi/quirk", "ocpi/wire"},
 	"ocpi/ocpiclient":         {"ocpi", "ocpi/v230", "ocpi/convert", "ocpi/quirk", "ocpi/wire"},
 	"ocpi/handshake":          {"ocpi", "ocpi/v230", "ocpi/quirk", "ocpi/ocpiclient"},
 	"ocpi/command":            {"ocpi", "ocpi/v230", "ocpi/convert", "ocpi/ocpiclient"},
@@ -40,6 +41,7 @@ var mayImport = map[string][]string{
 	"node/event":              {"ocpi", "node/store"},
 	"node/apidocs":            {},
 	"node/backend":            {"ocpi", "ocpi/v230", "ocpi/convert", "ocpi/quirk", "ocpi/handshake", "ocpi/ocpiclient", "ocpi/jsonschema", "node/store"},
+	"node/authorize":          {"ocpi", "ocpi/v230", "ocpi/convert", "ocpi/ocpiclient", "ocpi/ocpiserver", "node/store"},
 	"node/transfer":           {"ocpi", "ocpi/convert", "ocpi/quirk", "ocpi/wire", "node/object"},
 }
 

@@ -1,0 +1,241 @@
+package authorize
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/roamwire/roamwire/node/store"
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/convert"
+	"github.com/roamwire/roamwire/ocpi/ocpiserver"
+	"github.com/roamwire/roamwire/ocpi/v230"
+)
+
+// AnswererConfig is what an Answerer needs to know. Store is required.
+type AnswererConfig struct {
+	Store Store
+	// Webhook asks the operator's system; nil for nobody.
+	Webhook *Webhook
+	// FailClosed refuses drivers while the operator's system cannot be asked. Without it, the table decides then.
+	FailClosed bool
+	// Observe is told of each answer; nil for nobody. It must not block.
+	Observe func(Observation)
+	Logger  *slog.Logger
+	Now     func() time.Time
+}
+
+// An Answerer answers CPOs that ask whether a driver of ours may charge. It is the ocpiserver.Authorizer of our tokens.
+type Answerer struct {
+	config AnswererConfig
+	teller teller
+}
+
+var _ ocpiserver.Authorizer = (*Answerer)(nil)
+
+// NewAnswerer returns an Answerer.
+func NewAnswerer(config AnswererConfig) *Answerer {
+	if config.Logger == nil {
+		config.Logger = slog.Default()
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	return &Answerer{config: config, teller: teller{config.Store, config.Now, config.Observe}}
+}
+
+// Authorize implements ocpiserver.Authorizer. Tokens that are not in the store are not ours, and the webhook is not asked
+// about them. A location that we know nothing of is not held against the driver (requirement TOK-09).
+func (a *Answerer) Authorize(ctx context.Context, from *ocpi.Partner, request ocpiserver.AuthorizeRequest) (v230.AuthorizationInfo, error) {
+	began := a.config.Now()
+	asked := Asked{Direction: ocpi.Inbound, TokenUID: request.TokenUID, TokenType: request.TokenType, Asked: placeOf(request.At), By: ByTable}
+	token, err := a.token(ctx, from, request)
+	if errors.Is(err, store.ErrNotFound) {
+		return v230.AuthorizationInfo{}, a.notOurs(ctx, from, began, asked)
+	}
+	if err != nil {
+		return v230.AuthorizationInfo{}, err
+	}
+	answer, err := a.decide(ctx, from, token, request.At)
+	if err != nil {
+		return v230.AuthorizationInfo{}, err
+	}
+	asked.Party, asked.Location, asked.Allowed, asked.By = partyOf(token), placeOf(answer.info.Location), string(answer.info.Allowed), answer.By
+	asked.Why, asked.Trouble, asked.Info = answer.Why, answer.trouble, answer.info.Info
+	if err := a.teller.tell(ctx, from.ID, began, asked); err != nil {
+		return v230.AuthorizationInfo{}, err
+	}
+	return answer.info, nil
+}
+
+func partyOf(t v230.Token) ocpi.Party { return ocpi.NewParty(string(t.CountryCode), string(t.PartyID)) }
+
+// notOurs is the error about a token that is not there (requirement TOK-12). The server asks once more for each type that the
+// partner may have meant by OTHER, of which 2.1.1 has no names; that is no further question of the partner's.
+func (a *Answerer) notOurs(ctx context.Context, from *ocpi.Partner, began time.Time, asked Asked) error {
+	missing := ocpi.NotFound("there is no token %s of type %s", asked.TokenUID, asked.TokenType)
+	if from.Version.Compare("2.2") < 0 && asked.TokenType != v230.TokenTypeRFID && asked.TokenType != v230.TokenTypeOther {
+		return missing
+	}
+	asked.Allowed, asked.Why = Unknown, "the token is not in the store"
+	if err := a.teller.tell(ctx, from.ID, began, asked); err != nil {
+		return err
+	}
+	return missing
+}
+
+// token finds one of our tokens by uid and type (requirement TOK-03), among those of the parties that deal with the partner.
+func (a *Answerer) token(ctx context.Context, from *ocpi.Partner, request ocpiserver.AuthorizeRequest) (v230.Token, error) {
+	o, err := a.config.Store.Find(ctx, store.Selection{
+		Module: ocpi.ModuleTokens, Parties: from.Serves, TokenType: string(request.TokenType), AnyAudience: true,
+	}, request.TokenUID)
+	if err != nil {
+		return v230.Token{}, err
+	}
+	return readToken(o)
+}
+
+// An answer is what a CPO is told, and how it came about.
+type answer struct {
+	Decision
+	info    v230.AuthorizationInfo
+	trouble Trouble
+}
+
+// decide decides about a token of ours: the table does, and where there is a webhook and the table has found a place to
+// charge, the webhook does.
+func (a *Answerer) decide(ctx context.Context, from *ocpi.Partner, token v230.Token, at *v230.LocationReferences) (answer, error) {
+	spot, left, err := a.spot(ctx, from, at)
+	if err != nil {
+		return answer{}, err
+	}
+	made := answer{Decision: Answer(token.Valid, spot)}
+	var told webhookAnswer
+	if a.config.Webhook != nil && spot != ClosedSpot {
+		if told, made, err = a.webhook(ctx, from, token, left, made); err != nil {
+			return answer{}, err
+		}
+	}
+	made.info = v230.AuthorizationInfo{Allowed: made.Allowed, Token: token, Info: told.Info, AuthorizationReference: told.AuthorizationReference}
+	if made.Allowed != v230.AllowedTypeAllowed {
+		return made, nil
+	}
+	place, ok := narrowed(placeOf(left), told.Location)
+	if !ok {
+		made.Why = "the operator's system allows it, but nowhere where the driver wants to charge"
+		made.Allowed, made.info.Allowed = v230.AllowedTypeNotAllowed, v230.AllowedTypeNotAllowed
+		return made, nil
+	}
+	made.info.Location = place.references()
+	return made, nil
+}
+
+// webhook asks the operator's system. Where it is not heard, what the table has decided stands, or nobody may charge.
+func (a *Answerer) webhook(
+	ctx context.Context, from *ocpi.Partner, token v230.Token, at *v230.LocationReferences, table answer,
+) (told webhookAnswer, made answer, err error) {
+	told, trouble, err := a.config.Webhook.ask(ctx, webhookQuestion{Partner: from.ID, Token: token, Location: placeOf(at), Proposed: table.Allowed})
+	switch {
+	case err == nil && told.NeedsLocation && at == nil:
+		return told, made, &ocpi.Error{Code: ocpi.StatusNotEnoughInformation, Message: "the answer depends on the location: say where the driver wants to charge"}
+	case err == nil:
+		return told, answer{Decision: Decision{Allowed: told.Allowed, By: ByWebhook, Why: "the operator's system has decided"}}, nil
+	case ctx.Err() != nil: // the CPO waits no longer
+		return told, made, ctx.Err()
+	}
+	a.config.Logger.WarnContext(ctx, "the operator's system was not heard about a driver", "reason", err, "fail_closed", a.config.FailClosed)
+	made = table
+	made.trouble = trouble
+	made.Why = fmt.Sprintf("%s; the operator's system was not heard: %v", table.Why, err)
+	if a.config.FailClosed && table.Allowed == v230.AllowedTypeAllowed {
+		made.Decision = Decision{Allowed: v230.AllowedTypeNotAllowed, By: ByFallback, Why: fmt.Sprintf("the operator's system was not heard, and nobody may charge without it: %v", err)}
+	}
+	return webhookAnswer{}, made, nil
+}
+
+// spot is what is known of a place asked about, reduced to where the driver may charge.
+func (a *Answerer) spot(ctx context.Context, from *ocpi.Partner, at *v230.LocationReferences) (Spot, *v230.LocationReferences, error) {
+	if at == nil {
+		return NoSpot, nil, nil
+	}
+	location, err := a.location(ctx, from, string(at.LocationID))
+	if err != nil {
+		return "", nil, err
+	}
+	if location == nil || len(location.EVSEs) == 0 { // the CPO has not told us of it, or not yet of its EVSEs
+		return UnknownSpot, at, nil
+	}
+	usable := location.usable(at.EVSEUIDs)
+	connectors := convert.ConnectorIDs(*at)
+	there := slices.DeleteFunc(slices.Clone(connectors), func(id string) bool { return !hasConnector(usable, id) })
+	if len(usable) == 0 || len(connectors) > 0 && len(there) == 0 {
+		return ClosedSpot, nil, nil
+	}
+	left := v230.LocationReferences{LocationID: at.LocationID}
+	if len(at.EVSEUIDs) > 0 {
+		for _, evse := range usable {
+			left.EVSEUIDs = append(left.EVSEUIDs, evse.UID)
+		}
+	}
+	if len(there) > 0 {
+		left = convert.WithConnectorIDs(left, there)
+	}
+	return OpenSpot, &left, nil
+}
+
+// A site is what has to be known of a location to say where in it a driver may charge. Reading no more of it takes a third of
+// the time.
+type site struct {
+	EVSEs []siteEVSE `json:"evses"`
+}
+
+type siteEVSE struct {
+	UID        ocpi.CiString `json:"uid"`
+	Status     v230.Status   `json:"status"`
+	Connectors []struct {
+		ID string `json:"id"`
+	} `json:"connectors"`
+}
+
+// usable are the EVSEs of a location that are not removed; only those named if any are.
+func (s *site) usable(named []ocpi.CiString) []siteEVSE {
+	return slices.DeleteFunc(slices.Clone(s.EVSEs), func(e siteEVSE) bool {
+		return e.Status == v230.StatusRemoved || len(named) > 0 && !slices.Contains(named, e.UID)
+	})
+}
+
+func hasConnector(evses []siteEVSE, id string) bool {
+	for _, e := range evses {
+		for _, c := range e.Connectors {
+			if c.ID == id {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// location is the partner's location as it told us; nil where it did not.
+func (a *Answerer) location(ctx context.Context, from *ocpi.Partner, id string) (*site, error) {
+	for _, party := range from.Parties(ocpi.RoleCPO) {
+		o, err := a.config.Store.Object(ctx, store.Key{Module: ocpi.ModuleLocations, Source: from.ID, Party: party, ID: id})
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		var l site
+		if err := json.Unmarshal(o.Body, &l, jsontext.AllowDuplicateNames(true)); err != nil {
+			return nil, fmt.Errorf("read stored location: %w", err)
+		}
+		return &l, nil
+	}
+	return nil, nil
+}

@@ -1,0 +1,328 @@
+package authorize_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/roamwire/roamwire/node/authorize"
+	"github.com/roamwire/roamwire/node/object"
+	"github.com/roamwire/roamwire/node/store/sqlite"
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/ocpiclient"
+	"github.com/roamwire/roamwire/ocpi/v230"
+)
+
+// emsps are partners of a CPO, each with a server that answers in its own way.
+type emsps struct {
+	db       *sqlite.DB
+	partners []authorize.Partner
+	urls     map[string]string
+	calls    atomic.Int64
+}
+
+func newEMSPs(t *testing.T) *emsps {
+	db, _ := open(t)
+	return &emsps{db: db, urls: map[string]string{}}
+}
+
+// add adds an eMSP; one without an answer cannot be called.
+func (e *emsps) add(t *testing.T, name string, answer http.HandlerFunc) {
+	t.Helper()
+	p := authorize.Partner{Name: name, Version: ocpi.V211, Parties: []ocpi.Party{partyOf(name)}}
+	if answer != nil {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			e.calls.Add(1)
+			_, _ = io.Copy(io.Discard, r.Body) // only then is it noticed that a client has gone
+			answer(w, r)
+		}))
+		t.Cleanup(server.Close)
+		e.urls[name], p.CanAsk = server.URL, true
+	}
+	e.partners = append(e.partners, p)
+}
+
+func partyOf(name string) ocpi.Party { return ocpi.NewParty("DE", strings.ToUpper(name + "XX")[:3]) }
+
+// sends stores a token that an eMSP has sent.
+func (e *emsps) sends(t *testing.T, name, uid string, change func(*v230.Token)) {
+	t.Helper()
+	x := token(func(x *v230.Token) { x.UID, x.Whitelist = ocpi.CiString(uid), v230.WhitelistTypeAlways })
+	if change != nil {
+		change(&x)
+	}
+	key := ocpi.Key{Party: partyOf(name), ID: uid, TokenType: string(x.Type)}
+	if _, err := object.ReceivedTokens(e.db).Put(t.Context(), &ocpi.Partner{ID: name}, key, x); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (e *emsps) Client(_ context.Context, name string) (*ocpiclient.Client, error) {
+	return ocpiclient.New(ocpiclient.Config{
+		Partner: &ocpi.Partner{ID: name, Roles: []ocpi.PartyRole{{Role: ocpi.RoleEMSP, Party: partyOf(name)}}}, Version: ocpi.V211, Token: "a-secret",
+		PartnerRole: ocpi.RoleEMSP, OwnRole: ocpi.RoleCPO, Own: own, Transport: ocpiclient.NewTransport(ocpiclient.TransportConfig{AllowPrivate: true}),
+		Endpoints: []ocpi.Endpoint{{Module: ocpi.ModuleTokens, URL: e.urls[name] + "/tokens"}},
+	})
+}
+
+func (e *emsps) asker(change func(*authorize.AskerConfig)) *authorize.Asker {
+	c := authorize.AskerConfig{
+		Store: e.db, Clients: e, Deadline: 400 * time.Millisecond, Logger: quiet,
+		Partners: func(context.Context) ([]authorize.Partner, error) { return slices.Clone(e.partners), nil },
+	}
+	if change != nil {
+		change(&c)
+	}
+	return authorize.NewAsker(c)
+}
+
+// answers is an eMSP that answers with this data.
+func answers(data string) http.HandlerFunc { return envelope(200, 1000, data) }
+
+func envelope(status, code int, data string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		member := ""
+		if data != "" {
+			member = `"data":` + data + `,`
+		}
+		fmt.Fprintf(w, `{%s"status_code":%d,"timestamp":"2026-11-27T12:00:00Z"}`, member, code)
+	}
+}
+
+func whitelist(w v230.WhitelistType) func(*v230.Token) {
+	return func(x *v230.Token) { x.Whitelist = w }
+}
+
+func TestAnEMSPIsAskedInRealTime(t *testing.T) {
+	place := &authorize.Place{LocationID: "L", EVSEUIDs: []string{"1", "2"}, ConnectorIDs: []string{"1"}}
+	for _, tt := range []struct {
+		name    string
+		answer  http.HandlerFunc
+		token   func(*v230.Token)
+		at      *authorize.Place
+		want    string
+		left    *authorize.Place
+		trouble authorize.Trouble
+	}{
+		{"it allows", answers(`{"allowed":"ALLOWED"}`), whitelist("NEVER"), nil, "ALLOWED by realtime", nil, ""},
+		{"it refuses", answers(`{"allowed":"NO_CREDIT","info":{"language":"en","text":"x"}}`), whitelist("NEVER"), place, "NO_CREDIT by realtime", nil, ""},
+		{"it allows all that was asked", answers(`{"allowed":"ALLOWED"}`), whitelist("NEVER"), place, "ALLOWED by realtime", place, ""},
+		{"it allows some", answers(`{"allowed":"ALLOWED","location":{"location_id":"L","evse_uids":["2","7"],"connector_ids":["1"]}}`), whitelist("NEVER"), place,
+			"ALLOWED by realtime", &authorize.Place{LocationID: "L", EVSEUIDs: []string{"2"}, ConnectorIDs: []string{"1"}}, ""},
+		{"it allows what was not asked", answers(`{"allowed":"ALLOWED","location":{"location_id":"L","evse_uids":["7"]}}`), whitelist("NEVER"), place,
+			"NOT_ALLOWED by realtime", nil, ""},
+		{"it allows elsewhere", answers(`{"allowed":"ALLOWED","location":{"location_id":"M"}}`), whitelist("NEVER"), place, "NOT_ALLOWED by realtime", nil, ""},
+		{"it does not know the token: a refusal and no outage (TOK-12)", envelope(404, 2000, ""), whitelist("ALLOWED_OFFLINE"), nil, "NOT_ALLOWED by realtime", nil, ""},
+		{"it says so as later versions do", envelope(200, 2004, ""), whitelist("ALLOWED_OFFLINE"), nil, "NOT_ALLOWED by realtime", nil, ""},
+		{"it needs the location (TOK-10)", envelope(200, 2002, ""), whitelist("ALLOWED_OFFLINE"), nil, "NOT_ALLOWED by realtime", nil, ""},
+
+		{"it hangs, and may be done without (TOK-13)", hangs, whitelist("ALLOWED_OFFLINE"), place, "ALLOWED by fallback", place, authorize.Late},
+		{"it hangs, and may not be done without (TOK-13)", hangs, whitelist("NEVER"), nil, "NOT_ALLOWED by fallback", nil, authorize.Late},
+		{"it fails", envelope(200, 3000, ""), whitelist("ALLOWED_OFFLINE"), nil, "ALLOWED by fallback", nil, authorize.Unusable},
+		{"it answers 500 without an envelope", fails(500), whitelist("ALLOWED_OFFLINE"), nil, "ALLOWED by fallback", nil, authorize.Unusable},
+		{"it answers nonsense", says("<html>"), whitelist("NEVER"), nil, "NOT_ALLOWED by fallback", nil, authorize.Unusable},
+		{"it cannot be called", nil, whitelist("ALLOWED_OFFLINE"), nil, "ALLOWED by fallback", nil, authorize.NotOffered},
+		{"it cannot be called, and may not be done without", nil, whitelist("NEVER"), nil, "NOT_ALLOWED by fallback", nil, authorize.NotOffered},
+		{"it is asked although its token is not valid", answers(`{"allowed":"ALLOWED"}`), func(x *v230.Token) { x.Whitelist, x.Valid = "NEVER", false }, nil, "ALLOWED by realtime", nil, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			e := newEMSPs(t)
+			e.add(t, "one", tt.answer)
+			e.sends(t, "one", "CARD", tt.token)
+			began := time.Now()
+			v, err := e.asker(nil).Ask(t.Context(), authorize.Question{TokenUID: "CARD", Location: tt.at})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("it took %s", took)
+			}
+			if got := string(v.Allowed) + " by " + string(v.By); got != tt.want || v.Trouble != tt.trouble {
+				t.Errorf("%s, trouble %q, because %s; want %s, trouble %q", got, v.Trouble, v.Why, tt.want, tt.trouble)
+			}
+			if diff := cmp.Diff(tt.left, v.Location); diff != "" {
+				t.Errorf("location: %s", diff)
+			}
+			if v.Partner != "one" || v.Party != partyOf("one") || v.Token == nil || v.Token.UID != "CARD" || v.Why == "" {
+				t.Errorf("%+v", v)
+			}
+			told := events(t, e.db)
+			if len(told) != 1 || told[0].Direction != ocpi.Outbound || told[0].Allowed != string(v.Allowed) || told[0].By != v.By || told[0].TokenType != "RFID" {
+				t.Errorf("events %+v", told)
+			}
+		})
+	}
+}
+
+func TestAnEMSPIsNotAskedWhereItsTokenIsEnough(t *testing.T) {
+	e := newEMSPs(t)
+	e.add(t, "one", answers(`{"allowed":"BLOCKED"}`))
+	e.sends(t, "one", "ALWAYS", nil)
+	e.sends(t, "one", "GONE", func(x *v230.Token) { x.Valid = false })
+	e.sends(t, "one", "ALLOWED", whitelist("ALLOWED"))
+	for uid, want := range map[string]string{"ALWAYS": "ALLOWED by cache", "GONE": "BLOCKED by cache", "ALLOWED": "ALLOWED by cache"} {
+		v, err := e.asker(nil).Ask(t.Context(), authorize.Question{TokenUID: uid})
+		if got := string(v.Allowed) + " by " + string(v.By); err != nil || got != want {
+			t.Errorf("%s: %s, %v; want %s", uid, got, err, want)
+		}
+	}
+	if n := e.calls.Load(); n > 0 {
+		t.Fatalf("it was asked %d times", n)
+	}
+	e.partners[0].Policy.Prefer = authorize.PreferRealtime
+	if v, err := e.asker(nil).Ask(t.Context(), authorize.Question{TokenUID: "ALLOWED"}); err != nil || v.Allowed != blocked || v.By != authorize.ByRealtime {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
+func TestAPartnerHasItsOwnDeadline(t *testing.T) {
+	e := newEMSPs(t)
+	e.add(t, "one", hangs)
+	e.sends(t, "one", "CARD", whitelist("ALLOWED_OFFLINE"))
+	e.partners[0].Policy.Deadline = 50 * time.Millisecond
+	began := time.Now()
+	v, err := e.asker(func(c *authorize.AskerConfig) { c.Deadline = time.Minute }).Ask(t.Context(), authorize.Question{TokenUID: "CARD"})
+	if err != nil || v.Trouble != authorize.Late || !strings.Contains(v.Why, "within 50ms") || time.Since(began) > 10*time.Second {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
+// Requirement TOK-04: a card does not say whose it is.
+func TestOneUIDAtSeveralEMSPs_TOK04(t *testing.T) {
+	old := func(x *v230.Token) { x.LastUpdated = ocpi.NewDateTime(time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)) }
+	gone := func(x *v230.Token) { x.Valid = false }
+	never := whitelist("NEVER")
+	type sent struct {
+		from, uid string
+		change    func(*v230.Token)
+	}
+	for _, tt := range []struct {
+		name     string
+		sent     []sent
+		question authorize.Question
+		anyCase  bool
+		want     string
+		others   string
+	}{
+		{"the newest first", []sent{{"one", "C", old}, {"two", "C", nil}}, authorize.Question{TokenUID: "C"}, false, "ALLOWED two", "one"},
+		{"a valid one before a newer one that is not", []sent{{"one", "C", old}, {"two", "C", gone}}, authorize.Question{TokenUID: "C"}, false, "ALLOWED one", "two"},
+		{"one that is allowed before a newer one that is refused", []sent{{"one", "C", old}, {"no", "C", never}}, authorize.Question{TokenUID: "C"}, false, "ALLOWED one", "no"},
+		{"of refusals the first", []sent{{"one", "C", func(x *v230.Token) { old(x); gone(x) }}, {"no", "C", never}}, authorize.Question{TokenUID: "C"}, false, "NOT_ALLOWED no", "one"},
+		{"the one that was named", []sent{{"one", "C", old}, {"two", "C", nil}}, authorize.Question{TokenUID: "C", Partner: "one"}, false, "ALLOWED one", ""},
+		{"RFID before others", []sent{{"one", "C", func(x *v230.Token) { x.Type = "OTHER" }}, {"two", "C", old}}, authorize.Question{TokenUID: "C"}, false, "ALLOWED two", ""},
+		{"others where there is no RFID", []sent{{"one", "C", func(x *v230.Token) { x.Type = "OTHER" }}}, authorize.Question{TokenUID: "C"}, false, "ALLOWED one", ""},
+		{"the type asked about", []sent{{"one", "C", func(x *v230.Token) { x.Type = "OTHER" }}, {"two", "C", nil}}, authorize.Question{TokenUID: "C", TokenType: "OTHER"}, false, "ALLOWED one", ""},
+		{"a type that 2.1.1 calls OTHER", []sent{{"one", "C", func(x *v230.Token) { x.Type = "OTHER" }}}, authorize.Question{TokenUID: "C", TokenType: "APP_USER"}, false, "ALLOWED one", ""},
+		{"case counts in 2.1.1 (TF-67)", []sent{{"one", "ab", nil}}, authorize.Question{TokenUID: "AB"}, false, "NOT_ALLOWED ", ""},
+		{"case does not count where it is said so", []sent{{"one", "ab", nil}}, authorize.Question{TokenUID: "AB"}, true, "ALLOWED one", ""},
+		{"case does not count since 2.2 (TF-67)", []sent{{"late", "ab", nil}}, authorize.Question{TokenUID: "AB"}, false, "ALLOWED late", ""},
+		{"the same case first", []sent{{"late", "ab", nil}, {"one", "AB", old}}, authorize.Question{TokenUID: "AB"}, false, "ALLOWED one", "late"},
+		{"a token of somebody who is no partner any more", []sent{{"stranger", "C", nil}}, authorize.Question{TokenUID: "C"}, false, "NOT_ALLOWED ", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			e := newEMSPs(t)
+			e.add(t, "one", nil)
+			e.add(t, "two", nil)
+			e.add(t, "no", answers(`{"allowed":"NOT_ALLOWED"}`))
+			e.add(t, "late", nil)
+			e.partners[3].Version = ocpi.V221
+			for _, s := range tt.sent {
+				e.sends(t, s.from, s.uid, s.change)
+			}
+			v, err := e.asker(func(c *authorize.AskerConfig) { c.AnyCase, c.RefuseUnknown = tt.anyCase, true }).Ask(t.Context(), tt.question)
+			if got := string(v.Allowed) + " " + v.Partner; err != nil || got != tt.want || strings.Join(v.Others, " ") != tt.others {
+				t.Errorf("%q, others %v, %v: %s; want %q", got, v.Others, err, v.Why, tt.want)
+			}
+		})
+	}
+}
+
+func TestATokenThatNobodyHasSent(t *testing.T) {
+	yes, no := answers(`{"allowed":"ALLOWED"}`), envelope(404, 2000, "")
+	for _, tt := range []struct {
+		name    string
+		answers []http.HandlerFunc
+		refuse  bool
+		want    string
+		why     string
+		calls   int64
+	}{
+		{"there is nobody to ask", nil, false, "NOT_ALLOWED by unknown ", "no eMSP to ask", 0},
+		{"nobody is asked, by decision", []http.HandlerFunc{yes}, true, "NOT_ALLOWED by unknown ", "not asked", 0},
+		{"one eMSP knows it", []http.HandlerFunc{no, nil, yes}, false, "ALLOWED by realtime p2", "the eMSP allows it", 2},
+		{"one allows it, whoever hangs", []http.HandlerFunc{hangs, yes, hangs}, false, "ALLOWED by realtime p1", "the eMSP allows it", 3},
+		{"one knows it and refuses", []http.HandlerFunc{no, answers(`{"allowed":"EXPIRED"}`)}, false, "EXPIRED by realtime p1", "refuses", 2},
+		{"nobody knows it", []http.HandlerFunc{no, no}, false, "NOT_ALLOWED by unknown ", "none of the 2", 2},
+		{"nobody who answers knows it", []http.HandlerFunc{no, hangs}, false, "NOT_ALLOWED by unknown ", "no answer came from p1", 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			e := newEMSPs(t)
+			for i, answer := range tt.answers {
+				e.add(t, fmt.Sprintf("p%d", i), answer)
+			}
+			v, err := e.asker(func(c *authorize.AskerConfig) { c.RefuseUnknown = tt.refuse }).Ask(t.Context(), authorize.Question{TokenUID: "NEW"})
+			if got := string(v.Allowed) + " by " + string(v.By) + " " + v.Partner; err != nil || got != tt.want || !strings.Contains(v.Why, tt.why) {
+				t.Errorf("%q, %v: %s; want %q: %s", got, err, v.Why, tt.want, tt.why)
+			}
+			if n := e.calls.Load(); n > tt.calls || tt.calls == 0 && n > 0 {
+				t.Errorf("%d calls, want %d", n, tt.calls)
+			}
+			if told := events(t, e.db); len(told) != 1 || told[0].TokenUID != "NEW" {
+				t.Errorf("events %+v", told)
+			}
+		})
+	}
+}
+
+// However many eMSPs there are and however slow, an unknown card gets its answer within the deadline.
+func TestManyEMSPsAreAskedWithinOneDeadline(t *testing.T) {
+	e := newEMSPs(t)
+	for i := range 40 {
+		e.add(t, fmt.Sprintf("p%d", i), hangs)
+	}
+	began := time.Now()
+	v, err := e.asker(nil).Ask(t.Context(), authorize.Question{TokenUID: "NEW"})
+	if took := time.Since(began); err != nil || v.Allowed != notAllowed || v.Trouble != authorize.Late || took > 5*time.Second {
+		t.Errorf("%+v, %v in %s", v, err, took)
+	}
+}
+
+func TestAQuestionThatIsNoneIsRefused(t *testing.T) {
+	e := newEMSPs(t)
+	for _, q := range []authorize.Question{
+		{}, {TokenUID: strings.Repeat("x", 200)}, {TokenUID: "C", TokenType: "CARD"}, {TokenUID: "C", Location: &authorize.Place{}},
+	} {
+		var refused *ocpi.Error
+		if _, err := e.asker(nil).Ask(t.Context(), q); !errors.As(err, &refused) || refused.Code != ocpi.StatusInvalidParameters {
+			t.Errorf("%+v: %v", q, err)
+		}
+	}
+	if told := events(t, e.db); len(told) > 0 {
+		t.Errorf("events %+v", told)
+	}
+}
+
+func TestACPOGetsNoVerdictWithoutItsEvent(t *testing.T) {
+	e := newEMSPs(t)
+	e.add(t, "one", nil)
+	e.sends(t, "one", "CARD", nil)
+	asker := e.asker(func(c *authorize.AskerConfig) { c.Store = full{e.db} })
+	if _, err := asker.Ask(t.Context(), authorize.Question{TokenUID: "CARD"}); !errors.Is(err, errFull) {
+		t.Error(err)
+	}
+}
