@@ -85,15 +85,39 @@ var moveTests = []test{
 			last = l.Cursor
 		}
 	}},
-	{name: "a delivery can be kept without its lane, and a token's is one of its type", run: func(t *testing.T, home Home) {
+	{name: "the delivery of a token is one of its type", run: func(t *testing.T, home Home) {
 		rfid, other := delivery("p", token("1", "RFID").Key), delivery("p", token("1", "OTHER").Key)
 		rfid.Sent, other.Sent = 1, 2
 		keepDelivery(t, home, rfid)
 		keepDelivery(t, home, other)
 		equal(t, "RFID", deliveryOf(t, home, "p", rfid.Key), rfid)
 		equal(t, "OTHER", deliveryOf(t, home, "p", other.Key), other)
-		_, err := home.Lane(t.Context(), "p", ocpi.ModuleTokens)
-		wantError(t, "Lane", err, store.ErrNotFound)
+	}},
+	{name: "what is held can be changed by somebody else, and its lane is told", two: func(t *testing.T, home, other Home) {
+		a, b, sent := delivery("p", location("a").Key), delivery("p", location("b").Key), delivery("p", location("sent").Key)
+		a.Held, b.Held = true, true
+		for _, d := range []store.Delivery{a, b, sent} {
+			keepDelivery(t, home, d)
+		}
+		later := func(d *store.Delivery) error { d.Due = noon; return nil }
+		n, err := other.ChangeHeld(t.Context(), "p", ocpi.ModuleLocations, "a", later)
+		wantError(t, "ChangeHeld", err, nil)
+		equal(t, "changed by id", n, 1)
+		a.Due = noon
+		equal(t, "a", deliveryOf(t, home, "p", a.Key), a)
+		equal(t, "b", deliveryOf(t, home, "p", b.Key), b)
+		n, err = other.ChangeHeld(t.Context(), "p", "", "", func(d *store.Delivery) error { d.Held = false; return nil })
+		wantError(t, "ChangeHeld", err, nil)
+		equal(t, "all that were held", n, 2)
+		nothing(t, "nothing is held", heldOf(t, home, "p"))
+		broken := errors.New("broken")
+		keepDelivery(t, home, b)
+		_, err = other.ChangeHeld(t.Context(), "p", "", "", func(d *store.Delivery) error { d.Sent = 99; return broken })
+		wantError(t, "ChangeHeld that fails", err, broken)
+		equal(t, "nothing changed", deliveryOf(t, home, "p", b.Key), b)
+		got, err := home.Lane(t.Context(), "p", ocpi.ModuleLocations)
+		wantError(t, "Lane", err, nil)
+		equal(t, "nudges", got.Nudge, int64(2))
 	}},
 	{name: "held deliveries come by when they are due, those that wait for a person last", run: func(t *testing.T, home Home) {
 		held := func(id string, due time.Time) store.Delivery {
@@ -231,7 +255,6 @@ var moveTests = []test{
 		d := delivery("p", location("a").Key)
 		for what, err := range map[string]error{
 			"SaveLane":      home.SaveLane(ctx, lane("p", ocpi.ModuleLocations, 1), []store.Delivery{d}, nil),
-			"KeepDelivery":  home.KeepDelivery(ctx, d),
 			"RemoveLane":    home.RemoveLane(ctx, "p", ocpi.ModuleLocations),
 			"SavePull":      home.SavePull(ctx, pull("p", ocpi.ModuleLocations)),
 			"ChangeMissing": home.ChangeMissing(ctx, []store.Missing{{Key: d.Key}}, nil),
@@ -298,9 +321,7 @@ func delivery(partner string, key store.Key) store.Delivery {
 
 func keepDelivery(t *testing.T, home Home, d store.Delivery) {
 	t.Helper()
-	if err := home.KeepDelivery(t.Context(), d); err != nil {
-		t.Fatalf("KeepDelivery: %v", err)
-	}
+	saveLane(t, home, lane(d.Partner, d.Key.Module, 1), []store.Delivery{d}, nil)
 }
 
 func deliveryOf(t *testing.T, home Home, partner string, key store.Key) store.Delivery {

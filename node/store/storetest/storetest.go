@@ -61,7 +61,8 @@ type Moves interface {
 	SaveLane(ctx context.Context, lane store.Lane, keep []store.Delivery, forget []store.Key) error
 	RemoveLane(ctx context.Context, partner string, module ocpi.ModuleID) error
 	Delivery(ctx context.Context, partner string, key store.Key) (store.Delivery, error)
-	KeepDelivery(ctx context.Context, d store.Delivery) error
+	// ChangeHeld changes the deliveries that wait, as one step, and nudges their lanes.
+	ChangeHeld(ctx context.Context, partner string, module ocpi.ModuleID, id string, fn func(*store.Delivery) error) (int, error)
 	// Held returns the deliveries that wait, by when they are due; those that wait for a person come last.
 	Held(ctx context.Context, partner string, module ocpi.ModuleID) ([]store.Delivery, error)
 
