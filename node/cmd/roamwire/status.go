@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -97,8 +98,8 @@ func pushLine(p push.Status, now time.Time) statusLine {
 	words := "up to date"
 	if waiting := p.Backlog + len(p.Held); waiting > 0 {
 		words = fmt.Sprintf("%d waiting", waiting)
-		if oldest := oldestWaiting(p); !oldest.IsZero() {
-			words += ", the oldest for " + span(now.Sub(oldest))
+		if !p.Oldest.IsZero() {
+			words += ", the oldest for " + span(now.Sub(p.Oldest))
 		}
 	}
 	if p.Sent > 0 {
@@ -118,18 +119,16 @@ func pushLine(p push.Status, now time.Time) statusLine {
 	if len(p.Parked) > 0 {
 		words += fmt.Sprintf("; %d parked, such as %s: %s", len(p.Parked), p.Parked[0].ID, p.Parked[0].Reason)
 	}
-	return statusLine{way: "push", module: string(p.Module), words: words, attention: !p.WaitsUntil.IsZero() || len(p.Parked) > 0}
+	return statusLine{way: "push", module: string(p.Module), words: words, attention: needsLook(p)}
 }
 
-// oldestWaiting is when the first change that waits was made, or an object that waits for another try failed.
-func oldestWaiting(p push.Status) time.Time {
-	oldest := p.Oldest
-	for _, h := range p.Held {
-		if !h.Failed.IsZero() && (oldest.IsZero() || h.Failed.Before(oldest)) {
-			oldest = h.Failed
-		}
-	}
-	return oldest
+// muchRefused is how often a partner has refused a CDR that a person should know of: CDRs are never parked for that.
+const muchRefused = 3
+
+// needsLook reports whether a person should look at a lane.
+func needsLook(p push.Status) bool {
+	return !p.WaitsUntil.IsZero() || len(p.Parked) > 0 ||
+		slices.ContainsFunc(p.Held, func(h push.Held) bool { return h.Refused >= muchRefused })
 }
 
 func pullLine(p pull.State, now time.Time) statusLine {

@@ -30,7 +30,7 @@ func TestStatusInWords(t *testing.T) {
 				Failures: 5, WaitsUntil: statusAt.Add(time.Minute), LastError: "PUT /sessions/1: HTTP 503", LastFailure: before(time.Second),
 			},
 			{
-				Module: "cdrs", Cursor: 812, Held: []push.Held{{ID: "C1", Due: statusAt.Add(time.Hour), Failed: before(2 * time.Hour)}},
+				Module: "cdrs", Cursor: 812, Oldest: before(2 * time.Hour), Held: []push.Held{{ID: "C1", Due: statusAt.Add(time.Hour), Failed: before(2 * time.Hour)}},
 				Parked: []push.Held{{ID: "C2", Reason: "HTTP 200, 2001: no\n\x1b[2Jtariff"}}, LastError: "POST /cdrs: HTTP 400", LastFailure: before(2 * time.Hour),
 			},
 			{Module: "commands", Cursor: 812, LastError: "PUT: HTTP 500", LastFailure: before(70 * time.Minute)},
@@ -83,7 +83,7 @@ func TestWhatIsParkedInWords(t *testing.T) {
 			return h
 		}(),
 	} {
-		if got := heldWords("cdrs", h); got != want {
+		if got := heldWords("cdrs", h, h.Due.IsZero()); got != want {
 			t.Errorf("%s\nwant %s", got, want)
 		}
 	}
