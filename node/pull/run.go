@@ -64,11 +64,14 @@ func (r *run) prepare(ctx context.Context, full bool) (err error) {
 	return err
 }
 
-// renew makes the lease last, if more than a quarter of it is over.
+// renew makes the lease last, if more than a quarter of it is over. Once it has ended somebody else may have had it.
 func (r *run) renew(ctx context.Context) error {
 	now := r.config.Now()
-	if r.lease.Until.Sub(now) > leaseFor*3/4 {
+	switch {
+	case r.lease.Until.Sub(now) > leaseFor*3/4:
 		return nil
+	case !r.lease.Until.IsZero() && !now.Before(r.lease.Until):
+		return fmt.Errorf("%w, perhaps: our lease has ended", store.ErrLeased)
 	}
 	r.lease.Until = now.Add(leaseFor)
 	return r.config.Store.Lease(ctx, r.lease, now)

@@ -148,8 +148,9 @@ func (c *counting) objectsMissing(ctx context.Context) (fresh map[store.Key]bool
 func (c *counting) evsesMissing(ctx context.Context, fresh map[store.Key]bool) error {
 	missing := make([]store.Missing, 0, len(c.evses))
 	for id := range c.evses {
+		_, before := c.before[id]
 		m := c.again(id)
-		if m.Pulls == 1 && fresh[id.key] {
+		if !before && fresh[id.key] {
 			m.Pulls = min(1, c.goneAfter-1)
 		}
 		missing = append(missing, m)
@@ -176,7 +177,10 @@ func (c *counting) count(ctx context.Context, missing []store.Missing) error {
 		}
 	}
 	for key, parts := range gone {
-		if err := errors.Join(c.renew(ctx), c.remove(ctx, key, parts)); err != nil {
+		if err := c.renew(ctx); err != nil {
+			return err
+		}
+		if err := c.remove(ctx, key, parts); err != nil {
 			return err
 		}
 	}
