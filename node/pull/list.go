@@ -16,10 +16,10 @@ type received struct {
 	pages, entries, size int
 	// position is the place in the list after the last page.
 	position int
-	// total is how many objects the list has by the last page, most by the page that counted most, and missing how many of
-	// them have not come at the end.
-	total, most, missing int
-	counts               Counts
+	// total is how many objects the list has by the last page, most and least by the pages that counted most and least; -1
+	// for not known. missing is how many of the least have not come at the end.
+	total, most, least, missing int
+	counts                      Counts
 	// problems are the objects that could not be stored, kept those from before that have not come again.
 	problems, kept []Problem
 	newest, oldest time.Time
@@ -29,7 +29,7 @@ type received struct {
 	noList bool
 }
 
-func nothingYet() received { return received{total: -1, list: newList()} }
+func nothingYet() received { return received{total: -1, least: -1, list: newList()} }
 
 // addPage takes a page down. Problems are left to the caller.
 func (r *received) addPage(page *Page) {
@@ -40,6 +40,9 @@ func (r *received) addPage(page *Page) {
 	r.size += page.Size
 	r.position = page.Position + page.Objects
 	r.total, r.most, r.missing = page.Total, max(r.most, page.Total), page.Missing
+	if page.Total >= 0 && (r.least < 0 || page.Total < r.least) {
+		r.least = page.Total
+	}
 	r.counts.add(page.Counts)
 	if page.Newest.After(r.newest) {
 		r.newest = page.Newest

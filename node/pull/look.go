@@ -55,72 +55,68 @@ func (p *Puller) look(ctx context.Context, work *sync.WaitGroup, slots chan stru
 
 // pullDue pulls the modules of a partner that are due, one after the other. What it has to leave for later stays woken.
 func (p *Puller) pullDue(ctx context.Context, partner Partner, woken wake, slots chan struct{}) {
-	now := p.config.Now()
-	notBefore, err := p.notBefore(ctx, partner)
-	if err != nil {
-		p.notBegun(ctx, partner.ID, "", err)
-		p.wakeAgain(partner.ID, woken, now.Add(apart))
+	later := p.config.Now().Add(apart)
+	if p.pausing(partner.ID, "") {
+		p.wakeAgain(partner.ID, woken, later)
 		return
 	}
-	if now.Before(notBefore) {
-		p.wakeAgain(partner.ID, woken, notBefore)
+	states, notBefore, err := p.states(ctx, partner)
+	if err != nil {
+		p.notBegun(ctx, partner.ID, "", err)
+		p.wakeAgain(partner.ID, woken, later)
 		return
 	}
 	for _, module := range partner.wanted() {
-		if ctx.Err() != nil {
+		if now := p.config.Now(); now.Before(notBefore) {
+			p.wakeAgain(partner.ID, woken, notBefore)
 			return
 		}
 		if p.pausing(partner.ID, module) {
-			p.wakeAgain(partner.ID, woken, now.Add(apart))
+			p.wakeAgain(partner.ID, woken, later)
 			continue
 		}
-		state, err := p.pullIfDue(ctx, partner, module, woken, slots)
-		if err != nil {
+		state := states[module]
+		if !state.due(p.config.Now(), woken) {
+			continue
+		}
+		if state, err = p.pullInTurn(ctx, partner, module, slots); err != nil {
 			p.notBegun(ctx, partner.ID, module, err)
-			p.wakeAgain(partner.ID, woken, now.Add(apart))
-			continue
+			p.wakeAgain(partner.ID, woken, later)
 		}
-		if p.config.Now().Before(state.NotBefore) {
-			p.wakeAgain(partner.ID, woken, state.NotBefore)
-			return
-		}
+		notBefore = state.NotBefore
 	}
 }
 
-// notBefore is until when a partner is left alone, as it has asked when any of its modules was pulled.
-func (p *Puller) notBefore(ctx context.Context, partner Partner) (latest time.Time, err error) {
-	if p.pausing(partner.ID, "") {
-		return p.config.Now().Add(lookEvery), nil
-	}
+// states are how far the pulls of a partner have come, and until when it is to be left alone, as it has asked when any of
+// its modules was pulled.
+func (p *Puller) states(ctx context.Context, partner Partner) (states map[ocpi.ModuleID]State, notBefore time.Time, err error) {
+	states = map[ocpi.ModuleID]State{}
 	for _, module := range partner.modules() {
 		state, err := p.read(ctx, partner, module)
 		if err != nil {
-			return latest, err
+			return nil, notBefore, err
 		}
-		if state.NotBefore.After(latest) {
-			latest = state.NotBefore
+		if states[module] = state; state.NotBefore.After(notBefore) {
+			notBefore = state.NotBefore
 		}
 	}
-	return latest, nil
+	return states, notBefore, nil
 }
 
-// pullIfDue pulls a module if it is due. The error says why that could not begin; what becomes of a pull is in its state.
-func (p *Puller) pullIfDue(ctx context.Context, partner Partner, module ocpi.ModuleID, woken wake, slots chan struct{}) (State, error) {
-	state, err := p.read(ctx, partner, module)
-	if err != nil || !state.due(p.config.Now(), woken) {
-		return state, err
-	}
-	leave, ok := p.enter(ctx, slots)
-	if !ok {
-		return state, nil
+// pullInTurn pulls a module when there is a slot. The error says why that could not begin; what becomes of the pull is in
+// its state.
+func (p *Puller) pullInTurn(ctx context.Context, partner Partner, module ocpi.ModuleID, slots chan struct{}) (State, error) {
+	leave, err := p.enter(ctx, slots)
+	if err != nil {
+		return State{}, err
 	}
 	defer leave()
 	r, err := p.begin(ctx, partner, module, false)
 	if err != nil {
-		return state, err
+		return State{}, err
 	}
 	defer r.release(ctx)
-	state, err = r.pull(ctx)
+	state, err := r.pull(ctx)
 	if err != nil {
 		p.pause(partner.ID, module)
 	}
@@ -129,15 +125,15 @@ func (p *Puller) pullIfDue(ctx context.Context, partner Partner, module ocpi.Mod
 
 // enter takes a slot. It is given back after a while also if the pull is not over: then it waits for its partner, and
 // whoever does that must not keep others waiting.
-func (p *Puller) enter(ctx context.Context, slots chan struct{}) (leave func(), ok bool) {
+func (p *Puller) enter(ctx context.Context, slots chan struct{}) (leave func(), err error) {
 	select {
 	case slots <- struct{}{}:
 	case <-ctx.Done():
-		return nil, false
+		return nil, ctx.Err()
 	}
 	free := sync.OnceFunc(func() { <-slots })
 	patience := time.AfterFunc(p.config.Patience, free)
-	return func() { patience.Stop(); free() }, true
+	return func() { patience.Stop(); free() }, nil
 }
 
 // notBegun tells why a pull could not begin. It is not tried again for a while.

@@ -145,13 +145,13 @@ func (r *run) endsShort(ctx context.Context) error {
 		*short = Short{}
 		return nil
 	}
-	*short = Short{Lists: short.Lists + 1, Missing: r.missing, Total: r.total}
+	*short = Short{Lists: short.Lists + 1, Missing: r.missing, Total: r.least}
 	if !short.Habit() {
 		return errors.New(short.String())
 	}
 	if short.Lists == shortLists {
 		r.config.Logger.WarnContext(ctx, "lists end below their totals again and again: a partner counts what it does not list, and its total is not relied on any more",
-			"partner", r.partner.ID, "module", r.module, "full", r.full, "missing", r.missing, "total", r.total)
+			"partner", r.partner.ID, "module", r.module, "full", r.full, "missing", r.missing, "total", r.least)
 	}
 	return nil
 }

@@ -59,7 +59,7 @@ type State struct {
 
 // A Short is a list that ended below its total.
 type Short struct {
-	// Lists is how many did in a row, Missing how many objects were missing from the Total of the last.
+	// Lists is how many did in a row, Missing how many objects were missing from the smallest Total of the last.
 	Lists   int `json:"lists,omitzero"`
 	Missing int `json:"missing,omitzero"`
 	Total   int `json:"total,omitzero"`

@@ -27,8 +27,8 @@ type crawl[T any] struct {
 	quirks []quirk.Name
 
 	// position is the number of objects before the next page, limit how many a page can have, total how many there are
-	// by the last page; -1 where it is not known.
-	position, limit, total int
+	// by the last page, and least by the page that counted least; -1 where it is not known.
+	position, limit, total, least int
 	// listed is how many objects have come, those that were asked for again once. It is more than position where objects
 	// have gone meanwhile, and the list cannot be asked for an earlier place.
 	listed int
@@ -130,16 +130,25 @@ func (p *crawl[T]) page(ctx context.Context, target string) (Page[T], error) {
 
 // end is the page after the last one, with nothing on it but how the list has ended.
 func (p *crawl[T]) end(total int) Page[T] {
-	p.total = total
+	p.counts(total)
 	return Page[T]{Position: p.position, Total: total, Limit: p.limit, Missing: p.missing()}
 }
 
-// missing is how many objects have not come, by the total. What is before a cursor is not known.
+// counts takes down how many objects there are by a page.
+func (p *crawl[T]) counts(total int) {
+	p.total = total
+	if total >= 0 && (p.least < 0 || total < p.least) {
+		p.least = total
+	}
+}
+
+// missing is how many objects have not come, by the least total: those that have come into the list meanwhile may be where
+// it was read before (requirement TF-29). What is before a cursor is not known.
 func (p *crawl[T]) missing() int {
 	if p.cursor != "" {
 		return 0
 	}
-	return max(0, p.total-p.listed)
+	return max(0, p.least-p.listed)
 }
 
 // movedUp returns the page that has what comes next. Where objects have gone since the page before, those after them have

@@ -16,7 +16,7 @@ func (p *crawl[T]) next(a *reply, page *Page[T]) (string, error) {
 	c, objects := p.client, len(page.Items)+len(page.Problems)
 	p.position += objects
 	p.listed += objects
-	p.total = page.Total
+	p.counts(page.Total)
 	if page.Limit > 0 {
 		p.limit = page.Limit
 	}
@@ -44,7 +44,7 @@ func (p *crawl[T]) next(a *reply, page *Page[T]) (string, error) {
 // probe returns the URL of what comes after a page without a Link to go on, where the total says that there is more:
 // partners lose Links (requirement TF-28). It is empty where the list is at its end.
 func (p *crawl[T]) probe() string {
-	if p.missing() == 0 || !p.client.profile.Has(quirk.LinkUnusable) {
+	if p.listed >= p.total || p.cursor != "" || !p.client.profile.Has(quirk.LinkUnusable) {
 		return ""
 	}
 	target := p.atOffset(p.position)

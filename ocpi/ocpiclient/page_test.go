@@ -397,6 +397,45 @@ func TestALinkThatIsMissingUnderWay(t *testing.T) {
 	}
 }
 
+// TF-29: objects may come into a list where it was read before, as where a window of dates grows. They are not missing.
+func TestAListThatGrowsWhereItWasReadIsWhole(t *testing.T) {
+	list := []string{"T0", "T1", "T2", "T3"}
+	pages := 0
+	partner := newAwkward(t, ocpiclient.Config{}, func(w http.ResponseWriter, r *http.Request) {
+		if pages++; pages == 2 {
+			list = append([]string{"NEW"}, list...)
+		}
+		from := 0
+		if cursor := r.URL.Query().Get("after"); cursor != "" {
+			from = slices.Index(list, cursor) + 1
+		}
+		offset, err := strconv.Atoi(r.URL.Query().Get("offset"))
+		if err == nil {
+			from = offset
+		}
+		end := min(from+2, len(list))
+		w.Header().Set("X-Total-Count", strconv.Itoa(len(list)))
+		if end < len(list) {
+			w.Header().Set("Link", fmt.Sprintf(`<?after=%s>; rel="next"`, list[end-1]))
+		}
+		var page []string
+		for _, id := range list[from:end] {
+			page = append(page, tariff(id))
+		}
+		ok(w, "["+strings.Join(page, ",")+"]")
+	})
+	objects, missing := 0, 0
+	for page, err := range partner.client.CPO().Tariffs.Pages(t.Context(), ocpi.Query{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects, missing = objects+len(page.Items), page.Missing
+	}
+	if objects != 4 || missing != 0 || strings.Contains(partner.exchanges.quirks(), "link-unusable") {
+		t.Errorf("%d objects, %d missing, %s", objects, missing, partner.exchanges.quirks())
+	}
+}
+
 // A partner that fails when it is asked for the rest of a list has a rest.
 func TestARestThatCannotBeHadIsAnError(t *testing.T) {
 	l := &lister{n: 4, size: 2, link: func(*http.Request, int) []string { return nil }, refuse: func(w http.ResponseWriter, r *http.Request) bool {
