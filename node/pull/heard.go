@@ -12,7 +12,7 @@ type wake struct {
 	at time.Time
 	// since is the time after which a complete pull makes it needless.
 	since time.Time
-	// last is when the last one began.
+	// last is when something was last pulled for a wake alone.
 	last time.Time
 }
 
@@ -70,10 +70,15 @@ func (p *Puller) woken(partner string) (taken wake) {
 	now := p.config.Now()
 	p.change(partner, func(w *wake) {
 		if !w.at.IsZero() && !now.Before(w.at) {
-			taken, *w = *w, wake{last: now}
+			taken, *w = *w, wake{last: w.last}
 		}
 	})
 	return taken
+}
+
+// caughtUp tells that something was pulled for a wake alone.
+func (p *Puller) caughtUp(partner string, now time.Time) {
+	p.change(partner, func(w *wake) { w.last = now })
 }
 
 // wakeAgain gives back a wake that was taken and could not be followed, for later.

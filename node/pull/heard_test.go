@@ -69,6 +69,24 @@ func TestAPartnerThatComesBackIsCaughtUpWith(t *testing.T) {
 	}
 }
 
+// A call that needed no pull does not keep a partner waiting that can be reached again.
+func TestAWakeThatNeededNothingDoesNotDelayTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRigAt(t, time.Time{}, always(page(3, 0, 3)))
+		r.full(t)
+		_, before := r.asked()
+		r.running(t, func() {
+			r.Heard(grenspaal, time.Now())
+			time.Sleep(10 * time.Second)
+			r.Wake(grenspaal)
+			time.Sleep(10 * time.Second)
+		})
+		if _, after := r.asked(); after != before+1 {
+			t.Errorf("%d pulls within 10 s, want 1", after-before)
+		}
+	})
+}
+
 // A partner that asks to be left alone is, also when it calls us.
 func TestRetryAfterHoldsWhenAPartnerComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -75,9 +75,12 @@ func (p *Puller) pullDue(ctx context.Context, partner Partner, woken wake, slots
 			p.wakeAgain(partner.ID, woken, later)
 			continue
 		}
-		state := states[module]
-		if !state.due(p.config.Now(), woken) {
+		state, now := states[module], p.config.Now()
+		if !state.due(now, woken) {
 			continue
+		}
+		if !state.due(now, wake{}) {
+			p.caughtUp(partner.ID, now)
 		}
 		if state, err = p.pullInTurn(ctx, partner, module, slots); err != nil {
 			p.notBegun(ctx, partner.ID, module, err)
