@@ -61,7 +61,7 @@ func TestAnEmptyFirstListGivesNoCursor(t *testing.T) {
 // What has changed since the partner was asked may be missing from a list that takes long. That is by its clock, which may
 // be behind ours.
 func TestTheCursorStopsWhereThePartnerWasAsked(t *testing.T) {
-	at := func(d time.Duration) time.Time { return start.Add(d) }
+	at := start.Add
 	for name, test := range map[string]struct {
 		// asked is when the partner made the first page, by its clock; newest what it had on the last.
 		asked, newest, want time.Time
