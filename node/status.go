@@ -80,7 +80,7 @@ func (n *Node) moves(ctx context.Context) (telemetry.Moves, error) {
 	for _, p := range pulls {
 		moves.Pulls = append(moves.Pulls, telemetry.Pull{
 			Partner: p.Partner, Module: string(p.Module), LastFull: p.LastFull, LastDelta: p.LastDelta, Objects: p.Objects,
-			Refused: p.Last.Refused, Failures: p.Failures,
+			Refused: p.Last.Refused, Failures: max(p.Failures, p.FullFailures),
 		})
 	}
 	return moves, err

@@ -209,13 +209,13 @@ func mergeLocation(before, after *v230.Location, newer bool) (missing []string) 
 	return missing
 }
 
-// RemoveEVSEs marks EVSEs of a partner's location as removed: the one with this uid, or all of them if it is empty.
+// RemoveEVSEs marks EVSEs of a partner's location as removed: those with these uids, or all of them if there are none.
 // The time of the mark is ours: the EVSE may come back with an older one.
-func RemoveEVSEs(ctx context.Context, r *Received[v230.Location], from *ocpi.Partner, key ocpi.Key, uid string, at time.Time) error {
+func RemoveEVSEs(ctx context.Context, r *Received[v230.Location], from *ocpi.Partner, key ocpi.Key, uids []string, at time.Time) error {
 	return r.update(ctx, from, key, true, func(l *v230.Location) error {
 		for i := range l.EVSEs {
 			evse := &l.EVSEs[i]
-			if uid != "" && string(evse.UID) != uid || evse.Status == v230.StatusRemoved {
+			if len(uids) > 0 && !slices.Contains(uids, string(evse.UID)) || evse.Status == v230.StatusRemoved {
 				continue
 			}
 			evse.Status = v230.StatusRemoved

@@ -200,7 +200,7 @@ func TestAnEVSEThatWasMarkedAsRemovedComesBack(t *testing.T) {
 		t.Errorf("one list without it has changed it: %s", diff)
 	}
 	now := at(both.LastUpdated, 100000000)
-	if err := object.RemoveEVSEs(t.Context(), r, partner, key(string(both.ID)), "B", now.Time()); err != nil {
+	if err := object.RemoveEVSEs(t.Context(), r, partner, key(string(both.ID)), []string{"B"}, now.Time()); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(map[string]v230.Status{"A": v230.StatusAvailable, "B": v230.StatusRemoved}, evses(t, r, both.ID)); diff != "" {
@@ -288,7 +288,7 @@ func TestAllEVSEsOfALocationAreMarkedOnce(t *testing.T) {
 	take(t, r, location)
 	var before int64
 	for range 2 {
-		if err := object.RemoveEVSEs(t.Context(), r, partner, key(string(location.ID)), "", at(location.LastUpdated, 1000).Time()); err != nil {
+		if err := object.RemoveEVSEs(t.Context(), r, partner, key(string(location.ID)), nil, at(location.LastUpdated, 1000).Time()); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(map[string]v230.Status{"A": v230.StatusRemoved, "B": v230.StatusRemoved}, evses(t, r, location.ID)); diff != "" {

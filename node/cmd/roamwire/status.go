@@ -148,13 +148,37 @@ func pullLine(p pull.State, now time.Time) statusLine {
 	if p.IgnoresDateFrom {
 		words += "; the partner ignores date_from"
 	}
+	troubles := pullTroubles(p, now)
+	for _, trouble := range troubles {
+		words += "; " + trouble
+	}
+	return statusLine{way: "pull", module: string(p.Module), words: words, attention: len(troubles) > 0}
+}
+
+// pullTroubles are what a person should know of.
+func pullTroubles(p pull.State, now time.Time) (troubles []string) {
+	say := func(format string, args ...any) { troubles = append(troubles, fmt.Sprintf(format, args...)) }
+	for _, short := range []pull.Short{p.ShortFull, p.ShortDelta} {
+		if short.Habit() {
+			say("the partner counts what it does not list: %s, %d times in a row", short, short.Lists)
+		}
+	}
+	if p.Shrunk.Pulls > 0 {
+		say("it had %d objects before, and what is missing is not removed yet", p.Shrunk.From)
+	}
+	if p.Unproven != "" {
+		say("what has vanished is not known: %s", p.Unproven)
+	}
 	if len(p.Problems) > 0 {
-		words += fmt.Sprintf("; %d not stored, such as %s: %s", p.Last.Refused, p.Problems[0].ID, p.Problems[0].Reason)
+		say("%d not stored, such as %s: %s", max(p.Last.Refused, len(p.Problems)), p.Problems[0].ID, p.Problems[0].Reason)
 	}
 	if p.LastError != "" {
-		words += fmt.Sprintf("; failed %d times, last %s: %s", p.Failures, ago(p.LastFailure, now), p.LastError)
+		say("failed %d times, last %s: %s", p.Failures, ago(p.LastFailure, now), p.LastError)
 	}
-	return statusLine{way: "pull", module: string(p.Module), words: words, attention: len(p.Problems) > 0 || p.LastError != ""}
+	if p.FullError != "" && p.FullError != p.LastError {
+		say("everything failed %d times: %s", p.FullFailures, p.FullError)
+	}
+	return troubles
 }
 
 // span is a length of time in one unit.

@@ -407,11 +407,11 @@ func useMoves(t *testing.T, db *DB, check func(error)) {
 	check(err)
 	check(db.SaveLane(ctx, store.Lane{Partner: "p", Module: ocpi.ModuleLocations}, nil, []store.Key{key}))
 	check(db.RemoveLane(ctx, "p", ocpi.ModuleLocations))
-	check(db.SavePull(ctx, store.Pull{Partner: "p", Module: ocpi.ModuleLocations}))
+	check(db.SavePull(ctx, store.Pull{Partner: "p", Module: ocpi.ModuleLocations}, store.Lease{}))
 	_, err = db.Pull(ctx, "p", ocpi.ModuleLocations)
 	check(err)
 	gone := []store.Missing{{Key: key}}
-	check(db.ChangeMissing(ctx, gone, gone))
+	check(db.ChangeMissing(ctx, gone, gone, store.Lease{}))
 	_, err = db.Missing(ctx, "p", ocpi.ModuleLocations)
 	check(err)
 	check(db.Lease(ctx, store.Lease{Name: "n", Holder: "h", Until: now}, now))

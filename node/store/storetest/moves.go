@@ -192,6 +192,26 @@ var moveTests = []test{
 		changeMissing(t, home, []store.Missing{whole}, []store.Missing{whole})
 		equal(t, "forgotten and kept in one go", missing(t, home, "p", ocpi.ModuleLocations), []store.Missing{whole, evse})
 	}},
+	{name: "what is kept under a lease that was lost is not kept", two: func(t *testing.T, home, other Home) {
+		mine := store.Lease{Name: "n", Holder: "one", Until: noon.Add(time.Minute)}
+		theirs := store.Lease{Name: "n", Holder: "two", Until: noon.Add(time.Hour)}
+		gone := []store.Missing{{Key: location("a").Key, Pulls: 1, Since: noon}}
+		gone[0].Key.Source = "p"
+		keeps := func(what string, want error) {
+			t.Helper()
+			wantError(t, what+": SavePull", home.SavePull(t.Context(), pull("p", ocpi.ModuleLocations), mine), want)
+			wantError(t, what+": ChangeMissing", home.ChangeMissing(t.Context(), gone, nil, mine), want)
+		}
+		keeps("before it was taken", store.ErrLeased)
+		nothing(t, "no pulls", pulls(t, home))
+		nothing(t, "nothing missing", missing(t, home, "p", ocpi.ModuleLocations))
+		wantError(t, "Lease", home.Lease(t.Context(), mine, noon), nil)
+		keeps("while it holds", nil)
+		wantError(t, "Lease of another", other.Lease(t.Context(), theirs, noon.Add(2*time.Minute)), nil)
+		keeps("after another has it", store.ErrLeased)
+		wantError(t, "Release", other.Release(t.Context(), "n", "two"), nil)
+		keeps("after another had it", store.ErrLeased)
+	}},
 	{name: "a partner is removed with all that moved, and one of the same name begins anew", run: func(t *testing.T, home Home) {
 		move := func(name string) {
 			key := location("a").Key
@@ -256,8 +276,8 @@ var moveTests = []test{
 		for what, err := range map[string]error{
 			"SaveLane":      home.SaveLane(ctx, lane("p", ocpi.ModuleLocations, 1), []store.Delivery{d}, nil),
 			"RemoveLane":    home.RemoveLane(ctx, "p", ocpi.ModuleLocations),
-			"SavePull":      home.SavePull(ctx, pull("p", ocpi.ModuleLocations)),
-			"ChangeMissing": home.ChangeMissing(ctx, []store.Missing{{Key: d.Key}}, nil),
+			"SavePull":      home.SavePull(ctx, pull("p", ocpi.ModuleLocations), store.Lease{}),
+			"ChangeMissing": home.ChangeMissing(ctx, []store.Missing{{Key: d.Key}}, nil, store.Lease{}),
 			"Lease":         home.Lease(ctx, store.Lease{Name: "n", Holder: "h", Until: noon}, noon),
 			"Release":       home.Release(ctx, "n", "h"),
 		} {
@@ -355,7 +375,7 @@ func pull(partner string, module ocpi.ModuleID) store.Pull {
 
 func savePull(t *testing.T, home Home, p store.Pull) {
 	t.Helper()
-	if err := home.SavePull(t.Context(), p); err != nil {
+	if err := home.SavePull(t.Context(), p, store.Lease{}); err != nil {
 		t.Fatalf("SavePull: %v", err)
 	}
 }
@@ -371,7 +391,7 @@ func pulls(t *testing.T, home Home) []store.Pull {
 
 func changeMissing(t *testing.T, home Home, keep, forget []store.Missing) {
 	t.Helper()
-	if err := home.ChangeMissing(t.Context(), keep, forget); err != nil {
+	if err := home.ChangeMissing(t.Context(), keep, forget, store.Lease{}); err != nil {
 		t.Fatalf("ChangeMissing: %v", err)
 	}
 }

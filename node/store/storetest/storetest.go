@@ -68,9 +68,10 @@ type Moves interface {
 
 	Pull(ctx context.Context, partner string, module ocpi.ModuleID) (store.Pull, error)
 	Pulls(ctx context.Context) ([]store.Pull, error)
-	SavePull(ctx context.Context, p store.Pull) error
+	// SavePull and ChangeMissing are store.ErrLeased where the lease is not its holder's any more. The zero Lease asks for none.
+	SavePull(ctx context.Context, p store.Pull, under store.Lease) error
 	Missing(ctx context.Context, source string, module ocpi.ModuleID) ([]store.Missing, error)
-	ChangeMissing(ctx context.Context, keep, forget []store.Missing) error
+	ChangeMissing(ctx context.Context, keep, forget []store.Missing, under store.Lease) error
 
 	// Lease takes or renews a lease; the error is store.ErrLeased while somebody else has it.
 	Lease(ctx context.Context, l store.Lease, now time.Time) error
