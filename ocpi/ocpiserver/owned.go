@@ -170,7 +170,7 @@ func readWith[T any](c *call, codec wire.Codec[T], env convert.Env) (T, error) {
 	object, report, err := codec.Read(raw, env, c.profile())
 	c.note(report)
 	if err == nil {
-		err = claim(codec.Object, report.Document, env.Owner)
+		err = wire.Claim(codec.Object, report.Document, env.Owner)
 	}
 	return object, err
 }
@@ -183,7 +183,7 @@ func readPatch[T any](c *call, s *speaker, codec wire.Codec[T], owner ocpi.Party
 	patch, report, err := codec.ReadPatch(raw, s.env(c, owner), c.profile())
 	c.note(report)
 	if err == nil {
-		err = claim(codec.Object, report.Document, owner)
+		err = wire.Claim(codec.Object, report.Document, owner)
 	}
 	if err != nil {
 		return patch, err
