@@ -41,7 +41,7 @@ func (d *Data) newPuller(h *handshake.Handshake) *pull.Puller {
 				pages: func(ctx context.Context, c *ocpiclient.Client, q ocpi.Query) iter.Seq2[ocpiclient.Page[v230.Location], error] {
 					return c.CPO().Locations.Pages(ctx, q)
 				},
-				take: locations.Take,
+				received: locations, now: d.config.Now,
 				remove: func(ctx context.Context, from *ocpi.Partner, m store.Missing, at time.Time) error {
 					return object.RemoveEVSEs(ctx, locations, from, keyOf(m), m.EVSE, at)
 				},
@@ -50,7 +50,7 @@ func (d *Data) newPuller(h *handshake.Handshake) *pull.Puller {
 				pages: func(ctx context.Context, c *ocpiclient.Client, q ocpi.Query) iter.Seq2[ocpiclient.Page[v230.Tariff], error] {
 					return c.CPO().Tariffs.Pages(ctx, q)
 				},
-				take: tariffs.Take,
+				received: tariffs, now: d.config.Now,
 				remove: func(ctx context.Context, from *ocpi.Partner, m store.Missing, _ time.Time) error {
 					return tariffs.Delete(ctx, from, keyOf(m))
 				},
@@ -59,19 +59,19 @@ func (d *Data) newPuller(h *handshake.Handshake) *pull.Puller {
 				pages: func(ctx context.Context, c *ocpiclient.Client, q ocpi.Query) iter.Seq2[ocpiclient.Page[v230.Session], error] {
 					return c.CPO().Sessions.Pages(ctx, q)
 				},
-				take: sessions.Take, remove: nothing,
+				received: sessions, now: d.config.Now, remove: nothing,
 			},
 			ocpi.ModuleCDRs: taker[v230.CDR]{
 				pages: func(ctx context.Context, c *ocpiclient.Client, q ocpi.Query) iter.Seq2[ocpiclient.Page[v230.CDR], error] {
 					return c.CPO().CDRs.Pages(ctx, q)
 				},
-				take: cdrs.Take, remove: nothing,
+				received: cdrs, now: d.config.Now, remove: nothing,
 			},
 			ocpi.ModuleTokens: taker[v230.Token]{
 				pages: func(ctx context.Context, c *ocpiclient.Client, q ocpi.Query) iter.Seq2[ocpiclient.Page[v230.Token], error] {
 					return c.EMSP().Tokens.Pages(ctx, q)
 				},
-				take: tokens.Take,
+				received: tokens, now: d.config.Now,
 				remove: func(ctx context.Context, from *ocpi.Partner, m store.Missing, _ time.Time) error {
 					return tokens.Update(ctx, from, keyOf(m), func(t *v230.Token) error {
 						t.Valid = false
@@ -98,18 +98,27 @@ func keyOf(m store.Missing) ocpi.Key {
 
 // A taker is the pull.Taker of one module.
 type taker[T any] struct {
-	pages  func(context.Context, *ocpiclient.Client, ocpi.Query) iter.Seq2[ocpiclient.Page[T], error]
-	take   func(context.Context, *ocpi.Partner, []T) (object.Taken, error)
+	pages func(context.Context, *ocpiclient.Client, ocpi.Query) iter.Seq2[ocpiclient.Page[T], error]
+	// received is where they go.
+	received interface {
+		Latest(ctx context.Context, from *ocpi.Partner) (int64, error)
+		Take(ctx context.Context, from *ocpi.Partner, list object.Fetched[T]) (object.Taken, error)
+	}
+	now    func() time.Time
 	remove func(context.Context, *ocpi.Partner, store.Missing, time.Time) error
 }
 
 // Pages implements pull.Taker.
 func (t taker[T]) Pages(ctx context.Context, c *ocpiclient.Client, from *ocpi.Partner, q ocpi.Query, each func(pull.Page) error) error {
+	since, err := t.received.Latest(ctx, from) // before each page is asked for
+	if err != nil {
+		return err
+	}
 	for page, err := range t.pages(ctx, c, q) {
 		if err != nil {
 			return err
 		}
-		taken, err := t.take(ctx, from, page.Items)
+		taken, err := t.received.Take(ctx, from, object.Fetched[T]{Objects: page.Items, Since: since, At: t.now()})
 		if err != nil {
 			return err
 		}
@@ -133,6 +142,9 @@ func (t taker[T]) Pages(ctx context.Context, c *ocpiclient.Client, from *ocpi.Pa
 			p.Problems = append(p.Problems, pull.Problem{ID: problem.ID, Reason: problem.Error()})
 		}
 		if err := each(p); err != nil {
+			return err
+		}
+		if since, err = t.received.Latest(ctx, from); err != nil {
 			return err
 		}
 	}

@@ -20,15 +20,37 @@ func at(base ocpi.DateTime, seconds int) ocpi.DateTime {
 	return ocpi.NewDateTime(base.Time().Add(time.Duration(seconds) * time.Second))
 }
 
-func take[T any](t *testing.T, r interface {
-	Take(context.Context, *ocpi.Partner, []T) (object.Taken, error)
-}, objects ...T) object.Taken {
+// A taker is a Received or ReceivedCDRs.
+type taker[T any] interface {
+	Latest(context.Context, *ocpi.Partner) (int64, error)
+	Take(context.Context, *ocpi.Partner, object.Fetched[T]) (object.Taken, error)
+}
+
+// asked is a list that is asked for now, and comes when it is taken.
+func asked[T any](t *testing.T, r taker[T], objects ...T) object.Fetched[T] {
 	t.Helper()
-	taken, err := r.Take(t.Context(), partner, objects)
+	since, err := r.Latest(t.Context(), partner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return object.Fetched[T]{Objects: objects, Since: since, At: now}
+}
+
+// now is after everything in the samples.
+var now = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+
+func takeList[T any](t *testing.T, r taker[T], list object.Fetched[T]) object.Taken {
+	t.Helper()
+	taken, err := r.Take(t.Context(), partner, list)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return taken
+}
+
+func take[T any](t *testing.T, r taker[T], objects ...T) object.Taken {
+	t.Helper()
+	return takeList(t, r, asked(t, r, objects...))
 }
 
 // counts is what became of the objects, in words.
@@ -78,7 +100,7 @@ func TestAPageIsStoredWithoutWhatCannotBe(t *testing.T) {
 	}
 	allowed := *partner
 	allowed.Receive.AllowOlder = true
-	if taken, err := r.Take(t.Context(), &allowed, []v230.Tariff{older}); err != nil || taken.Updated != 1 {
+	if taken, err := r.Take(t.Context(), &allowed, asked(t, r, older)); err != nil || taken.Updated != 1 {
 		t.Errorf("an older one that is let in: %s %v", counts(taken), err)
 	}
 }
@@ -143,7 +165,7 @@ func TestWhatIsTheSameIsNotWritten(t *testing.T) {
 		"updated": func() error {
 			return r.Update(t.Context(), partner, key("L"), func(l *v230.Location) error { *l = location; return nil })
 		},
-		"taken": func() error { _, err := r.Take(t.Context(), partner, []v230.Location{location}); return err },
+		"taken": func() error { take(t, r, location); return nil },
 	} {
 		if err := again(); err != nil {
 			t.Errorf("%s: %v", name, err)
