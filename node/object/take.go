@@ -73,7 +73,7 @@ func (r *Received[T]) Take(ctx context.Context, from *ocpi.Partner, list Fetched
 }
 
 // stretchBytes is about how much is stored in one transaction.
-const stretchBytes = 1 << 20
+const stretchBytes = 512 << 10
 
 // see notes that an object was there.
 func (t *Taken) see(record *store.Object) {

@@ -5,21 +5,18 @@ import (
 	"maps"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/convert"
 	"github.com/roamwire/roamwire/ocpi/quirk"
 )
 
-// SameCDR reports whether two documents with one id are the same CDR (requirement CDR-08). The case of the id, the time of
-// the last change and members without a value make no other CDR (requirement CDR-17).
+// SameCDR reports whether two documents with one id are the same CDR (requirement CDR-08). The case of the id, the times of
+// the last change of it and of what is in it, and members without a value make no other CDR (requirement CDR-17).
 //
 // CDRs that came in the same version are compared in its terms, whatever revision of package convert has read them. Of one
 // that came in 2.1.1 and one that came in a later version, what 2.1.1 can say is compared: the other says no more than that.
 func SameCDR(a, b CDR, env convert.Env) (bool, error) {
-	b.ID, b.LastUpdated = a.ID, a.LastUpdated
-	a.Extra, b.Extra = withoutNull(a.Extra), withoutNull(b.Extra)
+	b.ID = a.ID
 	form := inModel
 	switch is211(&a) + is211(&b) {
 	case 1:
@@ -35,7 +32,9 @@ func SameCDR(a, b CDR, env convert.Env) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("compare CDR %s: %w", a.ID, err)
 	}
-	return SameJSON(was, is)
+	return sameBut(was, is, func(object map[string]any) {
+		maps.DeleteFunc(object, func(name string, value any) bool { return name == "last_updated" || value == nil })
+	})
 }
 
 // is211 is 1 for a CDR that was read in 2.1.1, which always leaves something over, and 0 for any other.
@@ -65,11 +64,4 @@ func reducedTo211(c CDR, env convert.Env) ([]byte, error) {
 	}
 	raw, err = json.Marshal(&reduced)
 	return convert.StripLeftovers(raw), err
-}
-
-// withoutNull leaves out unknown members that are null.
-func withoutNull(extra ocpi.Extra) ocpi.Extra {
-	without := extra.Clone()
-	maps.DeleteFunc(without, func(_ string, value jsontext.Value) bool { return value.Kind() == 'n' })
-	return without
 }
