@@ -48,7 +48,7 @@ func (m *merging) stays(part string, here ocpi.DateTime, listed *ocpi.DateTime) 
 	switch {
 	case m.pushed:
 		stays = listed.Compare(here) <= 0
-	case m.allowOlder, own.Time().After(m.at.Add(ahead)):
+	case m.allowOlder, m.toCome(own):
 	default:
 		stays = listed.Compare(own) < 0
 	}
@@ -57,12 +57,15 @@ func (m *merging) stays(part string, here ocpi.DateTime, listed *ocpi.DateTime) 
 		m.keep(part)
 		return true
 	}
-	if listed.Equal(own) {
+	if listed.Equal(own) && !m.toCome(here) {
 		*listed = here
 		m.keep(part)
 	}
 	return false
 }
+
+// toCome reports whether a time is still to come: nothing is older than that, the part could not be changed until then.
+func (m *merging) toCome(t ocpi.DateTime) bool { return t.Time().After(m.at.Add(ahead)) }
 
 // keep keeps the partner's own time of a part.
 func (m *merging) keep(part string) {

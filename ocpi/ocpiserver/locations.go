@@ -135,6 +135,9 @@ func (p part[T]) patch(c *call, l *wire.Location, patch wire.Patch[T]) error {
 func (c *call) raise(above []container, to ocpi.DateTime) {
 	for _, a := range above {
 		own := c.times.Before.Of(a.path, *a.lastUpdated)
+		if c.toCome(*a.lastUpdated) {
+			*a.lastUpdated = to
+		}
 		advance(a.lastUpdated, to)
 		c.times.set(a.path, own, *a.lastUpdated)
 	}
