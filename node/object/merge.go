@@ -32,12 +32,8 @@ type merging struct {
 
 func (m *merging) begin() { m.left, m.older, m.missing = nil, false, nil }
 
-const (
-	// ahead is how far a time may be in the future: partners' clocks are not exact.
-	ahead = 5 * time.Minute
-	// removedFor is how long an EVSE that is removed, and that the partner does not list any more, stays in its location.
-	removedFor = 30 * 24 * time.Hour
-)
+// removedFor is how long an EVSE that is removed, and that the partner does not list any more, stays in its location.
+const removedFor = 30 * 24 * time.Hour
 
 // stays decides whether a part stays as it is here. The list is held against the partner's own time of the part; where the
 // part may have been pushed after the list was made, against the time it shows. A listed part that the partner has not
@@ -64,8 +60,8 @@ func (m *merging) stays(part string, here ocpi.DateTime, listed *ocpi.DateTime) 
 	return false
 }
 
-// toCome reports whether a time is still to come: nothing is older than that, the part could not be changed until then.
-func (m *merging) toCome(t ocpi.DateTime) bool { return t.Time().After(m.at.Add(ahead)) }
+// toCome reports whether a time is still to come.
+func (m *merging) toCome(t ocpi.DateTime) bool { return t.Time().After(m.at.Add(ocpiserver.MaxAhead)) }
 
 // keep keeps the partner's own time of a part.
 func (m *merging) keep(part string) {

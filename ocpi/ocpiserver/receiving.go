@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/quirk"
@@ -13,9 +12,6 @@ import (
 
 // change is the context of a change, with its Times.
 func (c *call) change() context.Context { return WithTimes(c.ctx(), &c.times) }
-
-// ahead is how far a time may be in the future: partners' clocks are not exact.
-const ahead = 5 * time.Minute
 
 // older refuses what would put a part of an object back to an earlier state: messages overtake each other, and the last to
 // come is not always the last that was meant. A message that says the same again is no harm. Nothing is older than a time
@@ -103,7 +99,7 @@ func (c *call) patched(part string, given ocpi.Field[ocpi.DateTime], was ocpi.Da
 }
 
 // toCome reports whether a time is still to come.
-func (c *call) toCome(t ocpi.DateTime) bool { return t.Time().After(c.now().Time().Add(ahead)) }
+func (c *call) toCome(t ocpi.DateTime) bool { return t.Time().After(c.now().Time().Add(MaxAhead)) }
 
 // patchLocation holds the rules for the EVSEs in the PATCH of a location (requirement TF-38). They have been merged.
 func patchLocation(c *call, patch *wire.Patch[wire.Location], before, after *wire.Location) error {

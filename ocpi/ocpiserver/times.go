@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/roamwire/roamwire/ocpi"
 )
@@ -32,6 +33,10 @@ func (t PartnerTimes) Of(part string, shown ocpi.DateTime) ocpi.DateTime {
 	}
 	return shown
 }
+
+// MaxAhead is how far a time may be in the future: partners' clocks are not exact. Nothing is older than one beyond that: the
+// part could not be changed until then.
+const MaxAhead = 5 * time.Minute
 
 // Times is what the server and a Receiver tell each other about one change, through its context. A Receiver that does not
 // look at it takes some of what a partner sends next for older, where the partner gives no times or its clock is behind.

@@ -18,11 +18,11 @@ import (
 func SameCDR(a, b CDR, env convert.Env) (bool, error) {
 	b.ID = a.ID
 	form := inModel
-	switch is211(&a) + is211(&b) {
-	case 1:
-		form = reducedTo211
-	case 2:
+	switch a211, b211 := is211(&a), is211(&b); {
+	case a211 && b211:
 		form = in211
+	case a211 || b211:
+		form = reducedTo211
 	}
 	was, err := form(a, env)
 	if err != nil {
@@ -37,12 +37,10 @@ func SameCDR(a, b CDR, env convert.Env) (bool, error) {
 	})
 }
 
-// is211 is 1 for a CDR that was read in 2.1.1, which always leaves something over, and 0 for any other.
-func is211(c *CDR) int {
-	if _, left := c.Extra[convert.LeftoverMember]; left {
-		return 1
-	}
-	return 0
+// is211 reports whether a CDR was read in 2.1.1, which always leaves something over.
+func is211(c *CDR) bool {
+	_, left := c.Extra[convert.LeftoverMember]
+	return left
 }
 
 func inModel(c CDR, _ convert.Env) ([]byte, error) { return json.Marshal(&c) }
