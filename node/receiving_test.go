@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -182,9 +183,7 @@ func TestACDRInOtherWordsIsTheSame(t *testing.T) {
 		if err := json.Unmarshal(stored, &body); err != nil {
 			t.Fatal(err)
 		}
-		for member, value := range change {
-			body[member] = value
-		}
+		maps.Copy(body, change)
 		got := p.send("POST", p.Peer().Endpoint(ocpi.ModuleCDRs), body)
 		if got.HTTP != http.StatusOK || got.StatusCode != ocpi.StatusSuccess || got.Header.Get("Location") != location {
 			t.Errorf("%s: HTTP %d, status %d: %s, at %q", name, got.HTTP, got.StatusCode, got.StatusMessage, got.Header.Get("Location"))
