@@ -36,30 +36,30 @@ func (d *Data) newPuller(h *handshake.Handshake) *pull.Puller {
 		Store: d.db, Partners: d.pullPartners, Client: h.Client, Holder: processName(), Logger: d.config.Logger, Now: d.config.Now,
 		Takers: map[ocpi.ModuleID]pull.Taker{
 			ocpi.ModuleLocations: taker[v230.Location]{
-				list: func(c *ocpiclient.Client) ocpiclient.Sender[v230.Location] { return c.CPO().Locations.Sender },
-				take: locations.Take,
+				list:     func(c *ocpiclient.Client) ocpiclient.Sender[v230.Location] { return c.CPO().Locations.Sender },
+				received: locations, now: d.config.Now,
 				remove: func(ctx context.Context, from *ocpi.Partner, key ocpi.Key, evses []string, at time.Time) error {
 					return object.RemoveEVSEs(ctx, locations, from, key, evses, at)
 				},
 			},
 			ocpi.ModuleTariffs: taker[v230.Tariff]{
-				list: func(c *ocpiclient.Client) ocpiclient.Sender[v230.Tariff] { return c.CPO().Tariffs },
-				take: tariffs.Take,
+				list:     func(c *ocpiclient.Client) ocpiclient.Sender[v230.Tariff] { return c.CPO().Tariffs },
+				received: tariffs, now: d.config.Now,
 				remove: func(ctx context.Context, from *ocpi.Partner, key ocpi.Key, _ []string, _ time.Time) error {
 					return tariffs.Delete(ctx, from, key)
 				},
 			},
 			ocpi.ModuleSessions: taker[v230.Session]{
-				list: func(c *ocpiclient.Client) ocpiclient.Sender[v230.Session] { return c.CPO().Sessions },
-				take: sessions.Take, remove: neverRemoved,
+				list:     func(c *ocpiclient.Client) ocpiclient.Sender[v230.Session] { return c.CPO().Sessions },
+				received: sessions, now: d.config.Now, remove: neverRemoved,
 			},
 			ocpi.ModuleCDRs: taker[v230.CDR]{
-				list: func(c *ocpiclient.Client) ocpiclient.Sender[v230.CDR] { return c.CPO().CDRs },
-				take: cdrs.Take, remove: neverRemoved,
+				list:     func(c *ocpiclient.Client) ocpiclient.Sender[v230.CDR] { return c.CPO().CDRs },
+				received: cdrs, now: d.config.Now, remove: neverRemoved,
 			},
 			ocpi.ModuleTokens: taker[v230.Token]{
-				list: func(c *ocpiclient.Client) ocpiclient.Sender[v230.Token] { return c.EMSP().Tokens.Sender },
-				take: tokens.Take,
+				list:     func(c *ocpiclient.Client) ocpiclient.Sender[v230.Token] { return c.EMSP().Tokens.Sender },
+				received: tokens, now: d.config.Now,
 				remove: func(ctx context.Context, from *ocpi.Partner, key ocpi.Key, _ []string, _ time.Time) error {
 					return tokens.Update(ctx, from, key, func(t *v230.Token) error {
 						t.Valid = false
@@ -82,8 +82,13 @@ func processName() string {
 
 // A taker is the pull.Taker of one module.
 type taker[T any] struct {
-	list   func(*ocpiclient.Client) ocpiclient.Sender[T]
-	take   func(context.Context, *ocpi.Partner, []T) (object.Taken, error)
+	list func(*ocpiclient.Client) ocpiclient.Sender[T]
+	// received is where they go.
+	received interface {
+		Latest(ctx context.Context, from *ocpi.Partner) (int64, error)
+		Take(ctx context.Context, from *ocpi.Partner, list object.Fetched[T]) (object.Taken, error)
+	}
+	now    func() time.Time
 	remove func(ctx context.Context, from *ocpi.Partner, key ocpi.Key, evses []string, at time.Time) error
 }
 
@@ -92,15 +97,22 @@ func neverRemoved(context.Context, *ocpi.Partner, ocpi.Key, []string, time.Time)
 
 // Pages implements pull.Taker.
 func (t taker[T]) Pages(ctx context.Context, c *ocpiclient.Client, from *ocpi.Partner, q ocpi.Query, each func(pull.Page) error) error {
+	since, err := t.received.Latest(ctx, from) // before each page is asked for
+	if err != nil {
+		return err
+	}
 	for page, err := range t.list(c).Pages(ctx, q) {
 		if err != nil {
 			return err
 		}
-		taken, err := t.take(ctx, from, page.Items)
+		taken, err := t.received.Take(ctx, from, object.Fetched[T]{Objects: page.Items, Since: since, At: t.now()})
 		if err != nil {
 			return err
 		}
 		if err := each(pageOf(&page, &taken)); err != nil {
+			return err
+		}
+		if since, err = t.received.Latest(ctx, from); err != nil {
 			return err
 		}
 	}

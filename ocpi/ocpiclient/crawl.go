@@ -11,6 +11,7 @@ import (
 
 	"github.com/roamwire/roamwire/ocpi/convert"
 	"github.com/roamwire/roamwire/ocpi/quirk"
+	"github.com/roamwire/roamwire/ocpi/wire"
 )
 
 // A crawl goes over the pages of one list.
@@ -234,6 +235,9 @@ func (p *crawl[T]) read(ctx context.Context, a *reply) (page Page[T], fresh bool
 func (p *crawl[T]) object(a *reply, element jsontext.Value, i int, env convert.Env, profile quirk.Profile) (T, *ObjectError) {
 	object, report, err := p.kind.codec.Read(element, env, profile)
 	p.client.note(a, report, "/"+strconv.Itoa(i))
+	if err == nil {
+		err = wire.Claim(p.kind.codec.Object, report.Document, env.Owner)
+	}
 	if err != nil {
 		return object, &ObjectError{Object: p.kind.codec.Object, Index: i, ID: clean(idOf(element), a.exchange.Secrets), Findings: report.Findings, Err: err}
 	}

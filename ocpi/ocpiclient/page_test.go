@@ -719,6 +719,29 @@ func TestGoodObjectsAreSaved(t *testing.T) {
 	}
 }
 
+// Requirements TF-46, TF-47: an object of a list that says it is somebody else's is not taken for the partner's.
+func TestAnObjectOfAnotherPartyIsNoneOfTheList(t *testing.T) {
+	claiming := func(id, owner string) string { return `{` + owner + `,` + strings.TrimPrefix(tariff(id), `{`) }
+	page := `[` + strings.Join([]string{
+		tariff("A"), claiming("B", `"country_code":"FR","party_id":"EVL"`), claiming("C", `"party_id":"EVL"`),
+		claiming("D", `"country_code":"nl","party_id":"gpe"`),
+	}, ",") + `]`
+	partner := newAwkward(t, ocpiclient.Config{}, func(w http.ResponseWriter, r *http.Request) { ok(w, page) })
+	var got []string
+	for tariff, err := range partner.client.CPO().Tariffs.List(t.Context(), ocpi.Query{}) {
+		if problem, is := errors.AsType[*ocpiclient.ObjectError](err); is {
+			got = append(got, "bad "+problem.ID)
+		} else if err != nil {
+			t.Fatal(err)
+		} else {
+			got = append(got, string(tariff.ID))
+		}
+	}
+	if diff := cmp.Diff([]string{"A", "bad B", "bad C", "D"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // A page that cannot be read ends the list, after what came before.
 func TestABrokenPageEndsTheList(t *testing.T) {
 	for name, answer := range map[string]func(w http.ResponseWriter){
