@@ -42,7 +42,7 @@ func (l *lane) take(r result) {
 	default:
 		v := judge(r.err)
 		suspect := l.suspect(key, v)
-		l.failed(key, r.err, v)
+		l.failed(r.err, v)
 		l.fail(r, f.since, v, suspect)
 	}
 }
@@ -136,7 +136,7 @@ func (l *lane) suspect(key store.Key, v verdict) bool {
 }
 
 // failed notes a failure, after which the lane may wait for its partner.
-func (l *lane) failed(key store.Key, err error, v verdict) {
+func (l *lane) failed(err error, v verdict) {
 	now := l.config.Now()
 	l.state.Error, l.state.Failed, l.dirty = err.Error(), now, true
 	switch {

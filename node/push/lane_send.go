@@ -42,7 +42,7 @@ func (l *lane) begin(ctx, sending context.Context) {
 func (l *lane) connect(ctx context.Context) bool {
 	client, err := l.config.Client(ctx, l.partner.Name)
 	if err != nil {
-		l.failed(store.Key{}, err, verdict{fault: absent, atOnce: true})
+		l.failed(err, verdict{fault: absent, atOnce: true})
 		return false
 	}
 	if l.limiter != nil {
