@@ -55,11 +55,31 @@ func printStatus(w io.Writer, partners []node.Status, now time.Time) {
 			pushLine(lane, now).print(w)
 		}
 		for _, pulls := range p.Pull {
+			if p.PullOff != "" {
+				pulls.Due = time.Time{} // it will not be
+			}
 			pullLine(pulls, now).print(w)
 		}
-		if len(p.Push)+len(p.Pull) == 0 {
-			fmt.Fprintln(w, "    nothing is pushed or pulled")
+		for _, words := range restWords(p) {
+			fmt.Fprintln(w, "    "+words)
 		}
+	}
+}
+
+// restWords say what does not move, and why.
+func restWords(p node.Status) []string {
+	nothing := len(p.Push)+len(p.Pull) == 0
+	switch {
+	case p.PushOff == p.PullOff && p.PushOff != "":
+		return []string{"nothing is pushed or pulled: " + p.PushOff}
+	case p.PushOff != "":
+		return []string{"nothing is pushed: " + p.PushOff}
+	case p.PullOff != "":
+		return []string{"nothing is pulled: " + p.PullOff}
+	case nothing:
+		return []string{"nothing is pushed or pulled"}
+	default:
+		return nil
 	}
 }
 

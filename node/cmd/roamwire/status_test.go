@@ -52,7 +52,7 @@ func TestStatusInWords(t *testing.T) {
 			},
 		},
 	}
-	failed := node.Status{Partner: "bolt", State: "invited", Words: "invited, their registration failed at step 2: refused", Failure: "refused"}
+	failed := node.Status{Partner: "bolt", State: "invited", Words: "invited, their registration failed at step 2: refused", Failure: "refused", PushOff: "the partner is not registered", PullOff: "the partner is not registered"}
 	var out strings.Builder
 	printStatus(&out, []node.Status{emsp, failed}, statusAt)
 	const want = `
@@ -68,7 +68,7 @@ func TestStatusInWords(t *testing.T) {
 !   pull locations  everything 7 h ago, 8 objects; the partner counts what it does not list: the list ended after 3 of 8 objects, 6 times in a row; it had 40 objects before, and what is missing is not removed yet; everything failed 2 times: GET: HTTP 500
 !   pull tariffs    everything 7 h ago, 8 objects; what has vanished is not known: the list had 7 different objects, and its total was 8; 1 not stored, such as T1: no currency
 ! bolt, invited, their registration failed at step 2: refused
-    nothing is pushed or pulled
+    nothing is pushed or pulled: the partner is not registered
 `
 	if diff := cmp.Diff(strings.Split(want[1:], "\n"), strings.Split(out.String(), "\n")); diff != "" {
 		t.Error(diff)
