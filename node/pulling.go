@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"fmt"
-	"iter"
 	"os"
 	"slices"
 	"strings"
@@ -33,47 +32,36 @@ func (d *Data) Puller(ctx context.Context) (*pull.Puller, error) {
 func (d *Data) newPuller(h *handshake.Handshake) *pull.Puller {
 	locations, tariffs := object.ReceivedLocations(d.db), object.ReceivedTariffs(d.db)
 	sessions, cdrs, tokens := object.ReceivedSessions(d.db), object.NewReceivedCDRs(d.db), object.ReceivedTokens(d.db)
-	nothing := func(context.Context, *ocpi.Partner, store.Missing, time.Time) error { return nil }
 	return pull.New(pull.Config{
 		Store: d.db, Partners: d.pullPartners, Client: h.Client, Holder: processName(), Logger: d.config.Logger, Now: d.config.Now,
 		Takers: map[ocpi.ModuleID]pull.Taker{
 			ocpi.ModuleLocations: taker[v230.Location]{
-				pages: func(ctx context.Context, c *ocpiclient.Client, q ocpi.Query) iter.Seq2[ocpiclient.Page[v230.Location], error] {
-					return c.CPO().Locations.Pages(ctx, q)
-				},
-				take: locations.Take,
-				remove: func(ctx context.Context, from *ocpi.Partner, m store.Missing, at time.Time) error {
-					return object.RemoveEVSEs(ctx, locations, from, keyOf(m), m.EVSE, at)
+				list:     func(c *ocpiclient.Client) ocpiclient.Sender[v230.Location] { return c.CPO().Locations.Sender },
+				received: locations, now: d.config.Now,
+				remove: func(ctx context.Context, from *ocpi.Partner, key ocpi.Key, evses []string, at time.Time) error {
+					return object.RemoveEVSEs(ctx, locations, from, key, evses, at)
 				},
 			},
 			ocpi.ModuleTariffs: taker[v230.Tariff]{
-				pages: func(ctx context.Context, c *ocpiclient.Client, q ocpi.Query) iter.Seq2[ocpiclient.Page[v230.Tariff], error] {
-					return c.CPO().Tariffs.Pages(ctx, q)
-				},
-				take: tariffs.Take,
-				remove: func(ctx context.Context, from *ocpi.Partner, m store.Missing, _ time.Time) error {
-					return tariffs.Delete(ctx, from, keyOf(m))
+				list:     func(c *ocpiclient.Client) ocpiclient.Sender[v230.Tariff] { return c.CPO().Tariffs },
+				received: tariffs, now: d.config.Now,
+				remove: func(ctx context.Context, from *ocpi.Partner, key ocpi.Key, _ []string, _ time.Time) error {
+					return tariffs.Delete(ctx, from, key)
 				},
 			},
 			ocpi.ModuleSessions: taker[v230.Session]{
-				pages: func(ctx context.Context, c *ocpiclient.Client, q ocpi.Query) iter.Seq2[ocpiclient.Page[v230.Session], error] {
-					return c.CPO().Sessions.Pages(ctx, q)
-				},
-				take: sessions.Take, remove: nothing,
+				list:     func(c *ocpiclient.Client) ocpiclient.Sender[v230.Session] { return c.CPO().Sessions },
+				received: sessions, now: d.config.Now, remove: neverRemoved,
 			},
 			ocpi.ModuleCDRs: taker[v230.CDR]{
-				pages: func(ctx context.Context, c *ocpiclient.Client, q ocpi.Query) iter.Seq2[ocpiclient.Page[v230.CDR], error] {
-					return c.CPO().CDRs.Pages(ctx, q)
-				},
-				take: cdrs.Take, remove: nothing,
+				list:     func(c *ocpiclient.Client) ocpiclient.Sender[v230.CDR] { return c.CPO().CDRs },
+				received: cdrs, now: d.config.Now, remove: neverRemoved,
 			},
 			ocpi.ModuleTokens: taker[v230.Token]{
-				pages: func(ctx context.Context, c *ocpiclient.Client, q ocpi.Query) iter.Seq2[ocpiclient.Page[v230.Token], error] {
-					return c.EMSP().Tokens.Pages(ctx, q)
-				},
-				take: tokens.Take,
-				remove: func(ctx context.Context, from *ocpi.Partner, m store.Missing, _ time.Time) error {
-					return tokens.Update(ctx, from, keyOf(m), func(t *v230.Token) error {
+				list:     func(c *ocpiclient.Client) ocpiclient.Sender[v230.Token] { return c.EMSP().Tokens.Sender },
+				received: tokens, now: d.config.Now,
+				remove: func(ctx context.Context, from *ocpi.Partner, key ocpi.Key, _ []string, _ time.Time) error {
+					return tokens.Update(ctx, from, key, func(t *v230.Token) error {
 						t.Valid = false
 						return nil
 					})
@@ -92,63 +80,80 @@ func processName() string {
 	return fmt.Sprintf("process %d on %s (%s)", os.Getpid(), host, handshake.NewToken()[:8])
 }
 
-func keyOf(m store.Missing) ocpi.Key {
-	return ocpi.Key{Party: m.Key.Party, ID: m.Key.ID, TokenType: m.Key.TokenType}
-}
-
 // A taker is the pull.Taker of one module.
 type taker[T any] struct {
-	pages  func(context.Context, *ocpiclient.Client, ocpi.Query) iter.Seq2[ocpiclient.Page[T], error]
-	take   func(context.Context, *ocpi.Partner, []T) (object.Taken, error)
-	remove func(context.Context, *ocpi.Partner, store.Missing, time.Time) error
+	list func(*ocpiclient.Client) ocpiclient.Sender[T]
+	// received is where they go.
+	received interface {
+		Latest(ctx context.Context, from *ocpi.Partner) (int64, error)
+		Take(ctx context.Context, from *ocpi.Partner, list object.Fetched[T]) (object.Taken, error)
+	}
+	now    func() time.Time
+	remove func(ctx context.Context, from *ocpi.Partner, key ocpi.Key, evses []string, at time.Time) error
 }
+
+// neverRemoved is for objects that have happened.
+func neverRemoved(context.Context, *ocpi.Partner, ocpi.Key, []string, time.Time) error { return nil }
 
 // Pages implements pull.Taker.
 func (t taker[T]) Pages(ctx context.Context, c *ocpiclient.Client, from *ocpi.Partner, q ocpi.Query, each func(pull.Page) error) error {
-	for page, err := range t.pages(ctx, c, q) {
+	since, err := t.received.Latest(ctx, from) // before each page is asked for
+	if err != nil {
+		return err
+	}
+	for page, err := range t.list(c).Pages(ctx, q) {
 		if err != nil {
 			return err
 		}
-		taken, err := t.take(ctx, from, page.Items)
+		taken, err := t.received.Take(ctx, from, object.Fetched[T]{Objects: page.Items, Since: since, At: t.now()})
 		if err != nil {
 			return err
 		}
-		p := pull.Page{
-			Total: page.Total, Objects: len(page.Items) + len(page.Problems), Keys: taken.Keys, Newest: taken.Newest, Oldest: taken.Oldest,
-			MissingEVSEs: taken.MissingEVSEs,
-			Counts: pull.Counts{
-				Created: taken.Created, Updated: taken.Updated, Unchanged: taken.Unchanged, Older: taken.Older,
-				Refused: len(taken.Refused) + len(page.Problems),
-			},
+		if err := each(pageOf(&page, &taken)); err != nil {
+			return err
 		}
-		for _, refused := range taken.Refused {
-			p.Problems = append(p.Problems, pull.Problem{ID: refused.ID, Reason: refused.Reason.Error()})
-		}
-		for _, problem := range page.Problems {
-			if exact(problem.ID) {
-				p.Named = append(p.Named, problem.ID)
-			} else {
-				p.Unnamed = true
-			}
-			p.Problems = append(p.Problems, pull.Problem{ID: problem.ID, Reason: problem.Error()})
-		}
-		if err := each(p); err != nil {
+		if since, err = t.received.Latest(ctx, from); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// pageOf says what became of a page.
+func pageOf[T any](page *ocpiclient.Page[T], taken *object.Taken) pull.Page {
+	p := pull.Page{
+		Position: page.Position, Total: page.Total, Objects: len(page.Items) + len(page.Problems),
+		Missing: page.Missing, NoList: page.NoList, Time: page.Time, Size: page.Size,
+		Keys: taken.Keys, Newest: taken.Newest, Oldest: taken.Oldest, MissingEVSEs: taken.MissingEVSEs,
+		Counts: pull.Counts{
+			Created: taken.Created, Updated: taken.Updated, Unchanged: taken.Unchanged, Older: taken.Older,
+			Refused: len(taken.Refused) + len(page.Problems),
+		},
+	}
+	for _, refused := range taken.Refused {
+		p.Problems = append(p.Problems, pull.Problem{ID: refused.ID, Reason: refused.Reason.Error()})
+	}
+	for _, problem := range page.Problems {
+		if exact(problem.ID) {
+			p.Named = append(p.Named, problem.ID)
+		} else {
+			p.Unnamed = true
+		}
+		p.Problems = append(p.Problems, pull.Problem{ID: problem.ID, Reason: problem.Error()})
+	}
+	return p
+}
+
 // exact reports whether the id of an object that could not be read is the one the partner wrote, and was not shortened or
 // masked for people to read.
 func exact(id string) bool {
 	const longest = 100 // more than any version allows
-	return id != "" && len(id) <= longest && !strings.ContainsAny(id, " *…\ufffd")
+	return id != "" && len(id) <= longest && !strings.ContainsAny(id, " …\ufffd") && !strings.Contains(id, "***")
 }
 
 // Remove implements pull.Taker.
-func (t taker[T]) Remove(ctx context.Context, from *ocpi.Partner, m store.Missing, at time.Time) error {
-	return t.remove(ctx, from, m, at)
+func (t taker[T]) Remove(ctx context.Context, from *ocpi.Partner, key store.Key, evses []string, at time.Time) error {
+	return t.remove(ctx, from, ocpi.Key{Party: key.Party, ID: key.ID, TokenType: key.TokenType}, evses, at)
 }
 
 // pullPartners are the registered partners, as pulls see them.
@@ -168,7 +173,7 @@ func (d *Data) pullPartners(ctx context.Context) ([]pull.Partner, error) {
 			continue
 		}
 		policy := policies[rel.Name]
-		p := pull.Partner{Partner: rel.Partner(), Policy: pull.Policy{
+		p := pull.Partner{Partner: rel.Partner(), Since: rel.Since, Policy: pull.Policy{
 			Off: policy.Pull.Off, Except: policy.Pull.Except, Every: policy.Pull.Every, FullEvery: policy.Pull.FullEvery,
 			GoneAfter: policy.Pull.GoneAfter, Limit: policy.Pull.Limit,
 		}}

@@ -37,6 +37,14 @@ func readerWith(t *testing.T, change func(*node.Config)) (running, *ocpitest.Par
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = p.Close() })
+	invite(t, n, p)
+	eventually(t, "everything was pulled", func() bool { return !pullOf(t, n, ocpi.ModuleCDRs).LastFull.IsZero() })
+	return n, p
+}
+
+// invite has the CPO register.
+func invite(t *testing.T, n running, p *ocpitest.Partner) {
+	t.Helper()
 	h, err := n.Registration(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -52,8 +60,6 @@ func readerWith(t *testing.T, change func(*node.Config)) (running, *ocpitest.Par
 	if err := p.Register(t.Context(), url, tokenA); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "everything was pulled", func() bool { return !pullOf(t, n, ocpi.ModuleCDRs).LastFull.IsZero() })
-	return n, p
 }
 
 func pullOf(t *testing.T, n running, module ocpi.ModuleID) pull.State {
@@ -128,6 +134,99 @@ func TestAListThatBreaksOffProvesNothing(t *testing.T) {
 	}
 }
 
+// What a Link that was lost leads to is asked for by its offset; nothing of it is passed over (requirement TF-28).
+func TestALinkThatIsLostLosesNoObjects(t *testing.T) {
+	n, p := reader(t)
+	for _, full := range []bool{false, true} {
+		changeAllLocations(t, p)
+		tiny := p.Mean(ocpitest.Fault{On: ocpitest.Calls(http.MethodGet, ocpi.ModuleLocations), Do: ocpitest.TinyPages(1)})
+		lost := p.Mean(ocpitest.Fault{On: ocpitest.Calls(http.MethodGet, ocpi.ModuleLocations), After: 1, Times: 1, Do: ocpitest.Change(func(_ *http.Request, a *ocpitest.Answer) {
+			a.Header.Del("Link")
+		})})
+		state, err := again(t, n, ocpi.ModuleLocations, full)
+		if want := len(p.CPO.Locations.All()); err != nil || state.Last.Updated != want || lost.Hits() != 1 {
+			t.Errorf("full %t: want %d updated: %+v %v", full, want, state, err)
+		}
+		tiny.Remove()
+		lost.Remove()
+	}
+}
+
+// A list that is empty although its total says otherwise is not complete, and moves nothing (requirement TF-28).
+func TestAnEmptyListWithATotalIsNotComplete(t *testing.T) {
+	n, p := reader(t)
+	before := pullOf(t, n, ocpi.ModuleLocations)
+	changeAllLocations(t, p)
+	fault := p.Mean(ocpitest.Fault{On: ocpitest.Calls(http.MethodGet, ocpi.ModuleLocations), Do: ocpitest.Change(func(_ *http.Request, a *ocpitest.Answer) {
+		a.Header.Del("Link")
+		a.Body = []byte(`{"data":[],"status_code":1000,"timestamp":"2026-01-01T00:00:00Z"}`)
+	})})
+	for _, full := range []bool{false, true} {
+		state, err := again(t, n, ocpi.ModuleLocations, full)
+		if err == nil || !state.Cursor.Equal(before.Cursor) || !state.LastFull.Equal(before.LastFull) || state.Last.Gone > 0 {
+			t.Errorf("full %t: %+v %v", full, state, err)
+		}
+	}
+	fault.Remove()
+	if state, err := again(t, n, ocpi.ModuleLocations, false); err != nil || state.Last.Updated != len(p.CPO.Locations.All()) {
+		t.Errorf("afterwards: %+v %v", state, err)
+	}
+}
+
+// changeAllLocations changes all locations of the partner now.
+func changeAllLocations(t *testing.T, p *ocpitest.Partner) {
+	t.Helper()
+	now := ocpi.NewDateTime(time.Now()).Truncate()
+	for _, l := range p.CPO.Locations.All() {
+		if err := p.CPO.Locations.Update(string(l.ID), func(l *v230.Location) error {
+			l.City, l.LastUpdated = l.City+"!", now
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// An answer without a list is no empty list.
+func TestAnAnswerWithoutAListProvesNothing(t *testing.T) {
+	n, p := reader(t)
+	for name, body := range map[string]string{
+		"null":     `{"data":null,"status_code":1000,"timestamp":"2026-01-01T00:00:00Z"}`,
+		"no data":  `{"status_code":1000,"timestamp":"2026-01-01T00:00:00Z"}`,
+		"HTTP 204": ``,
+	} {
+		fault := p.Mean(ocpitest.Fault{On: ocpitest.Calls(http.MethodGet, ocpi.ModuleLocations), Do: ocpitest.Change(func(_ *http.Request, a *ocpitest.Answer) {
+			a.Header.Del("X-Total-Count")
+			a.Header.Del("Link")
+			if a.Body = []byte(body); body == "" {
+				a.HTTP = http.StatusNoContent
+			}
+		})})
+		for range 3 {
+			if state, err := again(t, n, ocpi.ModuleLocations, true); err != nil || state.Last.Gone > 0 || state.Unproven == "" {
+				t.Errorf("%s: %+v %v", name, state, err)
+			}
+		}
+		fault.Remove()
+	}
+}
+
+// A partner that has gone and registers again is asked for everything, as a new one is.
+func TestARegistrationThatIsMadeAgainPullsEverything(t *testing.T) {
+	n, p := reader(t)
+	before := pullOf(t, n, ocpi.ModuleLocations)
+	if err := p.Unregister(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	old := p.CPO.Locations.All()[0]
+	old.ID, old.LastUpdated = "ADDED-WHILE-AWAY", ocpi.NewDateTime(before.Cursor.Add(-1000*time.Hour))
+	p.CPO.Locations.Put(old)
+	invite(t, n, p)
+	eventually(t, "what was added while it was away is here", func() bool {
+		return pullOf(t, n, ocpi.ModuleLocations).Objects == len(p.CPO.Locations.All())
+	})
+}
+
 // One object that cannot be read does not keep the others away, and is told (requirement TF-17).
 func TestABrokenObjectIsTold(t *testing.T) {
 	n, p := reader(t)
@@ -154,6 +253,18 @@ func TestABrokenObjectDoesNotHideWhatHasVanished(t *testing.T) {
 		if err != nil || state.Last.Gone != want || state.Last.Refused != 1 {
 			t.Errorf("pull %d: %d gone, want %d: %+v %v", i+1, state.Last.Gone, want, state, err)
 		}
+	}
+}
+
+// An id may have the signs of an EVSE id in it.
+func TestABrokenObjectWithAStarInItsIDHasAName(t *testing.T) {
+	n, p := reader(t)
+	p.Mean(ocpitest.Fault{On: ocpitest.Calls(http.MethodGet, ocpi.ModuleTariffs), Do: ocpitest.ChangeData(func(_ *http.Request, data jsontext.Value) jsontext.Value {
+		return append(jsontext.Value(`[{"id":"NL*GRP*T1","currency":5},`), data[1:]...)
+	})})
+	state, err := again(t, n, ocpi.ModuleTariffs, true)
+	if err != nil || state.Objects != len(p.CPO.Tariffs.All())+1 || state.Problems[0].ID != "NL*GRP*T1" || state.Unproven != "" {
+		t.Errorf("%+v %v", state, err)
 	}
 }
 

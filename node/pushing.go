@@ -6,6 +6,7 @@ import (
 
 	"github.com/roamwire/roamwire/node/partner"
 	"github.com/roamwire/roamwire/node/push"
+	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/node/store/sqlite"
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/handshake"
@@ -58,6 +59,19 @@ func (d *Data) RetryPushes(ctx context.Context, partner string, module ocpi.Modu
 	return push.Retry(ctx, d.db, d.config.Now(), partner, module, id)
 }
 
+// SettleCDR tells what a person has found out about a CDR of which it was not known whether a partner has it. It is
+// store.ErrNotFound where no such CDR waits for that.
+func (d *Data) SettleCDR(ctx context.Context, partner, id string, outcome push.Outcome) error {
+	if _, err := d.Partners.Relation(ctx, partner); err != nil {
+		return err
+	}
+	n, err := push.Settle(ctx, d.db, d.config.Now(), partner, id, outcome)
+	if err == nil && n == 0 {
+		err = store.ErrNotFound
+	}
+	return err
+}
+
 // pushPartners are the registered partners, as lanes see them.
 func (d *Data) pushPartners(ctx context.Context, parties []Party) ([]push.Partner, error) {
 	relations, err := d.Partners.Relations(ctx)
@@ -77,6 +91,11 @@ func (d *Data) pushPartners(ctx context.Context, parties []Party) ([]push.Partne
 		policy := policies[rel.Name]
 		partners = append(partners, pushPartner(rel, policy.Push, parties))
 	}
+	for i := range partners {
+		partners[i].Sole = !slices.ContainsFunc(partners, func(p push.Partner) bool {
+			return p.Role == partners[i].Role && p.Name != partners[i].Name
+		})
+	}
 	return partners, nil
 }
 
@@ -86,7 +105,7 @@ func pushPartner(rel *handshake.Relation, policy partner.PushPolicy, parties []P
 		Name: rel.Name, Role: rel.Remote.Roles[0].Role, Since: rel.Since,
 		Policy: push.Policy{
 			Off: policy.Off, Except: policy.Except, Whole: policy.Whole, FromNow: policy.FromNow,
-			Rate: policy.Rate, Concurrency: policy.Concurrency,
+			Rate: policy.Rate, Concurrency: policy.Concurrency, Timeout: policy.Timeout,
 		},
 	}
 	for _, role := range rel.Remote.Roles {

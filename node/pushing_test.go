@@ -265,7 +265,7 @@ func TestACDRIsPostedOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			n, p := cpo(t, nil)
+			n, p := cpo(t, func(c *node.Config) { c.Push.Backoff.Settle = 2 * time.Second })
 			put(t, n.Objects.Locations, sample.Locations()...)
 			p.Mean(ocpitest.Fault{On: ocpitest.Calls(http.MethodPost, ocpi.ModuleCDRs), Times: 1, Do: fault})
 			put(t, n.Objects.CDRs, sample.CDR(1))

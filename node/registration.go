@@ -123,6 +123,19 @@ func (d *Data) VersionsURL(ctx context.Context, role ocpi.Role) (string, error) 
 
 func sidePath(role ocpi.Role) string { return "/" + strings.ToLower(string(role)) }
 
+// Parties are the node's own, as it last served; none before it has.
+func (d *Data) Parties(ctx context.Context) ([]ocpi.Party, error) {
+	own, err := d.self(ctx)
+	if err != nil && !errors.Is(err, errNeverServed) {
+		return nil, err
+	}
+	var parties []ocpi.Party
+	for _, p := range own.Parties {
+		parties = append(parties, p.Party)
+	}
+	return parties, nil
+}
+
 func (d *Data) self(ctx context.Context) (self, error) {
 	var own self
 	raw, err := d.db.ReadNote(ctx, selfNote)

@@ -21,7 +21,10 @@ type Status struct {
 	Words     string `json:"words"`
 	Suspended bool   `json:"suspended,omitzero"`
 	// Failure is why the last exchange of credentials failed; empty where it did not.
-	Failure string        `json:"failure,omitempty"`
+	Failure string `json:"failure,omitempty"`
+	// PushOff and PullOff say why nothing is pushed or pulled by itself; empty where it is.
+	PushOff string        `json:"push_off,omitempty"`
+	PullOff string        `json:"pull_off,omitempty"`
 	Push    []push.Status `json:"push"`
 	Pull    []pull.State  `json:"pull"`
 }
@@ -41,6 +44,10 @@ func (d *Data) Status(ctx context.Context, name string) ([]Status, error) {
 	if err != nil {
 		return nil, err
 	}
+	policies, err := d.Partners.Policies(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var all []Status
 	for _, r := range relations {
 		if name != "" && r.Name != name {
@@ -53,6 +60,8 @@ func (d *Data) Status(ctx context.Context, name string) ([]Status, error) {
 		if r.Attempt != nil {
 			s.Failure = r.Attempt.Failure
 		}
+		policy := policies[r.Name]
+		s.PushOff, s.PullOff = resting(&r, policy.Push.Off), resting(&r, policy.Pull.Off)
 		s.Push = slices.DeleteFunc(s.Push, func(p push.Status) bool { return p.Partner != r.Name })
 		s.Pull = slices.DeleteFunc(s.Pull, func(p pull.State) bool { return p.Partner != r.Name })
 		all = append(all, s)
@@ -61,6 +70,20 @@ func (d *Data) Status(ctx context.Context, name string) ([]Status, error) {
 		return nil, handshake.ErrUnknown
 	}
 	return all, nil
+}
+
+// resting says why nothing moves in a direction that may be switched off; empty where it does.
+func resting(r *handshake.Relation, off bool) string {
+	switch {
+	case r.State != handshake.Registered:
+		return "the partner is not registered"
+	case r.Suspended:
+		return "the partner is suspended"
+	case off:
+		return "its policy says so"
+	default:
+		return ""
+	}
 }
 
 // moves are all lanes and pulls, for the metrics.
@@ -80,7 +103,7 @@ func (n *Node) moves(ctx context.Context) (telemetry.Moves, error) {
 	for _, p := range pulls {
 		moves.Pulls = append(moves.Pulls, telemetry.Pull{
 			Partner: p.Partner, Module: string(p.Module), LastFull: p.LastFull, LastDelta: p.LastDelta, Objects: p.Objects,
-			Refused: p.Last.Refused, Failures: p.Failures,
+			Refused: p.Last.Refused, Failures: max(p.Failures, p.FullFailures),
 		})
 	}
 	return moves, err

@@ -40,8 +40,10 @@ type kind[T any] struct {
 	// id returns an object's identifier, party a pointer to each part of its owner.
 	id          func(*T) string
 	party       func(*T) (country, party *ocpi.CiString)
-	lastUpdated func(*T) ocpi.DateTime
-	tokenType   func(*T) string
+	lastUpdated func(*T) *ocpi.DateTime
+	// newest is when the object or anything in it was last updated; nil for objects without parts.
+	newest    func(*T) ocpi.DateTime
+	tokenType func(*T) string
 	// audience is the one party an object is meant for; nil for modules that everyone may see.
 	audience func(*T) ocpi.Party
 	// touched says which parts of an object of ours are other than before, and keep puts into its new state what must not
@@ -51,11 +53,10 @@ type kind[T any] struct {
 	// freeze keeps with an object of ours the copy of its location that partners of some versions get with it, as it was
 	// before or else as it is now; nil for objects without such a copy.
 	freeze func(after, before *T, env convert.Env)
-	// merge puts into a partner's object that was fetched what must stay of the one that is here, and where asked to also what
-	// is newer here. It returns which parts the fetched one was missing. It is nil for objects without parts.
-	merge func(before, after *T, newer bool) (missing []string)
+	// merge puts into a partner's object that was fetched what must stay of the one that is here; nil for objects without parts.
+	merge func(here, listed *T, m *merging)
 	// same compares two objects of one id where they may never change; nil for others.
-	same  func(before, after *T) (bool, error)
+	same  func(a, b T, env convert.Env) (bool, error)
 	codec func(wire.Codecs) wire.Codec[T]
 }
 
@@ -65,14 +66,15 @@ var (
 		module: ocpi.ModuleLocations, name: "location",
 		id:          func(l *v230.Location) string { return string(l.ID) },
 		party:       func(l *v230.Location) (*ocpi.CiString, *ocpi.CiString) { return &l.CountryCode, &l.PartyID },
-		lastUpdated: newest, touched: touched, keep: keepEVSEs, merge: mergeLocation,
+		lastUpdated: func(l *v230.Location) *ocpi.DateTime { return &l.LastUpdated },
+		newest:      newest, touched: touched, keep: keepEVSEs, merge: mergeLocation,
 		codec: func(c wire.Codecs) wire.Codec[v230.Location] { return c.Locations },
 	}
 	sessions = kind[v230.Session]{
 		module: ocpi.ModuleSessions, name: "session",
 		id:          func(s *v230.Session) string { return string(s.ID) },
 		party:       func(s *v230.Session) (*ocpi.CiString, *ocpi.CiString) { return &s.CountryCode, &s.PartyID },
-		lastUpdated: func(s *v230.Session) ocpi.DateTime { return s.LastUpdated },
+		lastUpdated: func(s *v230.Session) *ocpi.DateTime { return &s.LastUpdated },
 		audience:    func(s *v230.Session) ocpi.Party { return driverOf(&s.CDRToken) },
 		freeze:      convert.FreezeSessionLocation,
 		codec:       func(c wire.Codecs) wire.Codec[v230.Session] { return c.Sessions },
@@ -81,9 +83,9 @@ var (
 		module: ocpi.ModuleCDRs, name: "CDR",
 		id:          func(d *v230.CDR) string { return string(d.ID) },
 		party:       func(d *v230.CDR) (*ocpi.CiString, *ocpi.CiString) { return &d.CountryCode, &d.PartyID },
-		lastUpdated: func(d *v230.CDR) ocpi.DateTime { return d.LastUpdated },
+		lastUpdated: func(d *v230.CDR) *ocpi.DateTime { return &d.LastUpdated },
 		audience:    func(d *v230.CDR) ocpi.Party { return driverOf(&d.CDRToken) },
-		same:        sameCDR,
+		same:        wire.SameCDR,
 		freeze:      convert.FreezeCDRLocation,
 		codec:       func(c wire.Codecs) wire.Codec[v230.CDR] { return c.CDRs },
 	}
@@ -91,14 +93,14 @@ var (
 		module: ocpi.ModuleTariffs, name: "tariff",
 		id:          func(t *v230.Tariff) string { return string(t.ID) },
 		party:       func(t *v230.Tariff) (*ocpi.CiString, *ocpi.CiString) { return &t.CountryCode, &t.PartyID },
-		lastUpdated: func(t *v230.Tariff) ocpi.DateTime { return t.LastUpdated },
+		lastUpdated: func(t *v230.Tariff) *ocpi.DateTime { return &t.LastUpdated },
 		codec:       func(c wire.Codecs) wire.Codec[v230.Tariff] { return c.Tariffs },
 	}
 	tokens = kind[v230.Token]{
 		module: ocpi.ModuleTokens, name: "token",
 		id:          func(t *v230.Token) string { return string(t.UID) },
 		party:       func(t *v230.Token) (*ocpi.CiString, *ocpi.CiString) { return &t.CountryCode, &t.PartyID },
-		lastUpdated: func(t *v230.Token) ocpi.DateTime { return t.LastUpdated },
+		lastUpdated: func(t *v230.Token) *ocpi.DateTime { return &t.LastUpdated },
 		tokenType:   func(t *v230.Token) string { return string(t.Type) },
 		codec:       func(c wire.Codecs) wire.Codec[v230.Token] { return c.Tokens },
 	}
@@ -156,7 +158,11 @@ func (k kind[T]) record(source string, key ocpi.Key, object *T) (store.Object, e
 	if len(body) > maxObject {
 		return store.Object{}, ocpi.InvalidParameters("%s %s would have %d bytes, %d are allowed", k.name, key.ID, len(body), maxObject)
 	}
-	o := store.Object{Key: k.storeKey(source, key), LastUpdated: k.lastUpdated(object).Time(), Body: body}
+	updated := *k.lastUpdated(object)
+	if k.newest != nil {
+		updated = k.newest(object)
+	}
+	o := store.Object{Key: k.storeKey(source, key), LastUpdated: updated.Time(), Body: body}
 	if k.audience != nil {
 		o.Audience = k.audience(object)
 	}

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+
+	"github.com/go-json-experiment/json"
 
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
@@ -68,10 +71,14 @@ func (r *Received[T]) Replace(ctx context.Context, from *ocpi.Partner, key ocpi.
 		if err != nil {
 			return err
 		}
-		if times := ocpiserver.TimesOf(ctx); times != nil {
-			times.StoredOurs = stored.Stamped
+		times := timesOf(ctx)
+		if times.Before, err = readTimes(stored); err != nil {
+			return err
 		}
 		if err := allow(&before); err != nil {
+			return err
+		}
+		if record.Times, err = writeTimes(times.After); err != nil {
 			return err
 		}
 		_, err = r.kind.put(tx, record, stored, nil)
@@ -89,13 +96,8 @@ func unchanged(stored, record store.Object) bool {
 // object is still what it was; otherwise it is done again. Where others keep changing the object, the last attempt is
 // made while nobody else can.
 func (r *Received[T]) Update(ctx context.Context, from *ocpi.Partner, key ocpi.Key, fn func(*T) error) error {
-	return r.update(ctx, from, key, false, fn)
-}
-
-// update is Update. ours tells that fn gives the object a time of ours, which the server may tell too.
-func (r *Received[T]) update(ctx context.Context, from *ocpi.Partner, key ocpi.Key, ours bool, fn func(*T) error) error {
 	for range updateAttempts {
-		done, err := r.tryUpdate(ctx, from, key, ours, fn)
+		done, err := r.tryUpdate(ctx, from, key, fn)
 		if done || err != nil {
 			return err
 		}
@@ -105,7 +107,7 @@ func (r *Received[T]) update(ctx context.Context, from *ocpi.Partner, key ocpi.K
 		if err != nil {
 			return r.kind.notFound(err, key.ID)
 		}
-		record, parts, err := r.updated(ctx, from, key, stored, ours, fn)
+		record, parts, err := r.updated(ctx, from, key, stored, fn)
 		if err != nil || unchanged(stored, record) {
 			return err
 		}
@@ -117,12 +119,12 @@ func (r *Received[T]) update(ctx context.Context, from *ocpi.Partner, key ocpi.K
 const updateAttempts = 3
 
 // tryUpdate makes one attempt; it is not done if the object has been changed meanwhile.
-func (r *Received[T]) tryUpdate(ctx context.Context, from *ocpi.Partner, key ocpi.Key, ours bool, fn func(*T) error) (done bool, err error) {
+func (r *Received[T]) tryUpdate(ctx context.Context, from *ocpi.Partner, key ocpi.Key, fn func(*T) error) (done bool, err error) {
 	stored, err := r.store.Object(ctx, r.kind.storeKey(from.ID, key))
 	if err != nil {
 		return false, r.kind.notFound(err, key.ID)
 	}
-	record, parts, err := r.updated(ctx, from, key, stored, ours, fn)
+	record, parts, err := r.updated(ctx, from, key, stored, fn)
 	if err != nil || unchanged(stored, record) {
 		return err == nil, err
 	}
@@ -142,16 +144,17 @@ func (r *Received[T]) tryUpdate(ctx context.Context, from *ocpi.Partner, key ocp
 
 // updated is the stored form of an object after fn, and which parts of it are other than before.
 func (r *Received[T]) updated(
-	ctx context.Context, from *ocpi.Partner, key ocpi.Key, stored store.Object, ours bool, fn func(*T) error,
+	ctx context.Context, from *ocpi.Partner, key ocpi.Key, stored store.Object, fn func(*T) error,
 ) (record store.Object, parts []store.Part, err error) {
 	object, err := r.kind.read(stored)
 	if err != nil {
 		return record, nil, err
 	}
-	times := ocpiserver.TimesOf(ctx)
-	if times != nil {
-		times.StoredOurs = stored.Stamped
+	times := timesOf(ctx)
+	if times.Before, err = readTimes(stored); err != nil {
+		return record, nil, err
 	}
+	times.After = times.Before
 	if err := fn(&object); err != nil {
 		return record, nil, err
 	}
@@ -159,12 +162,41 @@ func (r *Received[T]) updated(
 	if record, err = r.kind.record(from.ID, key, &object); err != nil {
 		return record, nil, err
 	}
-	record.Stamped = ours || times != nil && times.Ours || stored.Stamped && record.LastUpdated.Equal(stored.LastUpdated)
+	if record.Times, err = writeTimes(times.After); err != nil {
+		return record, nil, err
+	}
 	if r.kind.touched == nil || unchanged(stored, record) {
 		return record, nil, nil
 	}
 	before, err := r.kind.read(stored)
 	return record, r.kind.touchedParts(&before, &object), err
+}
+
+// timesOf are the Times of a change, also of one that is not the server's.
+func timesOf(ctx context.Context) *ocpiserver.Times {
+	if times := ocpiserver.TimesOf(ctx); times != nil {
+		return times
+	}
+	return &ocpiserver.Times{}
+}
+
+// readTimes are the partner's own times of a stored object.
+func readTimes(o store.Object) (ocpiserver.PartnerTimes, error) {
+	if len(o.Times) == 0 {
+		return nil, nil
+	}
+	var times ocpiserver.PartnerTimes
+	if err := json.Unmarshal(o.Times, &times); err != nil {
+		return nil, fmt.Errorf("read the partner's times of %s %s: %w", o.Module, o.ID, err)
+	}
+	return times, nil
+}
+
+func writeTimes(times ocpiserver.PartnerTimes) ([]byte, error) {
+	if len(times) == 0 {
+		return nil, nil
+	}
+	return json.Marshal(times, json.Deterministic(true))
 }
 
 // Delete implements ocpiserver.Deleter.
@@ -209,6 +241,11 @@ func (r *ReceivedCDRs) Create(ctx context.Context, from *ocpi.Partner, key ocpi.
 }
 
 // Take stores CDRs fetched from a partner, as Received.Take does. One that is there already with other content is refused.
-func (r *ReceivedCDRs) Take(ctx context.Context, from *ocpi.Partner, objects []v230.CDR) (Taken, error) {
-	return r.received.Take(ctx, from, objects)
+func (r *ReceivedCDRs) Take(ctx context.Context, from *ocpi.Partner, list Fetched[v230.CDR]) (Taken, error) {
+	return r.received.Take(ctx, from, list)
+}
+
+// Latest is Received.Latest.
+func (r *ReceivedCDRs) Latest(ctx context.Context, from *ocpi.Partner) (int64, error) {
+	return r.received.Latest(ctx, from)
 }

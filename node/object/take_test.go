@@ -2,16 +2,21 @@ package object_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/roamwire/roamwire/node/object"
+	"github.com/roamwire/roamwire/node/store"
+	"github.com/roamwire/roamwire/node/store/sqlite"
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/ocpiserver"
 	"github.com/roamwire/roamwire/ocpi/ocpitest"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
@@ -20,15 +25,37 @@ func at(base ocpi.DateTime, seconds int) ocpi.DateTime {
 	return ocpi.NewDateTime(base.Time().Add(time.Duration(seconds) * time.Second))
 }
 
-func take[T any](t *testing.T, r interface {
-	Take(context.Context, *ocpi.Partner, []T) (object.Taken, error)
-}, objects ...T) object.Taken {
+// A taker is a Received or ReceivedCDRs.
+type taker[T any] interface {
+	Latest(context.Context, *ocpi.Partner) (int64, error)
+	Take(context.Context, *ocpi.Partner, object.Fetched[T]) (object.Taken, error)
+}
+
+// asked is a list that is asked for now, and comes when it is taken.
+func asked[T any](t *testing.T, r taker[T], objects ...T) object.Fetched[T] {
 	t.Helper()
-	taken, err := r.Take(t.Context(), partner, objects)
+	since, err := r.Latest(t.Context(), partner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return object.Fetched[T]{Objects: objects, Since: since, At: now}
+}
+
+// now is after everything in the samples.
+var now = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+
+func takeList[T any](t *testing.T, r taker[T], list object.Fetched[T]) object.Taken {
+	t.Helper()
+	taken, err := r.Take(t.Context(), partner, list)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return taken
+}
+
+func take[T any](t *testing.T, r taker[T], objects ...T) object.Taken {
+	t.Helper()
+	return takeList(t, r, asked(t, r, objects...))
 }
 
 // counts is what became of the objects, in words.
@@ -78,7 +105,7 @@ func TestAPageIsStoredWithoutWhatCannotBe(t *testing.T) {
 	}
 	allowed := *partner
 	allowed.Receive.AllowOlder = true
-	if taken, err := r.Take(t.Context(), &allowed, []v230.Tariff{older}); err != nil || taken.Updated != 1 {
+	if taken, err := r.Take(t.Context(), &allowed, asked(t, r, older)); err != nil || taken.Updated != 1 {
 		t.Errorf("an older one that is let in: %s %v", counts(taken), err)
 	}
 }
@@ -143,7 +170,7 @@ func TestWhatIsTheSameIsNotWritten(t *testing.T) {
 		"updated": func() error {
 			return r.Update(t.Context(), partner, key("L"), func(l *v230.Location) error { *l = location; return nil })
 		},
-		"taken": func() error { _, err := r.Take(t.Context(), partner, []v230.Location{location}); return err },
+		"taken": func() error { take(t, r, location); return nil },
 	} {
 		if err := again(); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -200,7 +227,7 @@ func TestAnEVSEThatWasMarkedAsRemovedComesBack(t *testing.T) {
 		t.Errorf("one list without it has changed it: %s", diff)
 	}
 	now := at(both.LastUpdated, 100000000)
-	if err := object.RemoveEVSEs(t.Context(), r, partner, key(string(both.ID)), "B", now.Time()); err != nil {
+	if err := object.RemoveEVSEs(t.Context(), r, partner, key(string(both.ID)), []string{"B"}, now.Time()); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(map[string]v230.Status{"A": v230.StatusAvailable, "B": v230.StatusRemoved}, evses(t, r, both.ID)); diff != "" {
@@ -288,7 +315,7 @@ func TestAllEVSEsOfALocationAreMarkedOnce(t *testing.T) {
 	take(t, r, location)
 	var before int64
 	for range 2 {
-		if err := object.RemoveEVSEs(t.Context(), r, partner, key(string(location.ID)), "", at(location.LastUpdated, 1000).Time()); err != nil {
+		if err := object.RemoveEVSEs(t.Context(), r, partner, key(string(location.ID)), nil, at(location.LastUpdated, 1000).Time()); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(map[string]v230.Status{"A": v230.StatusRemoved, "B": v230.StatusRemoved}, evses(t, r, location.ID)); diff != "" {
@@ -331,5 +358,273 @@ func TestReplacementsAtTheSameTimeLeaveTheNewest(t *testing.T) {
 	got, err := r.Get(t.Context(), partner, key(string(tariff.ID)))
 	if err != nil || got.LastUpdated.Compare(at(tariff.LastUpdated, writers-1)) != 0 {
 		t.Errorf("%s is left: %v", got.LastUpdated, err)
+	}
+}
+
+// Requirement TF-17: a location that becomes too large with what is kept of it is refused alone, and taken again when EVSEs
+// that are gone have been removed.
+func TestALocationThatGrowsTooLargeIsRefusedAlone(t *testing.T) {
+	db, _ := open(t)
+	r := object.ReceivedLocations(db)
+	location := func(prefix string) v230.Location {
+		l := ocpitest.Network(foreign).Location(1)
+		l.ID = "LARGE"
+		one := l.EVSEs[0]
+		l.EVSEs = nil
+		for i := range 5 {
+			evse := one
+			evse.UID = ocpi.CiString(fmt.Sprintf("%s%d", prefix, i))
+			evse.PhysicalReference = new(strings.Repeat("x", 1<<20))
+			l.EVSEs = append(l.EVSEs, evse)
+		}
+		return l
+	}
+	take(t, r, location("OLD"))
+	got := take(t, r, location("NEW"), ocpitest.Network(foreign).Location(2))
+	if counts(got) != "1 created, 0 updated, 0 unchanged, 0 older, 1 refused" || len(got.MissingEVSEs) != 5 {
+		t.Fatalf("%s, %d EVSEs are missing: %v", counts(got), len(got.MissingEVSEs), got.Refused)
+	}
+	for _, m := range got.MissingEVSEs {
+		if err := object.RemoveEVSEs(t.Context(), r, partner, key("LARGE"), []string{m.EVSE}, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := counts(take(t, r, location("NEW"))); got != "0 created, 1 updated, 0 unchanged, 0 older, 0 refused" {
+		t.Error(got)
+	}
+	if got := evses(t, r, "LARGE"); len(got) != 5 || got["NEW0"] == "" {
+		t.Error(got)
+	}
+}
+
+// Requirement L-16: an EVSE that is removed stays in its location for a while, and as long as the partner lists it.
+func TestEVSEsThatWereRemovedLongAgoAreForgotten(t *testing.T) {
+	db, _ := open(t)
+	r := object.ReceivedLocations(db)
+	both := pair()
+	both.EVSEs[1].Status = v230.StatusRemoved
+	first := both
+	first.EVSEs = both.EVSEs[:1]
+	removed := both.EVSEs[1].LastUpdated.Time()
+	take(t, r, both)
+	for _, test := range []struct {
+		days   int
+		listed v230.Location
+		want   int
+	}{{29, first, 2}, {31, both, 2}, {31, first, 1}} {
+		list := asked(t, r, test.listed)
+		list.At = removed.Add(time.Duration(test.days) * 24 * time.Hour)
+		takeList(t, r, list)
+		if got := evses(t, r, both.ID); len(got) != test.want {
+			t.Errorf("after %d days, with %d listed: %v", test.days, len(test.listed.EVSEs), got)
+		}
+	}
+}
+
+// What a partner pushes while a page is under way is not put back by the page.
+func TestAPageDoesNotPutBackWhatWasPushedMeanwhile(t *testing.T) {
+	t.Run("a deleted tariff", func(t *testing.T) {
+		db, _ := open(t)
+		r := object.ReceivedTariffs(db)
+		tariff := ocpitest.Network(foreign).Tariff(1)
+		take(t, r, tariff)
+		list := asked(t, r, tariff)
+		if err := r.Delete(t.Context(), partner, key(string(tariff.ID))); err != nil {
+			t.Fatal(err)
+		}
+		if got := counts(takeList(t, r, list)); got != "0 created, 0 updated, 0 unchanged, 1 older, 0 refused" {
+			t.Error(got)
+		}
+		if _, err := r.Get(t.Context(), partner, key(string(tariff.ID))); !errors.Is(err, ocpi.ErrNotFound) {
+			t.Errorf("it is here again: %v", err)
+		}
+		if got := take(t, r, tariff); got.Created != 1 {
+			t.Errorf("a list from after the deletion: %s", counts(got))
+		}
+	})
+	t.Run("a status without a time", func(t *testing.T) {
+		db, _ := open(t)
+		r := object.ReceivedLocations(db)
+		location := pair()
+		take(t, r, location)
+		list := asked(t, r, location)
+		list.Objects[0].City = "Moved"
+		push(t, r, location.ID, func(l *v230.Location, times *ocpiserver.Times) {
+			times.After = ocpiserver.PartnerTimes{"A": l.EVSEs[0].LastUpdated}
+			l.EVSEs[0].Status, l.EVSEs[0].LastUpdated = v230.StatusOutOfOrder, ocpi.NewDateTime(now)
+		})
+		takeList(t, r, list)
+		if got := evses(t, r, location.ID)["A"]; got != v230.StatusOutOfOrder {
+			t.Errorf("A is %s", got)
+		}
+		take(t, r, location) // by the time that it has been the partner's all along
+		if got := evses(t, r, location.ID)["A"]; got != v230.StatusAvailable {
+			t.Errorf("A is %s after another list", got)
+		}
+	})
+	t.Run("a new EVSE", func(t *testing.T) {
+		db, _ := open(t)
+		r := object.ReceivedLocations(db)
+		both := pair()
+		first := both
+		first.EVSEs = both.EVSEs[:1]
+		take(t, r, first)
+		list := asked(t, r, first)
+		push(t, r, both.ID, func(l *v230.Location, _ *ocpiserver.Times) { l.EVSEs = both.EVSEs })
+		if got := takeList(t, r, list); len(got.MissingEVSEs) > 0 {
+			t.Errorf("missing: %+v", got.MissingEVSEs)
+		}
+		if got := take(t, r, first); len(got.MissingEVSEs) != 1 {
+			t.Errorf("missing from another list: %+v", got.MissingEVSEs)
+		}
+	})
+}
+
+// push changes a location as the server does where the partner pushes something.
+func push(t *testing.T, r *object.Received[v230.Location], id ocpi.CiString, change func(*v230.Location, *ocpiserver.Times)) {
+	t.Helper()
+	times := &ocpiserver.Times{}
+	err := r.Update(ocpiserver.WithTimes(t.Context(), times), partner, key(string(id)), func(l *v230.Location) error {
+		change(l, times)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Requirement L-16: an EVSE that the partner itself has removed does not come back by a list from before.
+func TestAnEVSEThatThePartnerHasRemovedStaysRemoved(t *testing.T) {
+	db, _ := open(t)
+	r := object.ReceivedLocations(db)
+	location := pair()
+	take(t, r, location)
+	push(t, r, location.ID, func(l *v230.Location, _ *ocpiserver.Times) {
+		l.EVSEs[1].Status, l.EVSEs[1].LastUpdated = v230.StatusRemoved, at(l.EVSEs[1].LastUpdated, 100)
+	})
+	location.EVSEs[0].Status, location.EVSEs[0].LastUpdated = v230.StatusBlocked, at(location.LastUpdated, 50)
+	take(t, r, location)
+	if diff := cmp.Diff(map[string]v230.Status{"A": v230.StatusBlocked, "B": v230.StatusRemoved}, evses(t, r, location.ID)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Requirement L-18: a location shows the time of its EVSEs here. Where the partner does not do the same, the location is held
+// against its own time, and an EVSE against that of its own and not of its connectors.
+func TestAPartIsHeldAgainstItsOwnTime(t *testing.T) {
+	db, _ := open(t)
+	r := object.ReceivedLocations(db)
+	location := pair()
+	take(t, r, location)
+	base := location.LastUpdated
+	raised := func(l *v230.Location, times *ocpiserver.Times) {
+		times.After = ocpiserver.PartnerTimes{"": base, "A": l.EVSEs[0].LastUpdated}
+		l.LastUpdated, l.EVSEs[0].LastUpdated, l.EVSEs[0].Connectors[0].LastUpdated = at(base, 20), at(base, 20), at(base, 20)
+		l.EVSEs[0].Connectors[0].MaxAmperage = 7
+	}
+	push(t, r, location.ID, raised)
+	before := change(t, db, ocpi.ModuleLocations)
+	if got := take(t, r, location); got.Older != 1 || change(t, db, ocpi.ModuleLocations) != before {
+		t.Errorf("the connector alone is older: %s", counts(got))
+	}
+	location.City, location.LastUpdated = "Moved", at(base, 10)
+	location.EVSEs[0].Status, location.EVSEs[0].LastUpdated = v230.StatusCharging, at(base, 15)
+	if got := take(t, r, location); got.Updated != 1 {
+		t.Error(counts(got))
+	}
+	got, err := r.Get(t.Context(), partner, key(string(location.ID)))
+	if err != nil || got.City != "Moved" || got.EVSEs[0].Status != v230.StatusCharging || got.EVSEs[0].Connectors[0].MaxAmperage != 7 {
+		t.Errorf("%s, %s, %d A: %v", got.City, got.EVSEs[0].Status, got.EVSEs[0].Connectors[0].MaxAmperage, err)
+	}
+}
+
+// A time in the future does not make what comes after it older.
+func TestATimeInTheFutureDoesNotBlockAnObject(t *testing.T) {
+	db, _ := open(t)
+	r := object.ReceivedTariffs(db)
+	tariff := ocpitest.Network(foreign).Tariff(1)
+	good := tariff.LastUpdated
+	tariff.LastUpdated = ocpi.NewDateTime(now.AddDate(73, 0, 0))
+	take(t, r, tariff)
+	tariff.Currency, tariff.LastUpdated = "XXX", good
+	if got := take(t, r, tariff); got.Updated != 1 {
+		t.Error(counts(got))
+	}
+	tariff.LastUpdated = ocpi.NewDateTime(now.Add(time.Minute)) // a clock that is ahead of ours
+	take(t, r, tariff)
+	tariff.LastUpdated = good
+	if got := take(t, r, tariff); got.Older != 1 {
+		t.Error(counts(got))
+	}
+}
+
+// counted counts the transactions of a store.
+type counted struct {
+	*sqlite.DB
+	writes atomic.Int64
+}
+
+func (c *counted) Write(ctx context.Context, fn func(store.Tx) error) error {
+	c.writes.Add(1)
+	return c.DB.Write(ctx, fn)
+}
+
+// Nobody waits until a large page is stored, or for one that changes nothing.
+func TestALargePageIsStoredInStretches(t *testing.T) {
+	db, _ := open(t)
+	c := &counted{DB: db}
+	r := object.ReceivedTariffs(c)
+	var page []v230.Tariff
+	for i := range 40 {
+		tariff := ocpitest.Network(foreign).Tariff(1)
+		tariff.ID, tariff.TariffAltURL = ocpi.CiString(fmt.Sprint(i)), new(strings.Repeat("x", 100<<10))
+		page = append(page, tariff)
+	}
+	if got := take(t, r, page...); got.Created != len(page) || c.writes.Load() < 3 {
+		t.Errorf("%s in %d transactions", counts(got), c.writes.Load())
+	}
+	before := c.writes.Load()
+	if got := take(t, r, page...); got.Unchanged != len(page) || c.writes.Load() != before {
+		t.Errorf("%s in %d transactions", counts(got), c.writes.Load()-before)
+	}
+}
+
+// Pages and pushes of one object at the same time leave the newest, and what is new in a page once.
+func TestPagesAndPushesAtTheSameTimeLeaveTheNewest(t *testing.T) {
+	db, _ := open(t)
+	r := object.ReceivedTariffs(db)
+	tariff := ocpitest.Network(foreign).Tariff(1)
+	take(t, r, tariff)
+	const writers, each = 6, 20
+	var wait sync.WaitGroup
+	var created atomic.Int64
+	for w := range writers {
+		wait.Go(func() {
+			for i := range each {
+				x, fresh := tariff, tariff
+				x.LastUpdated, fresh.ID = at(tariff.LastUpdated, i*writers+w), ocpi.CiString(fmt.Sprint("NEW", i))
+				if w%2 == 0 {
+					created.Add(int64(take(t, r, x, fresh, fresh).Created))
+					continue
+				}
+				err := r.Update(t.Context(), partner, key(string(x.ID)), func(here *v230.Tariff) error {
+					if x.LastUpdated.Compare(here.LastUpdated) > 0 {
+						*here = x
+					}
+					return nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wait.Wait()
+	got, err := r.Get(t.Context(), partner, key(string(tariff.ID)))
+	if err != nil || got.LastUpdated.Compare(at(tariff.LastUpdated, writers*each-1)) != 0 {
+		t.Errorf("%s is left: %v", got.LastUpdated, err)
+	}
+	if created.Load() != each {
+		t.Errorf("%d were created, want %d", created.Load(), each)
 	}
 }

@@ -49,6 +49,8 @@ type PushPolicy struct {
 	Rate int `json:"rate,omitzero"`
 	// Concurrency is how many requests of one module can be under way at once; 0 for the default.
 	Concurrency int `json:"concurrency,omitzero"`
+	// Timeout is how long the sending of one object may take, with all its requests; 0 for as long as these take.
+	Timeout time.Duration `json:"timeout,omitzero"`
 }
 
 // A PullPolicy says what we ask the partner for.

@@ -3,13 +3,12 @@ package pull
 import (
 	"math/rand/v2"
 	"time"
+
+	"github.com/roamwire/roamwire/ocpi"
 )
 
 // due reports whether a module is to be pulled now: its time has come, or its partner is to be caught up with.
 func (s *State) due(now time.Time, w wake) bool {
-	if now.Before(s.NotBefore) {
-		return false
-	}
 	if !now.Before(s.Due) {
 		return true
 	}
@@ -20,33 +19,98 @@ func (s *State) due(now time.Time, w wake) bool {
 	return last.Before(w.since)
 }
 
-// plan says when the next pulls are made after one that was complete. A partner that ignores date_from sends everything
-// whatever it is asked, so it is only asked for that; what shows that it has learned is a pull by command, or to catch up.
+// fullDue reports whether everything is to be pulled when something is.
+func (s *State) fullDue(now time.Time) bool { return s.LastFull.IsZero() || !now.Before(s.FullDue) }
+
+// plan says when the next pulls are made after one that was complete.
 func (s *State) plan(policy Policy, full bool, now time.Time) {
-	if full {
-		s.FullDue = nextFull(policy, now)
+	next := nextFull(policy, s.seldom(), now)
+	if full || s.IgnoresDateFrom && next.Before(s.FullDue) {
+		s.FullDue = next
 	}
-	s.Due = now.Add(spread(policy.Every))
-	if s.IgnoresDateFrom || s.FullDue.Before(s.Due) {
+	s.DeltaDue = now.Add(spread(policy.Every))
+	s.schedule()
+}
+
+// planAgain says when the next pulls are made after one that has failed, which waits for so long at least. The pulls of what
+// is new do not wait for those of everything.
+func (s *State) planAgain(policy Policy, full bool, wait time.Duration, now time.Time) {
+	longest := min(time.Hour, policy.Every)
+	if !full {
+		s.DeltaDue = now.Add(spread(max(wait, pauseAfter(s.Failures, longest))))
+		s.schedule()
+		return
+	}
+	if !s.LastFull.IsZero() {
+		longest = longestFullPause
+	}
+	s.FullDue = now.Add(spread(max(wait, pauseAfter(s.FullFailures, longest))))
+	if soon := now.Add(spread(max(wait, firstPause))); s.DeltaDue.Before(soon) {
+		s.DeltaDue = soon
+	}
+	s.schedule()
+}
+
+// The first pause after a failure, and the longest before everything is pulled from a partner again that has been before.
+const (
+	firstPause       = time.Minute
+	longestFullPause = 6 * time.Hour
+)
+
+// pauseAfter doubles with each failure in a row.
+func pauseAfter(failures int, longest time.Duration) time.Duration {
+	return min(firstPause<<min(failures-1, 10), longest)
+}
+
+// schedule works out when the next pull begins. Before everything was there once there is nothing new to be asked for. A
+// partner that ignores date_from sends everything whatever it is asked, so it is only asked for that; what shows that it has
+// learned is a pull by command, or to catch up.
+func (s *State) schedule() {
+	s.Due = s.DeltaDue
+	if s.LastFull.IsZero() || s.IgnoresDateFrom || s.FullDue.Before(s.Due) {
 		s.Due = s.FullDue
+	}
+	if s.Due.Before(s.NotBefore) {
+		s.Due = s.NotBefore
 	}
 }
 
+// seldom reports whether everything is pulled seldom. Of sessions and CDRs nothing vanishes, there are more of them every
+// day, and what is new is asked for anyway, unless the partner cannot be asked for that.
+func (s *State) seldom() bool {
+	return (s.Module == ocpi.ModuleSessions || s.Module == ocpi.ModuleCDRs) && !s.IgnoresDateFrom
+}
+
 // nextFull is when everything is pulled again. By default that is at some time of the small hours.
-func nextFull(policy Policy, now time.Time) time.Time {
+func nextFull(policy Policy, seldom bool, now time.Time) time.Time {
+	earliest := now.Add(shortestDay)
+	if seldom {
+		earliest = now.Add(seldomEvery - 24*time.Hour)
+		policy.FullEvery = longer(policy.FullEvery, seldomEvery)
+	}
 	if policy.FullEvery > 0 {
 		return now.Add(spread(policy.FullEvery))
 	}
-	earliest := now.Add(shortestDay)
-	begins, ends := night(now)
-	for day := 1; !earliest.Before(ends); day++ {
-		begins, ends = night(now.AddDate(0, 0, day))
+	begins, ends := night(earliest)
+	if !earliest.Before(ends) {
+		begins, ends = night(earliest.AddDate(0, 0, 1))
 	}
 	if earliest.After(begins) {
 		begins = earliest
 	}
 	return begins.Add(rand.N(ends.Sub(begins)))
 }
+
+// longer is the longer of two times between pulls, if the first is given.
+func longer(given, least time.Duration) time.Duration {
+	if given == 0 {
+		return 0
+	}
+	return max(given, least)
+}
+
+// seldomEvery is the time between pulls of everything of what nothing vanishes of.
+const seldomEvery = 28 * 24 * time.Hour
 
 // The nightly pulls begin at some time of these hours. One that was made less than shortestDay before stands for the
 // night's.

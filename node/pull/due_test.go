@@ -1,63 +1,17 @@
 package pull_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/roamwire/roamwire/node/pull"
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/ocpiclient"
 )
-
-// newer is a page with one object of a time.
-func newer(at time.Time) pull.Page {
-	p := page(1, 0, 1)
-	p.Newest, p.Oldest = at, at
-	return p
-}
-
-// The cursor is the newest time that was seen and stored, never goes back, and never after we asked.
-func TestTheCursorMovesWithWhatWasStored(t *testing.T) {
-	seen := start.Add(-time.Hour)
-	for name, test := range map[string]struct {
-		pages   []pull.Page
-		failure error
-		want    time.Time
-	}{
-		"something new":             {[]pull.Page{newer(start.Add(-time.Minute))}, nil, start.Add(-time.Minute)},
-		"nothing at all":            {nil, nil, seen},
-		"something old":             {[]pull.Page{newer(seen.Add(-time.Hour))}, nil, seen},
-		"a time in the future":      {[]pull.Page{newer(start.Add(100 * time.Hour))}, nil, start},
-		"a list that breaks off":    {[]pull.Page{newer(start.Add(-time.Minute))}, ocpiclient.ErrEndless, seen},
-		"an object that is refused": {[]pull.Page{newer(start.Add(-time.Minute)), {Total: 2, Objects: 1, Named: []string{"X"}, Problems: []pull.Problem{{ID: "X"}}}}, nil, start.Add(-time.Minute)},
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := newRig(t, always(page(20, 0, 20)))
-			r.full(t)
-			r.list = func(ocpi.Query) ([]pull.Page, error) { return test.pages, test.failure }
-			state, err := r.delta(t)
-			if (err == nil) != (test.failure == nil) || !state.Cursor.Equal(test.want) {
-				t.Errorf("cursor %s, want %s: %v", state.Cursor, test.want, err)
-			}
-			if q, _ := r.asked(); !q.DateFrom.Equal(seen.Add(-5 * time.Minute)) {
-				t.Errorf("asked from %s", q.DateFrom)
-			}
-		})
-	}
-}
-
-// Where the first list is empty there is no time to go on from: our clock may be ahead of the partner's.
-func TestAnEmptyFirstListGivesNoCursor(t *testing.T) {
-	r := newRig(t, always())
-	r.full(t)
-	if _, err := r.delta(t); err != nil {
-		t.Fatal(err)
-	}
-	if q, n := r.asked(); n != 2 || !q.DateFrom.IsZero() {
-		t.Errorf("query %d from %s", n, q.DateFrom)
-	}
-}
 
 // Everything is pulled in the small hours, and not twice in a night.
 func TestEverythingIsPulledAtNight(t *testing.T) {
@@ -119,6 +73,118 @@ func TestAPartnerThatIgnoresDateFromIsAskedForEverything(t *testing.T) {
 		}
 		if said := strings.Count(r.log.String(), "ignores date_from"); said != test.said {
 			t.Errorf("%s: said %d times, want %d", test.name, said, test.said)
+		}
+	}
+}
+
+// A handful of objects from before is no proof: they may keep their time when a part of them changes.
+func TestAFewOldObjectsAreNoProof(t *testing.T) {
+	for all := 1; all <= 4; all++ {
+		r := newRig(t, always(page(all, 0, all)))
+		r.full(t)
+		old := page(all, 0, all)
+		old.Oldest, old.Newest = start.Add(-1000*time.Hour), start
+		r.list = always(old)
+		if state, err := r.delta(t); err != nil || state.IgnoresDateFrom || state.Due.Equal(state.FullDue) {
+			t.Errorf("%d objects: %+v %v", all, state, err)
+		}
+	}
+	old := page(10, 0, 10) // half of everything
+	old.Oldest, old.Newest = start.Add(-1000*time.Hour), start
+	r := newRig(t, always(page(20, 0, 20)))
+	r.full(t)
+	r.list = always(old)
+	if state, err := r.delta(t); err != nil || state.IgnoresDateFrom {
+		t.Errorf("half of the objects: %+v %v", state, err)
+	}
+}
+
+// Of sessions and CDRs nothing vanishes: what is new is enough, unless the partner cannot be asked for it.
+func TestSessionsAndCDRsAreSeldomPulledInFull(t *testing.T) {
+	for _, module := range []ocpi.ModuleID{ocpi.ModuleSessions, ocpi.ModuleCDRs} {
+		for every, want := range map[time.Duration]time.Duration{0: 28 * 24 * time.Hour, time.Hour: 28 * 24 * time.Hour, 2000 * time.Hour: 2000 * time.Hour} {
+			r := newRig(t, always(page(20, 0, 20)))
+			r.partner.Modules, r.partner.Policy.FullEvery = []ocpi.ModuleID{module}, every
+			p := r.another(func(c *pull.Config) { c.Takers = map[ocpi.ModuleID]pull.Taker{module: r.shelf} })
+			state, err := p.Pull(t.Context(), grenspaal, module, true, nil)
+			if wait := state.FullDue.Sub(start); err != nil || wait < want*4/5 || wait > want*6/5 {
+				t.Errorf("%s, full every %s: again after %s: %v", module, every, wait, err)
+			}
+			if every == 0 && (state.FullDue.Hour() < 1 || state.FullDue.Hour() >= 5) {
+				t.Errorf("%s: at %s", module, state.FullDue)
+			}
+			all := page(20, 0, 20)
+			all.Oldest = start.Add(-1000 * time.Hour)
+			r.list = always(all)
+			state, err = p.Pull(t.Context(), grenspaal, module, false, nil)
+			if err != nil || !state.IgnoresDateFrom || every == 0 && state.Due.Sub(start) > 30*time.Hour {
+				t.Errorf("%s, which ignores date_from: again at %s: %v", module, state.Due, err)
+			}
+		}
+	}
+}
+
+// A list that breaks off every time it is pulled in full does not keep what is new away.
+func TestAFullPullThatKeepsFailingDoesNotStopDeltas(t *testing.T) {
+	r := newRig(t, always(page(20, 0, 20)))
+	state := r.full(t)
+	r.list = func(q ocpi.Query) ([]pull.Page, error) {
+		if q.DateFrom.IsZero() {
+			return []pull.Page{page(20, 0, 10)}, &ocpiclient.Error{HTTP: 500, Kind: ocpiclient.TryLater}
+		}
+		return []pull.Page{newer(r.now.Add(-time.Minute))}, nil
+	}
+	began := state.FullDue.Add(time.Minute)
+	deltas, fulls := 0, 0
+	for r.now = began; r.now.Sub(began) < 48*time.Hour; r.now = state.Due { // whenever something is due
+		state, _ = r.delta(t)
+		if q, _ := r.asked(); q.DateFrom.IsZero() {
+			fulls++
+		} else {
+			deltas++
+		}
+		if state.FullFailures != fulls || !strings.Contains(state.FullError, "HTTP 500") {
+			t.Fatalf("after %d failures: %+v", fulls, state)
+		}
+	}
+	if deltas < 40 || fulls < 10 || fulls > 25 {
+		t.Errorf("%d pulls of what is new and %d of everything in two days", deltas, fulls)
+	}
+	r.list = always(page(20, 0, 20))
+	if state := r.full(t); state.FullFailures != 0 || state.FullError != "" || state.Failures != 0 {
+		t.Errorf("%+v", state)
+	}
+}
+
+// A stop of the process is no failure of the partner's.
+func TestAStopIsNoFailure(t *testing.T) {
+	r := newRig(t, always(page(2, 0, 2)))
+	before := r.full(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	r.list = func(ocpi.Query) ([]pull.Page, error) { cancel(); return nil, ctx.Err() }
+	state, err := r.Pull(ctx, grenspaal, ocpi.ModuleTariffs, true, nil)
+	if diff := cmp.Diff(before, state); err == nil || diff != "" {
+		t.Errorf("%v\n%s", err, diff)
+	}
+	r.list = always(page(2, 0, 2))
+	r.full(t) // the lease was given back
+}
+
+// There are partners who answer that there is nothing new with HTTP 404. That their lists are gone shows when everything is
+// pulled.
+func TestNotFoundIsNothingNew(t *testing.T) {
+	r := newRig(t, always(page(2, 0, 2)))
+	before := r.full(t)
+	r.list = func(ocpi.Query) ([]pull.Page, error) {
+		return nil, &ocpiclient.Error{HTTP: 404, Kind: ocpiclient.NotFound}
+	}
+	state, err := r.delta(t)
+	if err != nil || !state.Cursor.Equal(before.Cursor) || state.LastDelta.IsZero() {
+		t.Errorf("what is new: %+v %v", state, err)
+	}
+	for _, full := range []bool{true, false} {
+		if state, err := r.Pull(t.Context(), grenspaal, ocpi.ModuleTariffs, full, nil); err == nil || state.Failures == 0 {
+			t.Errorf("full %t: %+v", full, state)
 		}
 	}
 }

@@ -2,14 +2,15 @@ package pull_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/roamwire/roamwire/ocpi/ocpiclient"
-
 	"github.com/roamwire/roamwire/node/pull"
+	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/ocpiclient"
 )
 
 // A partner that comes back is caught up with, and one that was here is not asked for nothing (requirements TF-65, TF-66).
@@ -51,8 +52,7 @@ func TestAPartnerThatComesBackIsCaughtUpWith(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, always(page(3, 0, 3)))
-				r.now = time.Time{}
+				r := newRigAt(t, time.Time{}, always(page(3, 0, 3)))
 				r.partner.Policy = pull.Policy{Every: 1000 * time.Hour, FullEvery: 1000 * time.Hour}
 				r.full(t)
 				_, before := r.asked()
@@ -69,11 +69,28 @@ func TestAPartnerThatComesBackIsCaughtUpWith(t *testing.T) {
 	}
 }
 
+// A call that needed no pull does not keep a partner waiting that can be reached again.
+func TestAWakeThatNeededNothingDoesNotDelayTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRigAt(t, time.Time{}, always(page(3, 0, 3)))
+		r.full(t)
+		_, before := r.asked()
+		r.running(t, func() {
+			r.Heard(grenspaal, time.Now())
+			time.Sleep(10 * time.Second)
+			r.Wake(grenspaal)
+			time.Sleep(10 * time.Second)
+		})
+		if _, after := r.asked(); after != before+1 {
+			t.Errorf("%d pulls within 10 s, want 1", after-before)
+		}
+	})
+}
+
 // A partner that asks to be left alone is, also when it calls us.
 func TestRetryAfterHoldsWhenAPartnerComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, always(page(3, 0, 3)))
-		r.now = time.Time{}
+		r := newRigAt(t, time.Time{}, always(page(3, 0, 3)))
 		r.partner.Policy = pull.Policy{Every: 1000 * time.Hour, FullEvery: 1000 * time.Hour}
 		r.full(t)
 		r.list = func(ocpi.Query) ([]pull.Page, error) {
@@ -93,18 +110,99 @@ func TestRetryAfterHoldsWhenAPartnerComesBack(t *testing.T) {
 	})
 }
 
+// What one module was answered holds for the partner.
+func TestRetryAfterHoldsForAllModules(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRigAt(t, time.Time{}, func(ocpi.Query) ([]pull.Page, error) {
+			return nil, &ocpiclient.Error{HTTP: 429, Kind: ocpiclient.TryLater, RetryAfter: time.Hour}
+		})
+		r.partner.Modules = []ocpi.ModuleID{ocpi.ModuleLocations, ocpi.ModuleTariffs, ocpi.ModuleSessions, ocpi.ModuleCDRs}
+		all := map[ocpi.ModuleID]pull.Taker{}
+		for _, module := range r.partner.Modules {
+			all[module] = r.shelf
+		}
+		running(t, r.another(func(c *pull.Config) { c.Takers = all }), func() { time.Sleep(59 * time.Minute) })
+		if _, asked := r.asked(); asked != 1 {
+			t.Errorf("asked %d times in the hour that it wanted to be left alone", asked)
+		}
+	})
+}
+
 // running does something while the Puller runs.
-func (r *rig) running(t *testing.T, fn func()) {
+func (r *rig) running(t *testing.T, fn func()) { running(t, r.Puller, fn) }
+
+func running(t *testing.T, p *pull.Puller, fn func()) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		r.Run(ctx)
+		p.Run(ctx)
 	}()
 	fn()
 	stop()
 	<-done
+}
+
+// However short we were away, what was pushed meanwhile is lost, and asked for (requirements TF-65, TF-66).
+func TestAPartnerIsCaughtUpWithAfterWeWereAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRigAt(t, time.Time{}, always(page(3, 0, 3)))
+		r.full(t)
+		r.running(t, func() { r.Heard(grenspaal, time.Now()); time.Sleep(time.Minute) })
+		time.Sleep(20 * time.Minute) // no process runs
+		_, before := r.asked()
+		next := r.another(func(c *pull.Config) { c.Holder = "the next process" })
+		running(t, next, func() {
+			time.Sleep(time.Second)
+			next.Heard(grenspaal, time.Now())
+			time.Sleep(10 * time.Minute)
+		})
+		if _, after := r.asked(); after != before+1 {
+			t.Errorf("%d pulls in the 10 minutes after we came back, want 1", after-before)
+		}
+	})
+}
+
+// A catch-up waits for a lease that a process which was killed has left.
+func TestACatchUpSurvivesALeftLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRigAt(t, time.Time{}, always(page(3, 0, 3)))
+		r.partner.Policy = pull.Policy{Every: 24 * time.Hour, FullEvery: 1000 * time.Hour}
+		r.full(t)
+		time.Sleep(3 * time.Hour)
+		now := time.Now()
+		left := store.Lease{Name: "pull/" + grenspaal + "/tariffs", Holder: "killed", Until: now.Add(2 * time.Minute)}
+		if err := r.db.Lease(t.Context(), left, now); err != nil {
+			t.Fatal(err)
+		}
+		_, before := r.asked()
+		r.running(t, func() {
+			r.Heard(grenspaal, time.Now())
+			time.Sleep(5 * time.Minute)
+		})
+		if _, after := r.asked(); after != before+1 {
+			t.Errorf("%d pulls, want 1", after-before)
+		}
+		if said := strings.Count(r.log.String(), "a pull waits"); said == 0 || said > 3 {
+			t.Errorf("said %d times that it waits", said)
+		}
+	})
+}
+
+// A pull that cannot even begin is told, and not tried every second.
+func TestAPullThatCannotBeginIsToldAndWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRigAt(t, time.Time{}, always(page(3, 0, 3)))
+		wrong := store.Pull{Partner: grenspaal, Module: ocpi.ModuleTariffs, State: []byte("no JSON")}
+		if err := r.db.SavePull(t.Context(), wrong, store.Lease{}); err != nil {
+			t.Fatal(err)
+		}
+		r.running(t, func() { time.Sleep(10 * time.Minute) })
+		if said := strings.Count(r.log.String(), "a pull could not begin"); said < 5 || said > 11 {
+			t.Errorf("told %d times in 10 minutes", said)
+		}
+	})
 }
 
 // It is called with every request of every partner.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -32,7 +34,9 @@ type shelf struct {
 	// list answers a query with pages, and an error after them.
 	list    func(ocpi.Query) ([]pull.Page, error)
 	queries []ocpi.Query
-	removed []store.Missing
+	// removed is what was, in so many calls.
+	removed  []string
+	removals int
 	// refuse is the error of each removal.
 	refuse error
 }
@@ -53,11 +57,12 @@ func (s *shelf) Pages(ctx context.Context, _ *ocpiclient.Client, _ *ocpi.Partner
 	return failure
 }
 
-func (s *shelf) Remove(_ context.Context, _ *ocpi.Partner, m store.Missing, _ time.Time) error {
+func (s *shelf) Remove(_ context.Context, _ *ocpi.Partner, key store.Key, evses []string, _ time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.removals++
 	if s.refuse == nil {
-		s.removed = append(s.removed, m)
+		s.removed = append(s.removed, key.ID+strings.Join(evses, " "))
 	}
 	return s.refuse
 }
@@ -74,13 +79,10 @@ func (s *shelf) put(ctx context.Context, keys ...store.Key) error {
 }
 
 // names are what was removed.
-func (s *shelf) names() (names []string) {
+func (s *shelf) names() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, m := range s.removed {
-		names = append(names, m.Key.ID+m.EVSE)
-	}
-	return names
+	return slices.Sorted(slices.Values(s.removed))
 }
 
 // A rig is a Puller over a shelf, with one partner.
@@ -95,23 +97,36 @@ type rig struct {
 
 func newRig(t *testing.T, list func(ocpi.Query) ([]pull.Page, error)) *rig {
 	t.Helper()
+	return newRigAt(t, start, list)
+}
+
+// newRigAt is a rig at a time; zero for that of the clock.
+func newRigAt(t *testing.T, now time.Time, list func(ocpi.Query) ([]pull.Page, error)) *rig {
+	t.Helper()
 	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "data"), sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	r := &rig{shelf: &shelf{db: db, list: list}, now: start}
+	r := &rig{shelf: &shelf{db: db, list: list}, now: now}
 	r.partner = pull.Partner{
 		Partner: &ocpi.Partner{ID: grenspaal, Roles: []ocpi.PartyRole{{Role: ocpi.RoleCPO, Party: them}}},
 		Modules: []ocpi.ModuleID{ocpi.ModuleTariffs},
 	}
-	r.Puller = pull.New(pull.Config{
-		Store: db, Holder: "test", Takers: map[ocpi.ModuleID]pull.Taker{ocpi.ModuleTariffs: r.shelf},
+	r.Puller = r.another(func(*pull.Config) {})
+	return r
+}
+
+// another is a Puller beside the rig's, with the same home and the same partner.
+func (r *rig) another(change func(*pull.Config)) *pull.Puller {
+	config := pull.Config{
+		Store: r.db, Holder: "test", Takers: map[ocpi.ModuleID]pull.Taker{ocpi.ModuleTariffs: r.shelf},
 		Partners: func(context.Context) ([]pull.Partner, error) { return []pull.Partner{r.partner}, nil },
 		Client:   func(context.Context, string) (*ocpiclient.Client, error) { return nil, nil },
 		Logger:   slog.New(slog.NewTextHandler(&r.log, nil)), Now: r.clock,
-	})
-	return r
+	}
+	change(&config)
+	return pull.New(config)
 }
 
 func (r *rig) clock() time.Time {
@@ -153,7 +168,7 @@ func key(id string) store.Key {
 
 // page is a page with objects T<from> up to and without T<to>, of a list of that many.
 func page(total, from, to int) pull.Page {
-	p := pull.Page{Total: total, Objects: to - from, Newest: start.Add(-time.Hour), Oldest: start.Add(-time.Hour)}
+	p := pull.Page{Position: from, Total: total, Objects: to - from, Newest: start.Add(-time.Hour), Oldest: start.Add(-time.Hour)}
 	for i := from; i < to; i++ {
 		p.Keys = append(p.Keys, key(fmt.Sprintf("T%d", i)))
 	}

@@ -8,14 +8,11 @@ package pull
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/go-json-experiment/json"
 
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
@@ -26,7 +23,8 @@ import (
 type Store interface {
 	// Pull returns how far the pulls of a module have come, or store.ErrNotFound; Pulls returns all.
 	Pull(ctx context.Context, partner string, module ocpi.ModuleID) (store.Pull, error)
-	SavePull(ctx context.Context, p store.Pull) error
+	// SavePull and ChangeMissing are store.ErrLeased where the lease is not ours any more.
+	SavePull(ctx context.Context, p store.Pull, under store.Lease) error
 	// Lease takes or renews a lease; store.ErrLeased where another process has it.
 	Lease(ctx context.Context, l store.Lease, now time.Time) error
 	Release(ctx context.Context, name, holder string) error
@@ -36,24 +34,32 @@ type Store interface {
 	Index(ctx context.Context, sel store.Selection, after int64, limit int) ([]store.Object, error)
 	// Missing are the objects that were missing from the last pull of everything.
 	Missing(ctx context.Context, source string, module ocpi.ModuleID) ([]store.Missing, error)
-	ChangeMissing(ctx context.Context, keep, forget []store.Missing) error
+	ChangeMissing(ctx context.Context, keep, forget []store.Missing, under store.Lease) error
 }
 
 // A Taker stores what partners have.
 type Taker interface {
 	// Pages goes over a partner's list and stores each page before it asks for the next.
 	Pages(ctx context.Context, client *ocpiclient.Client, from *ocpi.Partner, q ocpi.Query, each func(Page) error) error
-	// Remove takes back an object, or an EVSE of a location, that the partner does not have any more.
-	Remove(ctx context.Context, from *ocpi.Partner, m store.Missing, at time.Time) error
+	// Remove takes back an object that the partner does not have any more, or some EVSEs of a location if there are any.
+	Remove(ctx context.Context, from *ocpi.Partner, key store.Key, evses []string, at time.Time) error
 }
 
 // A Page is what became of one page.
 type Page struct {
-	// Total is the number of objects by the partner's count; -1 where it does not say.
-	Total int
+	// Position is the number of objects before the page in the list, Total how many there are by the partner's count; -1
+	// where it does not say.
+	Position, Total int
 	// Objects are those of the page, also the broken ones.
 	Objects int
 	Counts  Counts
+	// Missing is, on the last page, how many objects fewer have come than Total says.
+	Missing int
+	// NoList tells that the answer held no list at all.
+	NoList bool
+	// Time is when the partner made the page, by its clock; zero where it does not say. Size is how many bytes it had.
+	Time time.Time
+	Size int
 	// Keys are the objects that were there; Newest is the newest last_updated of them, Oldest the oldest.
 	Keys           []store.Key
 	Newest, Oldest time.Time
@@ -100,15 +106,19 @@ type Partner struct {
 	// Modules are those it offers.
 	Modules []ocpi.ModuleID
 	Policy  Policy
+	// Since is when it registered.
+	Since time.Time
 }
 
 // A Policy is what the operator has decided about pulls from a partner. The zero Policy is the default.
 type Policy struct {
+	// Off ends all pulls but those by command, and Except those of these modules.
 	Off    bool
 	Except []ocpi.ModuleID
 	// Every is the time between pulls of what is new. Default 1 hour.
 	Every time.Duration
-	// FullEvery is the time between pulls of everything. Default every night.
+	// FullEvery is the time between pulls of everything. Default every night. Sessions and CDRs, of which nothing vanishes,
+	// are pulled like this every four weeks at most.
 	FullEvery time.Duration
 	// GoneAfter is how many pulls of everything in a row an object must be missing from to count as gone. Default 2.
 	GoneAfter int
@@ -140,13 +150,17 @@ type Config struct {
 	Holder string
 	// Overlap is how much of the last window is asked for again. Default 5 minutes.
 	Overlap time.Duration
-	// Parallel is how many pulls can be under way at once. Default 4.
+	// Parallel is how many pulls can be under way at once, and Patience how long one counts for that: a partner that is slow
+	// must not keep others waiting. Default 4 and 5 seconds.
 	Parallel int
+	Patience time.Duration
 	// Silence is how long a partner must have been silent for what it has to be asked for when it is heard of again.
 	// Default 30 minutes.
 	Silence time.Duration
 	// CatchUp is the time over which those pulls are spread. Default 5 seconds.
 	CatchUp time.Duration
+	// MaxObjects and MaxBytes are how much one pull takes. Default 2 million objects and 16 GiB.
+	MaxObjects, MaxBytes int
 
 	Logger *slog.Logger
 	Now    func() time.Time
@@ -155,17 +169,24 @@ type Config struct {
 // A Puller pulls.
 type Puller struct {
 	config Config
-	busy   sync.Map // name of the partner -> struct{}
-	heard  sync.Map // name of the partner -> *atomic.Int64, when it was last heard of
+	// began is when this process did.
+	began time.Time
+	busy  sync.Map // name of the partner -> struct{}
+	heard sync.Map // name of the partner -> *atomic.Int64, when it was last heard of
 
 	mu    sync.Mutex
 	wakes map[string]wake // name of the partner -> what is to be caught up with
+	// pauses are until when a module of a partner is left alone because a pull could not begin or was not complete.
+	pauses map[string]time.Time
 }
 
 // New returns a Puller.
 func New(config Config) *Puller {
 	setDefault(&config.Overlap, 5*time.Minute)
 	setDefault(&config.Parallel, 4)
+	setDefault(&config.Patience, 5*time.Second)
+	setDefault(&config.MaxObjects, 2_000_000)
+	setDefault(&config.MaxBytes, 16<<30)
 	setDefault(&config.Silence, 30*time.Minute)
 	setDefault(&config.CatchUp, 5*time.Second)
 	if config.Logger == nil {
@@ -174,10 +195,10 @@ func New(config Config) *Puller {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	return &Puller{config: config, wakes: map[string]wake{}}
+	return &Puller{config: config, began: config.Now(), wakes: map[string]wake{}, pauses: map[string]time.Time{}}
 }
 
-// modules are those that are pulled from a partner.
+// modules are those that can be pulled from a partner.
 func (p Partner) modules() []ocpi.ModuleID {
 	var all []ocpi.ModuleID
 	if p.Has(ocpi.RoleCPO) {
@@ -189,125 +210,9 @@ func (p Partner) modules() []ocpi.ModuleID {
 	return slices.DeleteFunc(all, func(m ocpi.ModuleID) bool { return !slices.Contains(p.Modules, m) })
 }
 
-// A State is how far the pulls of one module from one partner have come.
-type State struct {
-	Partner string        `json:"partner"`
-	Module  ocpi.ModuleID `json:"module"`
-	// Cursor is the time from which the next pull of what is new asks, less the overlap.
-	Cursor time.Time `json:"cursor,omitzero"`
-	// Due is when the next pull begins, FullDue when it is one of everything. NotBefore is until when the partner has asked
-	// to be left alone.
-	Due       time.Time `json:"due,omitzero"`
-	FullDue   time.Time `json:"full_due,omitzero"`
-	NotBefore time.Time `json:"not_before,omitzero"`
-	// LastFull and LastDelta are when the last pulls of everything and of what is new were complete.
-	LastFull  time.Time `json:"last_full,omitzero"`
-	LastDelta time.Time `json:"last_delta,omitzero"`
-	// Objects is how many there were in the last pull of everything, each counted once.
-	Objects int `json:"objects"`
-	// GoneAfter is how many pulls an object had to be missing from when what had vanished was last counted.
-	GoneAfter int `json:"gone_after,omitzero"`
-	// Last is what became of the objects of the last pull.
-	Last Counts `json:"last,omitzero"`
-	// LastError is why the last pull failed, at LastFailure; empty where it was complete. Failures counts those in a row.
-	LastError   string    `json:"last_error,omitempty"`
-	LastFailure time.Time `json:"last_failure,omitzero"`
-	Failures    int       `json:"failures,omitzero"`
-	// IgnoresDateFrom tells that the partner sends everything when it is asked for what is new.
-	IgnoresDateFrom bool `json:"ignores_date_from,omitzero"`
-	// Problems are the first objects of the last pull that could not be stored.
-	Problems []Problem `json:"problems,omitempty"`
-}
-
-// read reads the state of a module; a new one where there is none.
-func (p *Puller) read(ctx context.Context, partner string, module ocpi.ModuleID) (State, error) {
-	state := State{Partner: partner, Module: module}
-	stored, err := p.config.Store.Pull(ctx, partner, module)
-	if errors.Is(err, store.ErrNotFound) {
-		return state, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(stored.State, &state)
-	}
-	if err != nil {
-		return state, fmt.Errorf("read pulls of %s from %s: %w", module, partner, err)
-	}
-	return state, nil
-}
-
-func (p *Puller) save(ctx context.Context, state *State) error {
-	raw, err := json.Marshal(state)
-	if err != nil {
-		return err
-	}
-	return p.config.Store.SavePull(ctx, store.Pull{Partner: state.Partner, Module: state.Module, State: raw})
-}
-
-// lookEvery is how often the Puller looks what is due.
-const lookEvery = time.Second
-
-// Run pulls what is due until ctx ends, and returns when nothing is under way any more.
-func (p *Puller) Run(ctx context.Context) {
-	var work sync.WaitGroup
-	room := make(chan struct{}, p.config.Parallel)
-	every := time.NewTicker(lookEvery)
-	defer every.Stop()
-	for ctx.Err() == nil {
-		if err := p.look(ctx, &work, room); err != nil && ctx.Err() == nil {
-			p.config.Logger.ErrorContext(ctx, "cannot look what is to be pulled", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-		case <-every.C:
-		}
-	}
-	work.Wait()
-}
-
-// look begins the pulls that are due, one of each partner at a time.
-func (p *Puller) look(ctx context.Context, work *sync.WaitGroup, room chan struct{}) error {
-	partners, err := p.config.Partners(ctx)
-	if err != nil {
-		return err
-	}
-	for _, partner := range partners {
-		if partner.Policy.Off || ctx.Err() != nil {
-			continue
-		}
-		if _, busy := p.busy.LoadOrStore(partner.ID, struct{}{}); busy {
-			continue
-		}
-		woken := p.woken(partner.ID)
-		work.Go(func() {
-			defer p.busy.Delete(partner.ID)
-			p.pullDue(ctx, partner, woken, room)
-		})
-	}
-	return nil
-}
-
-// pullDue pulls the modules of a partner that are due, one after the other.
-func (p *Puller) pullDue(ctx context.Context, partner Partner, woken wake, room chan struct{}) {
-	for _, module := range partner.modules() {
-		if slices.Contains(partner.Policy.Except, module) || ctx.Err() != nil {
-			continue
-		}
-		state, err := p.read(ctx, partner.ID, module)
-		if err != nil {
-			p.config.Logger.ErrorContext(ctx, "cannot look what is to be pulled", "error", err)
-			continue
-		}
-		if !state.due(p.config.Now(), woken) {
-			continue
-		}
-		select {
-		case room <- struct{}{}:
-		case <-ctx.Done():
-			return
-		}
-		_, _ = p.pull(ctx, partner, module, false, nil) // is logged, and kept in the state
-		<-room
-	}
+// wanted are those of them that the policy does not except.
+func (p Partner) wanted() []ocpi.ModuleID {
+	return slices.DeleteFunc(p.modules(), func(m ocpi.ModuleID) bool { return slices.Contains(p.Policy.Except, m) })
 }
 
 // Pull pulls a module of a partner now: everything if full is set or nothing was pulled before, else what is new. progress
@@ -324,10 +229,16 @@ func (p *Puller) Pull(ctx context.Context, name string, module ocpi.ModuleID, fu
 	if !slices.Contains(partners[i].modules(), module) {
 		return State{}, fmt.Errorf("pull from %s: it does not offer %s", name, module)
 	}
-	return p.pull(ctx, partners[i], module, full, progress)
+	r, err := p.begin(ctx, partners[i], module, full)
+	if err != nil {
+		return State{}, err
+	}
+	defer r.release(ctx)
+	r.progress = progress
+	return r.pull(ctx)
 }
 
-// Modules are those that can be pulled from a partner.
+// Modules are those that are pulled from a partner, by its policy too. Pull does pull others by their names.
 func (p *Puller) Modules(ctx context.Context, name string) ([]ocpi.ModuleID, error) {
 	partners, err := p.config.Partners(ctx)
 	if err != nil {
@@ -335,7 +246,7 @@ func (p *Puller) Modules(ctx context.Context, name string) ([]ocpi.ModuleID, err
 	}
 	for _, partner := range partners {
 		if partner.ID == name {
-			return partner.modules(), nil
+			return partner.wanted(), nil
 		}
 	}
 	return nil, fmt.Errorf("pull from %s: there is no registered partner of this name", name)

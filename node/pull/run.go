@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/roamwire/roamwire/node/store"
@@ -11,155 +12,212 @@ import (
 	"github.com/roamwire/roamwire/ocpi/ocpiclient"
 )
 
-// A run is one pull of one module.
+// A run is one pull of one module, under a lease.
 type run struct {
 	*Puller
-	partner  Partner
-	module   ocpi.ModuleID
-	policy   Policy
-	full     bool
-	from     time.Time
-	began    time.Time
-	progress func(objects, total int)
-
+	partner Partner
+	module  ocpi.ModuleID
+	policy  Policy
+	state   State
+	// full tells that everything is asked for; otherwise what has changed since from, or everything where that is zero.
+	full  bool
+	from  time.Time
+	began time.Time
+	// lease is renewed a while before it ends.
+	lease store.Lease
 	// latest is the number of the latest change when the pull began.
 	latest   int64
-	pages    int
-	counts   Counts
-	problems []Problem
-	newest   time.Time
-	stale    bool
-	// position is the place in the list after the last page, total how many objects it has by that page, and most by the
-	// page that counted most.
-	position, total, most int
-	list
+	progress func(objects, total int)
+	received
 }
 
-// leaseFor is how long a lease holds; it is renewed with every page.
+// leaseFor is how long a lease holds from when it is renewed.
 const leaseFor = 2 * time.Minute
 
-// pull makes one pull and keeps what came of it.
-func (p *Puller) pull(ctx context.Context, partner Partner, module ocpi.ModuleID, full bool, progress func(objects, total int)) (State, error) {
-	lease := "pull/" + partner.ID + "/" + string(module)
-	if err := p.renew(ctx, lease); err != nil {
-		return State{}, fmt.Errorf("pull %s of %s: %w", module, partner.ID, err)
-	}
-	defer func() { _ = p.config.Store.Release(context.WithoutCancel(ctx), lease, p.config.Holder) }() // it ends by itself
-	state, err := p.read(ctx, partner.ID, module)
-	if err != nil {
-		return state, err
-	}
+// begin takes the lease for a pull and finds out what is to be asked for. Whoever gets a run releases it.
+func (p *Puller) begin(ctx context.Context, partner Partner, module ocpi.ModuleID, full bool) (*run, error) {
+	name := "pull/" + partner.ID + "/" + string(module)
 	r := &run{
-		Puller: p, partner: partner, module: module, policy: partner.Policy.withDefaults(), began: p.config.Now(), progress: progress,
-		total: -1, list: newList(),
+		Puller: p, partner: partner, module: module, policy: partner.Policy.withDefaults(), began: p.config.Now(),
+		lease: store.Lease{Name: name, Holder: p.config.Holder}, received: nothingYet(),
 	}
-	r.full = full || state.LastFull.IsZero() || !r.began.Before(state.FullDue)
-	if !r.full && !state.Cursor.IsZero() {
-		r.from = state.Cursor.Add(-p.config.Overlap)
+	if err := r.renew(ctx); err != nil {
+		return nil, r.failed(err)
 	}
-	if r.latest, err = p.config.Store.LatestChange(ctx, module, partner.ID); err != nil {
-		return state, fmt.Errorf("pull %s of %s: %w", module, partner.ID, err)
+	if err := r.prepare(ctx, full); err != nil {
+		r.release(ctx)
+		return nil, r.failed(err)
 	}
-	err = r.fetch(ctx, lease)
-	if err == nil && r.full {
-		err = r.vanished(ctx, &state)
+	return r, nil
+}
+
+func (r *run) prepare(ctx context.Context, full bool) (err error) {
+	if r.state, err = r.read(ctx, r.partner, r.module); err != nil {
+		return err
 	}
-	r.close(&state, err)
-	if saveErr := p.save(context.WithoutCancel(ctx), &state); saveErr != nil {
+	r.full = full || r.state.fullDue(r.began)
+	if !r.full && !r.state.Cursor.IsZero() {
+		r.from = r.state.Cursor.Add(-r.config.Overlap)
+	}
+	r.kept = r.state.Problems
+	r.latest, err = r.config.Store.LatestChange(ctx, r.module, r.partner.ID)
+	return err
+}
+
+// renew makes the lease last, if more than a quarter of it is over. Once it has ended somebody else may have had it.
+func (r *run) renew(ctx context.Context) error {
+	now := r.config.Now()
+	switch {
+	case r.lease.Until.Sub(now) > leaseFor*3/4:
+		return nil
+	case !r.lease.Until.IsZero() && !now.Before(r.lease.Until):
+		return fmt.Errorf("%w, perhaps: our lease has ended", store.ErrLeased)
+	}
+	r.lease.Until = now.Add(leaseFor)
+	return r.config.Store.Lease(ctx, r.lease, now)
+}
+
+// release gives the lease back. Where that fails it ends by itself.
+func (r *run) release(ctx context.Context) {
+	_ = r.config.Store.Release(context.WithoutCancel(ctx), r.lease.Name, r.lease.Holder)
+}
+
+func (r *run) failed(err error) error {
+	return fmt.Errorf("pull %s of %s: %w", r.module, r.partner.ID, err)
+}
+
+// pull makes the pull and keeps what came of it. One that is stopped by ctx leaves the state as it was.
+func (r *run) pull(ctx context.Context) (State, error) {
+	before := r.state
+	err := r.work(ctx)
+	if ctx.Err() != nil {
+		return before, r.failed(errors.Join(err, ctx.Err()))
+	}
+	if err == nil {
+		r.succeed()
+	} else {
+		r.fail(err)
+	}
+	if saveErr := r.save(ctx, &r.state, r.lease); saveErr != nil {
 		err = errors.Join(err, saveErr)
 	}
 	if err != nil {
-		err = fmt.Errorf("pull %s of %s: %w", module, partner.ID, err)
-		p.config.Logger.WarnContext(ctx, "a pull was not complete", "error", err)
-		return state, err
+		err = r.failed(err)
+		r.config.Logger.WarnContext(ctx, "a pull was not complete", "error", err, "objects", r.objects())
+		return r.state, err
 	}
-	p.config.Logger.InfoContext(ctx, "pulled", "partner", partner.ID, "module", module, "full", r.full, "objects", r.objects(),
-		"pages", r.pages, "took", p.config.Now().Sub(r.began).Round(time.Millisecond), "created", r.counts.Created, "updated", r.counts.Updated, "refused", r.counts.Refused, "gone", r.counts.Gone)
-	return state, nil
+	r.config.Logger.InfoContext(ctx, "pulled", r.attributes()...)
+	return r.state, nil
 }
 
-func (p *Puller) renew(ctx context.Context, lease string) error {
-	now := p.config.Now()
-	return p.config.Store.Lease(ctx, store.Lease{Name: lease, Holder: p.config.Holder, Until: now.Add(leaseFor)}, now)
-}
-
-// maxProblems is how many objects that could not be stored are remembered.
-const maxProblems = 20
-
-func (r *run) take(page Page) {
-	r.pages++
-	if page.Total >= 0 && page.Total < r.total { // those after the ones that went have moved up
-		r.position = max(0, r.position-(r.total-page.Total))
-	}
-	r.position += page.Objects
-	r.total, r.most = page.Total, max(r.most, page.Total)
-	r.counts.add(page.Counts)
-	if page.Newest.After(r.newest) {
-		r.newest = page.Newest
-	}
-	if !r.from.IsZero() && !page.Oldest.IsZero() && page.Oldest.Before(r.from.Add(-time.Second)) {
-		r.stale = true
-	}
-	for _, problem := range page.Problems {
-		r.problem(problem)
-	}
-	r.add(page)
-	if r.progress != nil {
-		r.progress(r.objects(), r.total)
+func (r *run) attributes() []any {
+	took := r.config.Now().Sub(r.began).Round(time.Millisecond)
+	return []any{
+		slog.String("partner", r.partner.ID), slog.Any("module", r.module), slog.Bool("full", r.full),
+		slog.Int("objects", r.objects()), slog.Int("pages", r.pages), slog.Duration("took", took),
+		slog.Int("created", r.counts.Created), slog.Int("updated", r.counts.Updated),
+		slog.Int("refused", r.counts.Refused), slog.Int("gone", r.counts.Gone),
 	}
 }
 
-func (r *run) problem(p Problem) {
-	if len(r.problems) < maxProblems {
-		r.problems = append(r.problems, p)
+// work fetches the list and draws the conclusions.
+func (r *run) work(ctx context.Context) error {
+	if err := r.fetch(ctx); err != nil {
+		return err
 	}
-}
-
-// ignoresDateFrom reports whether the partner has sent everything when it was asked for what is new. One object from before
-// is no proof: there are partners whose locations keep their time when an EVSE of theirs changes.
-func (r *run) ignoresDateFrom(state *State) bool { return r.stale && 2*r.objects() >= state.Objects }
-
-// close notes what came of the pull. The cursor is the newest time seen, by the partner's clock, and never after we began to
-// ask: an object with a time in the future must not hide what comes before it. Where nothing new came it stays.
-func (r *run) close(state *State, err error) {
-	now := r.config.Now()
-	state.Last, state.Problems = r.counts, r.problems
-	if err != nil {
-		r.fail(state, err, now)
-		return
+	if err := r.endsShort(ctx); err != nil {
+		return err
 	}
-	state.LastError, state.Failures, state.NotBefore = "", 0, time.Time{}
 	if !r.full {
-		ignored := r.ignoresDateFrom(state)
-		if ignored && !state.IgnoresDateFrom {
-			r.config.Logger.Warn("a partner ignores date_from: it sends everything when asked for what is new, and is only asked for everything from now on",
-				"partner", r.partner.ID, "module", r.module)
-		}
-		state.IgnoresDateFrom, state.LastDelta = ignored, now
+		return nil
+	}
+	return r.vanished(ctx)
+}
+
+// endsShort fails where the list ended below its total: the rest is lost. A partner whose lists do so again and again counts
+// what it does not list, and is not failed for ever.
+func (r *run) endsShort(ctx context.Context) error {
+	short := &r.state.ShortDelta
+	if r.full {
+		short = &r.state.ShortFull
+	}
+	if r.missing == 0 {
+		*short = Short{}
+		return nil
+	}
+	*short = Short{Lists: short.Lists + 1, Missing: r.missing, Total: r.least}
+	if !short.Habit() {
+		return errors.New(short.String())
+	}
+	if short.Lists == shortLists {
+		r.config.Logger.WarnContext(ctx, "lists end below their totals again and again: a partner counts what it does not list, and its total is not relied on any more",
+			"partner", r.partner.ID, "module", r.module, "full", r.full, "missing", r.missing, "total", r.least)
+	}
+	return nil
+}
+
+// succeed notes what came of a pull that was complete.
+func (r *run) succeed() {
+	s, now := &r.state, r.config.Now()
+	s.Last, s.LastError, s.Failures, s.NotBefore = r.counts, "", 0, time.Time{}
+	if newest := r.newestToTrust(); newest.After(s.Cursor) {
+		s.Cursor = newest
+	}
+	if !r.full {
+		s.Problems, s.LastDelta = r.problemsNow(), now
+		r.judgeDateFrom()
 	} else {
-		state.LastFull, state.Objects, state.GoneAfter = now, r.objects(), r.policy.GoneAfter
+		s.Problems, s.LastFull, s.FullError, s.FullFailures = r.problems, now, "", 0
+		if !r.noList {
+			s.Objects = r.objects()
+		}
 	}
-	newest := r.newest
-	if newest.After(r.began) {
-		newest = r.began
+	s.plan(r.policy, r.full, now)
+}
+
+// newestToTrust is the newest time seen, by the partner's clock, and not after it was asked: what has changed since may be
+// missing, and an object with a time in the future must not hide what comes before it.
+func (r *run) newestToTrust() time.Time {
+	asked := r.began
+	if ahead := r.asked.Sub(r.began); !r.asked.IsZero() && ahead.Abs() < clockOff {
+		asked = r.asked
 	}
-	if newest.After(state.Cursor) {
-		state.Cursor = newest
+	if r.newest.After(asked) {
+		return asked
 	}
-	state.plan(r.policy, r.full, now)
+	return r.newest
+}
+
+// clockOff is how far a partner's clock can be from ours. What is further off is no clock.
+const clockOff = 24 * time.Hour
+
+// judgeDateFrom finds out whether the partner sends everything when it is asked for what is new. A few objects from before
+// are no proof: there are partners whose locations keep their time when an EVSE of theirs changes. So it takes a list that
+// is about as long as that of everything, and not of a handful.
+func (r *run) judgeDateFrom() {
+	const handful = 5
+	old := !r.from.IsZero() && !r.oldest.IsZero() && r.oldest.Before(r.from.Add(-time.Second))
+	ignores := old && r.objects() >= handful && 5*r.objects() >= 4*r.state.Objects
+	if ignores && !r.state.IgnoresDateFrom {
+		r.config.Logger.Warn("a partner ignores date_from: it sends everything when asked for what is new, and is only asked for everything from now on",
+			"partner", r.partner.ID, "module", r.module)
+	}
+	r.state.IgnoresDateFrom = ignores
 }
 
 // fail notes that the pull was not complete. The cursor stays, and with it what is asked for the next time.
-func (r *run) fail(state *State, err error, now time.Time) {
-	state.Failures++
-	state.LastError, state.LastFailure, state.NotBefore = err.Error(), now, time.Time{}
-	wait := min(time.Minute<<min(state.Failures-1, 10), time.Hour, r.policy.Every)
+func (r *run) fail(err error) {
+	s, now := &r.state, r.config.Now()
+	s.Last, s.Problems = r.counts, r.problemsNow()
+	s.LastError, s.LastFailure, s.NotBefore = err.Error(), now, time.Time{}
+	s.Failures++
+	if r.full {
+		s.FullError = s.LastError
+		s.FullFailures++
+	}
+	var wait time.Duration
 	if e, ok := errors.AsType[*ocpiclient.Error](err); ok && e.RetryAfter > 0 {
-		wait = max(wait, e.RetryAfter)
-		state.NotBefore = now.Add(e.RetryAfter)
+		wait, s.NotBefore = e.RetryAfter, now.Add(e.RetryAfter)
 	}
-	state.Due = now.Add(spread(wait))
-	if state.Due.Before(state.NotBefore) {
-		state.Due = state.NotBefore
-	}
+	s.planAgain(r.policy, r.full, wait, now)
 }

@@ -1,8 +1,11 @@
 package pull_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -43,6 +46,50 @@ func TestAListProvesWhatHasVanishedOnlyIfItIsWhole(t *testing.T) {
 			}
 			if diff := cmp.Diff(test.want, r.names()); diff != "" {
 				t.Error(diff)
+			}
+		})
+	}
+}
+
+// An answer without a list proves nothing, however often it comes.
+func TestAnAnswerWithoutAListProvesNothing(t *testing.T) {
+	r := newRig(t, always(page(20, 0, 20)))
+	r.full(t)
+	r.list = always(pull.Page{Total: -1, NoList: true})
+	for range 4 {
+		if state := r.full(t); state.Last.Gone > 0 || state.Unproven == "" || state.Objects != 20 {
+			t.Errorf("%+v", state)
+		}
+	}
+	r.list = always(page(20, 0, 20))
+	if state := r.full(t); state.Unproven != "" {
+		t.Errorf("a whole list: %+v", state)
+	}
+}
+
+// A list that loses more than half of many objects takes twice as long to be believed. If it comes back, nothing has
+// happened.
+func TestAListThatBecomesMuchShorterIsDoubted(t *testing.T) {
+	for name, left := range map[string]int{"nothing": 0, "some": 8} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, always(page(20, 0, 20)))
+			r.full(t)
+			few := always(page(left, 0, left))
+			for i := range 3 {
+				r.list = few
+				if state := r.full(t); state.Last.Gone > 0 || state.Shrunk != (pull.Shrunk{From: 20, Pulls: i + 1}) {
+					t.Errorf("list %d: %+v", i+1, state)
+				}
+			}
+			r.list = always(page(20, 0, 20))
+			if state := r.full(t); state.Shrunk.Pulls != 0 {
+				t.Errorf("it is back: %+v", state)
+			}
+			r.list = few
+			for i, want := range []int{0, 0, 0, 20 - left, 0, 0} {
+				if state := r.full(t); state.Last.Gone != want || (state.Shrunk.Pulls != 0) != (i < 3) {
+					t.Errorf("list %d: want %d gone: %+v", i+1, want, state)
+				}
 			}
 		})
 	}
@@ -96,6 +143,118 @@ func TestWhatIsPushedDuringAPullHasNotVanished(t *testing.T) {
 	r.full(t)
 	if got := r.names(); len(got) > 0 {
 		t.Errorf("%q removed", got)
+	}
+}
+
+// An EVSE that is pushed while the page without it is under way is there.
+func TestAnEVSEPushedDuringAPullHasNotVanished(t *testing.T) {
+	r := newRig(t, always(page(1, 0, 1)))
+	r.partner.Policy.GoneAfter = 1
+	r.full(t)
+	missed := page(1, 0, 1)
+	missed.MissingEVSEs = []store.Missing{{Key: key("T0"), EVSE: "pushed"}}
+	r.list = func(ocpi.Query) ([]pull.Page, error) { return []pull.Page{missed}, r.put(t.Context(), key("T0")) }
+	r.full(t)
+	if got := r.names(); len(got) > 0 {
+		t.Errorf("%q removed", got)
+	}
+	r.full(t) // a location that changes all the time keeps no EVSE
+	if diff := cmp.Diff([]string{"T0pushed"}, r.names()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// The EVSEs of a location go in one step: the whole location is written each time.
+func TestTheEVSEsOfALocationAreRemovedAtOnce(t *testing.T) {
+	r := newRig(t, nil)
+	missed := page(2, 0, 2)
+	for i := range 2000 {
+		missed.MissingEVSEs = append(missed.MissingEVSEs, store.Missing{Key: key(fmt.Sprint("T", i%2)), EVSE: fmt.Sprint(i)})
+	}
+	r.list = always(missed)
+	r.full(t)
+	if state := r.full(t); state.Last.Gone != 2000 || r.removals != 2 {
+		t.Errorf("%d EVSEs in %d steps", state.Last.Gone, r.removals)
+	}
+}
+
+// The lease is renewed while many are removed, which may take long.
+func TestTheLeaseHoldsWhileThingsAreRemoved(t *testing.T) {
+	r := newRig(t, always(page(200, 0, 200)))
+	r.full(t)
+	r.list = always(page(150, 0, 150))
+	r.full(t)
+	other := r.another(func(c *pull.Config) { c.Holder = "another process" })
+	refused, removed := 0, 0
+	slow := removing{r.shelf, func() {
+		r.now = r.now.Add(10 * time.Second)
+		removed++
+		if _, err := other.Pull(t.Context(), grenspaal, ocpi.ModuleTariffs, true, nil); errors.Is(err, store.ErrLeased) {
+			refused++
+		}
+	}}
+	p := r.another(func(c *pull.Config) { c.Takers = map[ocpi.ModuleID]pull.Taker{ocpi.ModuleTariffs: slow} })
+	if _, err := p.Pull(t.Context(), grenspaal, ocpi.ModuleTariffs, true, nil); err != nil || removed != 50 || refused != 50 {
+		t.Errorf("%d removed, another process was refused %d times: %v", removed, refused, err)
+	}
+}
+
+// A pull that was stopped for longer than its lease holds, and whose place another has taken, does not count.
+func TestAPullThatHasLostItsLeaseDoesNotCount(t *testing.T) {
+	r := newRig(t, always(page(20, 0, 20)))
+	r.full(t)
+	r.list = always(page(15, 0, 15))
+	r.full(t)
+	other := r.another(func(c *pull.Config) { c.Holder = "another process" })
+	lost := removing{r.shelf, func() {
+		r.now = r.now.Add(time.Hour)
+		r.list = always(page(20, 0, 20)) // they are there again
+		if _, err := other.Pull(t.Context(), grenspaal, ocpi.ModuleTariffs, true, nil); err != nil {
+			t.Error(err)
+		}
+	}}
+	p := r.another(func(c *pull.Config) { c.Takers = map[ocpi.ModuleID]pull.Taker{ocpi.ModuleTariffs: lost} })
+	if _, err := p.Pull(t.Context(), grenspaal, ocpi.ModuleTariffs, true, nil); !errors.Is(err, store.ErrLeased) {
+		t.Errorf("error %v", err)
+	}
+	missing, err := r.db.Missing(t.Context(), grenspaal, ocpi.ModuleTariffs)
+	if err != nil || len(missing) > 0 || len(r.names()) != 1 {
+		t.Errorf("%d count as missing, %q removed: %v", len(missing), r.names(), err)
+	}
+}
+
+// removing is a Taker that does something before each removal.
+type removing struct {
+	*shelf
+	before func()
+}
+
+func (r removing) Remove(ctx context.Context, from *ocpi.Partner, key store.Key, evses []string, at time.Time) error {
+	r.before()
+	return r.shelf.Remove(ctx, from, key, evses, at)
+}
+
+// A partner that has registered anew is asked for everything, and what was missing before does not count.
+func TestARegistrationMadeAnewPullsEverything(t *testing.T) {
+	r := newRig(t, always(page(3, 0, 3)))
+	r.partner.Since = start.Add(-time.Hour)
+	r.full(t)
+	r.list = always(page(2, 0, 2))
+	r.full(t)
+	r.now = start.Add(24 * time.Hour)
+	r.partner.Since = r.now.Add(-time.Minute)
+	r.list = func(ocpi.Query) ([]pull.Page, error) { return nil, ocpiclient.ErrEndless }
+	for i := range 2 {
+		if state, err := r.delta(t); err == nil || state.Failures != i+1 || !state.LastFull.IsZero() {
+			t.Errorf("failure %d: %+v %v", i+1, state, err)
+		}
+	}
+	r.list = always(page(2, 0, 2))
+	if state, err := r.delta(t); err != nil || !state.LastFull.Equal(r.now) {
+		t.Errorf("%+v %v", state, err)
+	}
+	if q, _ := r.asked(); !q.DateFrom.IsZero() || len(r.names()) > 0 {
+		t.Errorf("asked from %s; %q removed", q.DateFrom, r.names())
 	}
 }
 

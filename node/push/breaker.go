@@ -21,8 +21,8 @@ type breaker struct {
 // open reports whether the lane waits for its partner.
 func (b *breaker) open() bool { return !b.Until.IsZero() }
 
-// succeeded tells that a message got through. It returns whether that ends a wait.
-func (b *breaker) succeeded() (back bool) {
+// reached tells that the partner was reached. It returns whether that ends a wait.
+func (b *breaker) reached() (back bool) {
 	back = b.open()
 	*b = breaker{}
 	return back

@@ -39,10 +39,10 @@ func TestTheBreakerWaitsLongerEachTime(t *testing.T) {
 		b.failed(b.Until, false, 0, backoff)
 		b.Until = noon.Add(b.Until.Sub(noon) - wait) // as if it had begun at noon
 	}
-	if !b.succeeded() || b.open() || b.Failures != 0 {
+	if !b.reached() || b.open() || b.Failures != 0 {
 		t.Errorf("after a success: %+v", b)
 	}
-	if b.succeeded() {
+	if b.reached() {
 		t.Error("a success ends a wait that there was not")
 	}
 }
@@ -53,7 +53,7 @@ func TestASuccessBetweenFailuresCountsFromTheBeginning(t *testing.T) {
 		for range breakAfter - 1 {
 			b.failed(noon, false, 0, backoff)
 		}
-		b.succeeded()
+		b.reached()
 	}
 	if b.open() {
 		t.Error("it waits")
@@ -98,22 +98,30 @@ func TestVerdicts(t *testing.T) {
 		err  error
 		want verdict
 	}{
-		"nobody answers":          {failure(ocpiclient.TryLater, 0, 0), verdict{partner: true}},
-		"503":                     {failure(ocpiclient.TryLater, http.StatusServiceUnavailable, 0), verdict{partner: true}},
-		"502":                     {failure(ocpiclient.TryLater, http.StatusBadGateway, 0), verdict{partner: true}},
-		"504":                     {failure(ocpiclient.TryLater, http.StatusGatewayTimeout, 0), verdict{partner: true}},
-		"429, with a time":        {&ocpiclient.Error{Kind: ocpiclient.TryLater, HTTP: http.StatusTooManyRequests, RetryAfter: time.Minute}, verdict{partner: true, asked: time.Minute}},
-		"500, for one object":     {failure(ocpiclient.TryLater, http.StatusInternalServerError, 0), verdict{}},
-		"3000 in a 200":           {failure(ocpiclient.TryLater, http.StatusOK, ocpi.StatusServerError), verdict{}},
-		"401":                     {failure(ocpiclient.Permanent, http.StatusUnauthorized, 0), verdict{partner: true, atOnce: true}},
-		"403":                     {failure(ocpiclient.Permanent, http.StatusForbidden, 0), verdict{partner: true, atOnce: true}},
-		"a host that may not be":  {failure(ocpiclient.Permanent, 0, 0), verdict{partner: true, atOnce: true}},
-		"the module is not there": {fmt.Errorf("push: %w", ocpiclient.ErrNotOffered), verdict{partner: true, atOnce: true}},
-		"400":                     {failure(ocpiclient.Permanent, http.StatusBadRequest, 0), verdict{refused: true}},
-		"405":                     {failure(ocpiclient.Permanent, http.StatusMethodNotAllowed, 0), verdict{refused: true}},
-		"2001 in a 200":           {failure(ocpiclient.Permanent, http.StatusOK, ocpi.StatusInvalidParameters), verdict{refused: true}},
-		"our disk is full":        {fmt.Errorf("%w: full", errHome), verdict{}},
-		"it cannot be written":    {errors.New("no such thing"), verdict{hopeless: true}},
+		"nobody answers":         {failure(ocpiclient.TryLater, 0, 0), verdict{fault: absent}},
+		"503":                    {failure(ocpiclient.TryLater, http.StatusServiceUnavailable, 0), verdict{fault: absent}},
+		"502":                    {failure(ocpiclient.TryLater, http.StatusBadGateway, 0), verdict{fault: absent}},
+		"504":                    {failure(ocpiclient.TryLater, http.StatusGatewayTimeout, 0), verdict{fault: absent}},
+		"429, with a time":       {&ocpiclient.Error{Kind: ocpiclient.TryLater, HTTP: http.StatusTooManyRequests, RetryAfter: time.Minute}, verdict{fault: absent, asked: time.Minute}},
+		"429, with a whole day":  {&ocpiclient.Error{Kind: ocpiclient.TryLater, HTTP: http.StatusTooManyRequests, RetryAfter: 24 * time.Hour}, verdict{fault: absent, asked: time.Hour}},
+		"500":                    {failure(ocpiclient.TryLater, http.StatusInternalServerError, 0), verdict{fault: trouble}},
+		"3000 in a 200":          {failure(ocpiclient.TryLater, http.StatusOK, ocpi.StatusServerError), verdict{fault: trouble}},
+		"a page of HTML":         {failure(ocpiclient.Permanent, http.StatusOK, 0), verdict{fault: trouble}},
+		"404 without a reason":   {failure(ocpiclient.NotFound, http.StatusNotFound, 0), verdict{fault: trouble}},
+		"404 with 2003":          {failure(ocpiclient.NotFound, http.StatusNotFound, ocpi.StatusUnknownLocation), verdict{fault: refused}},
+		"405":                    {failure(ocpiclient.Permanent, http.StatusMethodNotAllowed, 0), verdict{fault: trouble}},
+		"a redirect":             {failure(ocpiclient.Permanent, http.StatusFound, 0), verdict{fault: trouble}},
+		"401":                    {failure(ocpiclient.Permanent, http.StatusUnauthorized, 0), verdict{fault: absent, atOnce: true}},
+		"403":                    {failure(ocpiclient.Permanent, http.StatusForbidden, 0), verdict{fault: absent, atOnce: true}},
+		"a host that may not be": {failure(ocpiclient.Permanent, 0, 0), verdict{fault: absent, atOnce: true}},
+		"the module is missing":  {fmt.Errorf("push: %w", ocpiclient.ErrNotOffered), verdict{fault: absent, atOnce: true}},
+		"400":                    {failure(ocpiclient.Permanent, http.StatusBadRequest, 0), verdict{fault: refused}},
+		"2001 in a 200":          {failure(ocpiclient.Permanent, http.StatusOK, ocpi.StatusInvalidParameters), verdict{fault: refused}},
+		"our disk is full":       {fmt.Errorf("%w: full", errHome), verdict{fault: ours}},
+		"it cannot be written":   {errors.New("no such thing"), verdict{fault: hopeless}},
+		"a CDR that is not known to have arrived": {fmt.Errorf("%w: %w", errUnclear, failure(ocpiclient.Permanent, http.StatusMethodNotAllowed, 0)), verdict{fault: unclear}},
+		"a CDR, and nobody answers":               {fmt.Errorf("%w: %w", errUnclear, failure(ocpiclient.TryLater, 0, 0)), verdict{fault: absent}},
+		"a CDR that is not there yet":             {&tooEarly{time.Minute}, verdict{fault: early, asked: time.Minute}},
 	} {
 		if diff := cmp.Diff(test.want, judge(test.err), cmp.AllowUnexported(verdict{})); diff != "" {
 			t.Errorf("%s: %s", name, diff)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"time"
 
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/ocpiclient"
@@ -11,77 +13,109 @@ import (
 )
 
 // cdr posts a CDR, once. That it is being posted is on disk before it is sent. While it is not known whether it arrived, the
-// partner is asked, and it is posted again only where the partner says that it is not there: a second billable CDR would be
-// worse than a late one (requirements CDR-04 to CDR-08).
+// partner is asked, and it is posted again only where it is certain that it is not there: a second billable CDR would be worse
+// than a late one (requirements CDR-04 to CDR-08).
 func (j *job) cdr(ctx context.Context, m *memory) (skipped bool, err error) {
 	if j.change.Removed {
 		return true, nil // CDRs cannot be taken back (requirement CDR-07)
 	}
-	sent, err := j.remembered(ctx, m)
-	if err != nil {
-		return false, err
-	}
-	if sent > 0 || m.Location != "" {
+	if j.sent > 0 || m.Location != "" {
 		return true, nil // CDRs never change
+	}
+	if err := j.addressed(); err != nil {
+		return false, err
 	}
 	cdr, err := read[v230.CDR](j.change.Body)
 	if err != nil {
 		return false, err
 	}
 	to := j.client.EMSP().CDRs
+	message, err := to.ComposePost(ctx, cdr)
+	if err != nil {
+		return false, err
+	}
 	if m.Posting {
-		arrived, err := j.ask(ctx, to, cdr, m)
+		arrived, err := j.ask(ctx, to, m)
 		if arrived || err != nil {
 			return false, err
 		}
 	}
-	m.Posting = true
-	if err := j.note(ctx, m); err != nil {
+	m.Posting, m.Posted, m.Asks = true, j.config.Now(), 0
+	if err := j.keep(ctx, m); err != nil {
+		m.Posting = false // nothing was sent
 		return false, err
 	}
-	location, err := to.Post(ctx, cdr)
-	var e *ocpiclient.Error
-	if err == nil || !errors.As(err, &e) || !e.Unclear() {
-		m.Posting = false
-	}
+	sent, err := j.client.Send(ctx, message)
+	m.Posting, m.Posted = mayHaveArrived(err), j.config.Now()
 	if err == nil {
-		m.Location = location
-		if location == "" {
+		m.Location = sent.Location
+		if sent.Location == "" {
 			m.Location = confirmed
 		}
 	}
 	return false, err
 }
 
+// mayHaveArrived reports whether the partner may have a CDR although it was not said to be taken. A conflict says that it is
+// there, which is asked about.
+func mayHaveArrived(err error) bool {
+	var e *ocpiclient.Error
+	return errors.As(err, &e) && (e.Unclear() || e.HTTP == http.StatusConflict)
+}
+
 // confirmed stands in the place of the Location of a CDR that the partner has taken without saying where it is.
 const confirmed = "confirmed"
 
-// note keeps on disk that the CDR is being posted. If the process ends now, it is found as one that is held, and asked for.
-func (j *job) note(ctx context.Context, m *memory) error {
-	record, err := m.delivery(j.partner.Name, j.change.Key, 0)
-	if err != nil {
-		return err
-	}
-	record.Held, record.Due = true, j.config.Now()
-	if err := j.config.Store.KeepDelivery(ctx, record); err != nil {
-		return fmt.Errorf("%w: keep that CDR %s is being posted: %w", errHome, j.change.ID, err)
-	}
-	return nil
+// errUnclear tells that it is not known whether a CDR arrived.
+var errUnclear = errors.New("it is not known whether the CDR arrived")
+
+// A tooEarly tells that a CDR is not there yet, which is not believed before a while has passed: the partner may be slow.
+type tooEarly struct{ wait time.Duration }
+
+func (e *tooEarly) Error() string {
+	return fmt.Sprintf("%v: the partner does not have it yet, and is asked again in %s", errUnclear, e.wait.Round(time.Second))
 }
 
-// ask asks the partner whether it has a CDR, first where it has one that was sent before.
-func (j *job) ask(ctx context.Context, to ocpiclient.CDRReceiver, cdr v230.CDR, m *memory) (arrived bool, err error) {
-	var like []ocpiclient.PlacedCDR
-	if j.placed != (placed{}) {
-		like = append(like, ocpiclient.PlacedCDR(j.placed))
-	}
-	_, location, err := to.Find(ctx, j.key(), like...)
+// ask asks the partner whether it has a CDR. That it has not is believed where it certainly says so, and a while after the CDR
+// was posted.
+func (j *job) ask(ctx context.Context, to ocpiclient.CDRReceiver, m *memory) (arrived bool, err error) {
+	other := ocpiclient.PlacedCDR(j.placed)
+	_, location, err := to.Find(ctx, j.key(), other)
 	if err == nil {
 		m.Posting, m.Location = false, location
 		return true, nil
 	}
-	if errors.Is(err, ocpi.ErrNotFound) {
-		return false, nil
+	if !errors.Is(err, ocpi.ErrNotFound) {
+		return false, fmt.Errorf("%w, and the partner cannot be asked: %w", errUnclear, err)
 	}
-	return false, fmt.Errorf("it is not known whether CDR %s arrived, and the partner cannot be asked: %w", cdr.ID, err)
+	if err := j.certain(ctx, to, other, err); err != nil {
+		return false, err
+	}
+	if m.Posted.IsZero() { // it was kept before the time was
+		m.Posted = j.config.Now()
+	}
+	if wait := m.Posted.Add(j.config.Backoff.Settle).Sub(j.config.Now()); wait > 0 {
+		return false, &tooEarly{wait}
+	}
+	return false, nil
+}
+
+// certain returns an error unless "not found" certainly says that the partner does not have a CDR: it has another one at a
+// place where this one would be looked for, and shows that. Of a partner that has taken none yet, an answer in the terms of
+// OCPI must do.
+func (j *job) certain(ctx context.Context, to ocpiclient.CDRReceiver, other ocpiclient.PlacedCDR, notFound error) error {
+	var e *ocpiclient.Error
+	if other == (ocpiclient.PlacedCDR{}) {
+		if errors.As(notFound, &e) && e.Status != 0 {
+			return nil
+		}
+		return fmt.Errorf("%w: it is not known where the partner has its CDRs, and where it was looked for there is nothing of OCPI", errUnclear)
+	}
+	if !other.Leads(j.change.ID) {
+		return fmt.Errorf("%w: where the partner has CDR %s does not tell where it would have this one", errUnclear, other.ID)
+	}
+	if _, err := to.Get(ctx, other.Location); err != nil {
+		return fmt.Errorf("%w: the partner does not show CDR %s either, which it has taken: %w", errUnclear, other.ID, err)
+	}
+	return nil
 }

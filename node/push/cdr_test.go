@@ -1,126 +1,167 @@
 package push
 
 import (
-	"context"
-	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
-	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
-	"github.com/roamwire/roamwire/ocpi/ocpiclient"
-	"github.com/roamwire/roamwire/ocpi/ocpitest"
 )
 
-// An archive is an eMSP that has its CDRs at places of its own choice.
-type archive struct {
-	mu    sync.Mutex
-	cdrs  map[string]string // path -> CDR
-	posts int
-	// broken lets connections break after a POST was taken.
-	broken bool
+// taken, lost and cut are what becomes of a POST: it is stored and answered, it is stored and the answer is lost, and neither.
+func taken(place string) func(string) (int, time.Duration, bool, string) {
+	return func(id string) (int, time.Duration, bool, string) { return http.StatusCreated, 0, false, place + id }
 }
 
-func (a *archive) breaks(broken bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.broken = broken
+func lost(place string) func(string) (int, time.Duration, bool, string) {
+	return func(id string) (int, time.Duration, bool, string) { return http.StatusCreated, 0, true, place + id }
 }
 
-func (a *archive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if r.Method != http.MethodPost {
-		cdr, ok := a.cdrs[r.URL.Path]
-		if !ok {
-			w.WriteHeader(http.StatusNotFound)
-			return
-		}
-		fmt.Fprintf(w, `{"data":%s,"status_code":1000,"timestamp":"2026-01-01T00:00:00Z"}`, cdr)
-		return
-	}
-	body, _ := io.ReadAll(r.Body)
-	var cdr struct {
-		ID string `json:"id"`
-	}
-	_ = json.Unmarshal(body, &cdr)
-	path := "/archive/2026/" + cdr.ID
-	a.posts++
-	a.cdrs[path] = string(body)
-	if a.broken {
-		panic(http.ErrAbortHandler)
-	}
-	w.Header().Set("Location", "http://"+r.Host+path)
-	w.WriteHeader(http.StatusCreated)
-	fmt.Fprint(w, `{"status_code":1000,"timestamp":"2026-01-01T00:00:00Z"}`)
-}
-
-// A forgetful is a Store that remembers no delivery.
-type forgetful struct{ Store }
-
-func (forgetful) Delivery(context.Context, string, store.Key) (store.Delivery, error) {
-	return store.Delivery{}, store.ErrNotFound
-}
-func (forgetful) KeepDelivery(context.Context, store.Delivery) error { return nil }
+func cut(string) (int, time.Duration, bool, string) { return http.StatusOK, 0, true, "" }
 
 // Requirements CDR-05 and CDR-08: the answer is lost, and the partner has its CDRs where only the Location of another one
 // leads to.
 func TestACDRIsLookedForWhereOthersAre(t *testing.T) {
-	partner := &archive{cdrs: map[string]string{}}
-	server := httptest.NewServer(partner)
-	defer server.Close()
-	transport := ocpiclient.NewTransport(ocpiclient.TransportConfig{AllowPrivate: true})
-	defer transport.Close()
-	client, err := ocpiclient.New(ocpiclient.Config{
-		Partner: &ocpi.Partner{Roles: []ocpi.PartyRole{{Role: ocpi.RoleEMSP, Party: ocpi.NewParty("DE", "GWH")}}},
-		Version: ocpi.V211, Token: "token", Transport: transport,
-		Endpoints: []ocpi.Endpoint{{Module: ocpi.ModuleCDRs, URL: server.URL + "/cdrs"}},
-	})
-	if err != nil {
-		t.Fatal(err)
+	r, b := cdrRig(t, Policy{})
+	b.answer = taken("/archive/2026/")
+	r.start()
+	r.putCDR(1)
+	r.until("the first is there", ocpi.ModuleCDRs, func(s Status) bool { return s.Sent == 1 && settled(s) })
+	b.set(lost("/archive/2026/"))
+	second := r.putCDR(2)
+	r.until("the second is found", ocpi.ModuleCDRs, func(s Status) bool { return b.count(second) > 0 && settled(s) })
+	if n := b.count(second); n != 1 {
+		t.Errorf("it was billed %d times", n)
 	}
-	party := ocpi.NewParty("NL", "GPE")
-	l := newLane(Config{Store: forgetful{}, Now: time.Now}.withDefaults(), nil, nil, Partner{Name: "archive"}, ocpi.ModuleCDRs)
-	post := func(n int, m memory) memory {
-		t.Helper()
-		cdr := ocpitest.Network(party).CDR(n)
-		body, err := json.Marshal(cdr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		object := store.Object{Key: store.Key{Module: ocpi.ModuleCDRs, Party: party, ID: string(cdr.ID)}, Body: body, Change: int64(n)}
-		if m.Posting {
-			d, err := m.delivery("archive", object.Key, 0)
-			if err != nil {
-				t.Fatal(err)
+}
+
+// Requirement CDR-08: what certainly did not arrive is posted again, a while after it was lost: the partner may be slow.
+func TestACDRThatDidNotArriveIsPostedAgain(t *testing.T) {
+	r, b := cdrRig(t, Policy{})
+	r.config.Backoff.Settle = 700 * time.Millisecond
+	b.answer = taken("/cdrs/")
+	r.start()
+	r.putCDR(1)
+	r.until("the first is there", ocpi.ModuleCDRs, func(s Status) bool { return s.Sent == 1 && settled(s) })
+	b.set(cut)
+	began := time.Now()
+	second := r.putCDR(2)
+	r.until("it is not known whether the second arrived", ocpi.ModuleCDRs, func(s Status) bool { return len(s.Held) == 1 && s.Held[0].Unclear && s.Held[0].Attempts > 1 })
+	b.set(taken("/cdrs/"))
+	r.until("the second is there", ocpi.ModuleCDRs, settled)
+	if took := time.Since(began); b.count(second) != 1 || took < r.config.Backoff.Settle {
+		t.Errorf("posted again after %s, billed %d times", took, b.count(second))
+	}
+}
+
+// Where a partner cannot tell whether it has a CDR, a person does.
+func TestAPersonSettlesACDR(t *testing.T) {
+	for name, test := range map[string]struct {
+		outcome Outcome
+		billed  int
+	}{"it arrived": {Arrived, 1}, "it did not arrive": {NotArrived, 2}} {
+		t.Run(name, func(t *testing.T) {
+			r, b := cdrRig(t, Policy{})
+			b.answer = lost("/x/hidden-")
+			r.start()
+			id := r.putCDR(1)
+			parked := r.until("it is parked", ocpi.ModuleCDRs, func(s Status) bool { return len(s.Parked) == 1 })
+			if p := parked.Parked[0]; !p.Unclear || b.count(id) != 1 || !strings.Contains(p.Reason, "not known") {
+				t.Fatalf("%+v after %d posts", p, b.count(id))
 			}
-			l.held[object.Key] = &d
-		}
-		l.client = client
-		l.send(t.Context(), queued{store.Change{Object: object}, 0})
-		r := <-l.results
-		l.take(r)
-		return r.memory
+			b.set(taken("/x/hidden-"))
+			if n, err := Settle(t.Context(), r.db, time.Now(), "p", id, test.outcome); n != 1 || err != nil {
+				t.Fatalf("%d %v", n, err)
+			}
+			r.until("it is settled", ocpi.ModuleCDRs, func(s Status) bool { return settled(s) && len(s.Parked) == 0 })
+			if n := b.count(id); n != test.billed {
+				t.Errorf("it was posted %d times, want %d", n, test.billed)
+			}
+			if n, err := Settle(t.Context(), r.db, time.Now(), "p", id, test.outcome); n != 0 || err != nil {
+				t.Errorf("settled again: %d %v", n, err)
+			}
+		})
 	}
-	post(1, memory{})
-	if !strings.HasPrefix(l.state.Placed.Location, server.URL+"/archive/2026/") {
-		t.Fatalf("the Location is not remembered: %+v", l.state.Placed)
+}
+
+// A conflict says that the CDR is there, which is asked about.
+func TestAConflictIsAskedAbout(t *testing.T) {
+	r, b := cdrRig(t, Policy{})
+	b.answer = taken("/cdrs/")
+	r.start()
+	r.putCDR(1)
+	r.until("the first is there", ocpi.ModuleCDRs, func(s Status) bool { return s.Sent == 1 && settled(s) })
+	second := r.putCDRThat(2, func(id string) { b.at["/cdrs/"+id] = b.body(id) })
+	b.set(func(string) (int, time.Duration, bool, string) { return http.StatusConflict, 0, false, "" })
+	r.until("it counts as there", ocpi.ModuleCDRs, settled)
+	if n := b.count(second); n != 0 {
+		t.Errorf("it was posted %d times", n)
 	}
-	partner.breaks(true)
-	lost := post(2, memory{})
-	if !lost.Posting {
-		t.Fatalf("the lost answer is taken for certain: %+v", lost)
+}
+
+// CDRs and sessions that do not say for whom they are go to the only eMSP there is, and to none of several.
+func TestWhatNamesNoEMSPIsNotSentToSeveral(t *testing.T) {
+	r, b := cdrRig(t, Policy{})
+	b.answer = taken("/cdrs/")
+	r.partner.Sole = false
+	r.start()
+	id := r.putCDR(1)
+	parked := r.until("it is parked", ocpi.ModuleCDRs, func(s Status) bool { return len(s.Parked) == 1 })
+	if b.count(id) != 0 || !strings.Contains(parked.Parked[0].Reason, "which eMSP") {
+		t.Errorf("%+v after %d posts", parked.Parked[0], b.count(id))
 	}
-	partner.breaks(false)
-	found := post(2, lost)
-	if found.Posting || !strings.Contains(found.Location, "/archive/2026/") || partner.posts != 2 {
-		t.Errorf("after the lost answer: %+v and %d posts of two CDRs", found, partner.posts)
+}
+
+// What waits is as old as its first change that the partner has not got, also where it is held.
+func TestTheOldestWaitingChange(t *testing.T) {
+	r := newRig(t, Policy{})
+	r.config.Backoff = Backoff{First: time.Hour, Longest: time.Hour, LongestHeld: time.Hour}
+	r.to.answer = func(*http.Request) int { return http.StatusServiceUnavailable }
+	r.start()
+	first := time.Now()
+	for n := range 20 {
+		r.putTariff(n + 1)
+	}
+	r.until("it waits", ocpi.ModuleTariffs, func(s Status) bool { return !s.WaitsUntil.IsZero() && s.Backlog > 0 })
+	time.Sleep(400 * time.Millisecond)
+	for n := range 20 {
+		r.putTariff(n + 1)
+	}
+	if s := r.status(ocpi.ModuleTariffs); s.Oldest.Sub(first).Abs() > 300*time.Millisecond {
+		t.Errorf("%s after the first change", s.Oldest.Sub(first))
+	}
+}
+
+// A party that a partner does not see for a while: what has changed meanwhile is sent when it sees it again, and no more.
+func TestAPartyThatIsShownAgainIsCaughtUpWith(t *testing.T) {
+	r := newRig(t, Policy{})
+	r.partner.Parties = []ocpi.Party{us, other}
+	r.start()
+	r.putTariffOf(us, 1)
+	r.putTariffOf(other, 2)
+	r.putTariffOf(other, 3)
+	r.until("all are there", ocpi.ModuleTariffs, settled)
+	r.stop()
+	r.partner.Parties = []ocpi.Party{us}
+	r.start()
+	r.putTariffOf(other, 2)
+	r.putTariffOf(us, 4)
+	r.until("ours are there", ocpi.ModuleTariffs, settled)
+	r.stop()
+	before := len(r.to.seen())
+	if before != 4 {
+		t.Fatalf("%d messages", before)
+	}
+	r.partner.Parties = []ocpi.Party{us, other}
+	r.start()
+	r.until("all are there again", ocpi.ModuleTariffs, func(s Status) bool { return len(r.to.seen()) > before && settled(s) })
+	time.Sleep(100 * time.Millisecond)
+	var paths []string
+	for _, c := range r.to.seen()[before:] {
+		paths = append(paths, c.path)
+	}
+	if len(paths) != 1 || !strings.HasSuffix(paths[0], "/"+string(tariff(2).ID)) {
+		t.Errorf("sent again: %v", paths)
 	}
 }

@@ -21,38 +21,95 @@ type job struct {
 	change  store.Change
 	client  *ocpiclient.Client
 	press   *press
-	// known is what is remembered of the object, where that is not what is on disk.
-	known *store.Delivery
+	// known is what is remembered of the object, where that is not what is on disk; sent is the change that the partner has.
+	known *memory
+	sent  int64
+	// told tells that it is known what the partner has of a session.
+	told bool
 	// placed is another CDR that the partner has.
 	placed placed
+	// notes takes what must be on disk before the job goes on; noted tells that something was.
+	notes chan<- note
+	noted bool
 }
 
-// do sends what has changed. It returns what is to be remembered, also where it fails. skipped tells that there was nothing
-// to send.
-func (j *job) do(ctx context.Context) (m memory, skipped bool, err error) {
-	if j.known != nil {
-		if m, err = readMemory(*j.known); err != nil {
-			return m, false, err
-		}
+// do sends what has changed.
+func (j *job) do(ctx context.Context) (r result) {
+	r.change = j.change
+	m, err := j.remembered(ctx)
+	if err != nil {
+		r.err = err
+		return r
 	}
+	r.loaded = true
+	r.skipped, r.err = j.one(ctx, &m)
+	if errors.Is(r.err, ocpiclient.ErrWithheld) {
+		r.skipped, r.err = true, nil // the partner's version has no words for it
+	}
+	r.memory, r.noted = m, j.noted
+	return r
+}
+
+// one sends the object, and changes what is remembered of it. skipped tells that there was nothing to send.
+func (j *job) one(ctx context.Context, m *memory) (skipped bool, err error) {
 	switch j.change.Module {
 	case ocpi.ModuleLocations:
-		skipped, err = j.location(ctx, m.Attempts > 0)
+		return j.location(ctx, m.Attempts > 0)
 	case ocpi.ModuleSessions:
-		skipped, err = j.session(ctx, &m)
+		return j.session(ctx, m)
 	case ocpi.ModuleCDRs:
-		skipped, err = j.cdr(ctx, &m)
+		return j.cdr(ctx, m)
 	case ocpi.ModuleTariffs:
-		err = j.tariff(ctx)
+		return false, j.tariff(ctx)
 	case ocpi.ModuleTokens:
-		skipped, err = j.token(ctx)
+		return j.token(ctx)
 	default:
-		err = fmt.Errorf("module %s is not pushed", j.change.Module)
+		return false, fmt.Errorf("module %s is not pushed", j.change.Module)
 	}
-	if errors.Is(err, ocpiclient.ErrWithheld) {
-		return m, true, nil // the partner's version has no words for it
+}
+
+// remembered is what is known of the object at the partner.
+func (j *job) remembered(ctx context.Context) (memory, error) {
+	if j.known != nil {
+		return *j.known, nil
 	}
-	return m, skipped, err
+	d, err := j.config.Store.Delivery(ctx, j.partner.Name, j.change.Key)
+	if errors.Is(err, store.ErrNotFound) {
+		return memory{}, nil
+	}
+	if err != nil {
+		return memory{}, fmt.Errorf("%w: %w", errHome, err)
+	}
+	j.sent = d.Sent
+	return readMemory(d)
+}
+
+// keep has on disk what is remembered before it goes on: if the process ends then, the object is found as one that is held.
+func (j *job) keep(ctx context.Context, m *memory) error {
+	record, err := m.delivery(j.partner.Name, j.change.Key, j.sent)
+	if err != nil {
+		return err
+	}
+	record.Held, record.Due = true, j.config.Now()
+	n := note{record, *m, make(chan error, 1)}
+	select {
+	case j.notes <- n:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := <-n.done; err != nil {
+		return fmt.Errorf("%w: %w", errHome, err)
+	}
+	j.noted = true
+	return nil
+}
+
+// addressed refuses what does not say for whom it is, where several partners would get it.
+func (j *job) addressed() error {
+	if j.partner.Sole || j.change.Audience != (ocpi.Party{}) {
+		return nil
+	}
+	return errors.New("it does not say which eMSP's driver it is about, and there are several: store it again with cdr_token's country_code and party_id")
 }
 
 // read makes an object of its stored form.
@@ -67,22 +124,6 @@ func read[T any](body []byte) (T, error) {
 // key is the object's, as clients name it.
 func (j *job) key() ocpi.Key {
 	return ocpi.Key{Party: j.change.Party, ID: j.change.ID, TokenType: j.change.TokenType}
-}
-
-// remembered reads what is known of the object at the partner, unless it is known already.
-func (j *job) remembered(ctx context.Context, m *memory) (sent int64, err error) {
-	if j.known != nil {
-		return j.known.Sent, nil
-	}
-	d, err := j.config.Store.Delivery(ctx, j.partner.Name, j.change.Key)
-	if errors.Is(err, store.ErrNotFound) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, fmt.Errorf("%w: %w", errHome, err)
-	}
-	*m, err = readMemory(d)
-	return d.Sent, err
 }
 
 // tariff sends a tariff, or deletes it (requirements TAR-04, TF-42).

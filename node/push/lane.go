@@ -3,11 +3,8 @@ package push
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"golang.org/x/time/rate"
 
 	"github.com/roamwire/roamwire/node/store"
@@ -15,60 +12,83 @@ import (
 	"github.com/roamwire/roamwire/ocpi/ocpiclient"
 )
 
-// A lane pushes one module to one partner. One goroutine decides, and each message is sent by a goroutine of its own.
+// A lane pushes one module to one partner. One goroutine decides, and is the only one that writes what the lane remembers;
+// each message is sent by a goroutine of its own.
+//
+// Where the lane is in the feed of changes:
+//
+//	0 ......... floor ................. read ......... latest
+//	 dealt with   in queue and flying    not read yet
+//
+// The floor is the cursor on disk. What failed is held on disk beside it, and no longer keeps the floor back.
 type lane struct {
-	config    Config
-	feed      *feed
-	press     *press
-	partner   Partner
-	module    ocpi.ModuleID
-	selection store.Selection
-	limiter   *rate.Limiter
-	client    *ocpiclient.Client
+	config  Config
+	feed    *feed
+	press   *press
+	partner Partner
+	module  ocpi.ModuleID
+	limiter *rate.Limiter
+	client  *ocpiclient.Client
 
 	state laneState
-	// read is how far the feed was read, queue what was read and not begun; behind is set while there may be more.
+	// selection is what is read: all that the partner sees or, while it is caught up with, what it sees anew. main is the
+	// cursor of the whole, which waits for that.
+	selection store.Selection
+	main      int64
+	// read is how far the feed was read; behind is set while there may be more. latest is the latest change of the module
+	// that the lane has been told of.
 	read   int64
-	queue  []queued
 	behind bool
-	// latest is the latest change of the module that the lane has been told of.
 	latest int64
+	// queue are the objects that have changed and wait for their turn, each once; waiting are the same by key.
+	queue   []*queued
+	waiting map[store.Key]*queued
 	// flying are the objects that are being sent.
-	flying  map[store.Key]flight
+	flying  map[store.Key]*flight
 	results chan result
-	// held are the objects that wait for another try.
-	held   map[store.Key]*store.Delivery
+	notes   chan note
+	// sent are objects that were sent in a state that the feed has not come to, with the change of that state.
+	sent map[store.Key]int64
+	// told are the sessions of which it is known, and not only remembered, what the partner has.
+	told map[store.Key]bool
+
+	// held are the objects that wait for another try; due is when the first of them does, and is worked out anew where stale.
+	held  map[store.Key]*held
+	due   time.Time
+	stale bool
+	// refused are the objects that the partner has refused since it has last taken one.
+	refused map[store.Key]bool
+	// rest is until when nothing is begun, because our own data could not be read.
+	rest time.Time
+	// nudge is what was last seen of requests by others to look at the held objects anew; looked is when.
+	nudge  int64
 	looked time.Time
-	// ahead are objects that were sent in a state that the feed brings once more, with the change of that state: held ones,
-	// and those of which more has changed after what was read.
-	ahead map[store.Key]int64
 
 	// keep and forget are what has changed since the lane was saved.
 	saved  time.Time
-	cursor int64
 	keep   map[store.Key]store.Delivery
 	forget map[store.Key]bool
 	dirty  bool
 }
 
-// A queued is a change that was read from the feed, with the cursor it was read at: what has changed inside the object is
-// known since then and not since its latest change.
+// A queued is an object that has changed since a cursor. change is what was read of that; nil where it is to be read when its
+// turn comes, because more has changed.
 type queued struct {
-	store.Change
-	since int64
+	key    store.Key
+	since  int64
+	change *store.Change
 }
 
-// A flight is the sending of what has changed in an object since a cursor, up to a change.
-type flight struct{ since, change int64 }
+// A flight is the sending of what has changed in an object since a cursor, up to a change. again tells that more has changed.
+type flight struct {
+	since, change int64
+	again         bool
+}
 
-// A result is what came of sending one object.
-type result struct {
-	change store.Change
-	since  int64
+// A held is an object that waits for another try, with what is remembered of it.
+type held struct {
+	store.Delivery
 	memory memory
-	// skipped tells that there was nothing to send.
-	skipped bool
-	err     error
 }
 
 const (
@@ -76,7 +96,7 @@ const (
 	stretch = 256
 	// saveEvery is how often a lane at work is saved.
 	saveEvery = 200 * time.Millisecond
-	// lookEvery is how often held objects are looked up again: a person may have asked for another try.
+	// lookEvery is how often it is looked at whether a person wants something of the lane.
 	lookEvery = 2 * time.Second
 	// grace is how long what is under way may take when the lane is stopped.
 	grace = 2 * time.Second
@@ -88,9 +108,10 @@ func newLane(config Config, f *feed, p *press, partner Partner, module ocpi.Modu
 	}
 	l := &lane{
 		config: config, feed: f, press: p, partner: partner, module: module,
-		selection: store.Selection{Module: module, Parties: partner.Parties, Audience: partner.Audience},
-		flying:    map[store.Key]flight{}, results: make(chan result, config.Concurrency),
-		held: map[store.Key]*store.Delivery{}, ahead: map[store.Key]int64{}, keep: map[store.Key]store.Delivery{}, forget: map[store.Key]bool{},
+		waiting: map[store.Key]*queued{}, flying: map[store.Key]*flight{}, sent: map[store.Key]int64{}, told: map[store.Key]bool{},
+		results: make(chan result, config.Concurrency), notes: make(chan note),
+		held: map[store.Key]*held{}, stale: true, refused: map[store.Key]bool{},
+		keep: map[store.Key]store.Delivery{}, forget: map[store.Key]bool{},
 	}
 	if partner.Policy.Rate > 0 {
 		l.limiter = rate.NewLimiter(rate.Limit(partner.Policy.Rate), max(1, partner.Policy.Rate/10))
@@ -109,67 +130,57 @@ func (l *lane) run(ctx context.Context) error {
 	defer func() { l.finish(sending) }()
 	for ctx.Err() == nil {
 		latest, changed := l.feed.at(l.module)
-		l.behind = l.behind || latest > l.latest
-		l.latest = latest
+		if latest > l.latest {
+			l.latest, l.behind = latest, true
+		}
+		l.caughtUp()
 		if err := errors.Join(l.look(ctx), l.fill(ctx)); err != nil {
 			return err
 		}
 		l.begin(ctx, sending)
-		if err := l.save(ctx, false); err != nil {
-			return err
+		l.noteWait()
+		if err := l.save(ctx, false); err != nil && ctx.Err() == nil {
+			l.troubled(ctx, err)
 		}
-		if err := l.wait(ctx, changed); err != nil {
-			return err
-		}
+		l.wait(ctx, changed)
 	}
 	return nil
 }
 
-// load reads where the lane is. A new lane begins with everything there is, but for sessions and CDRs, which would be a
-// history, and where the policy says otherwise.
-func (l *lane) load(ctx context.Context) error {
-	stored, err := l.config.Store.Lane(ctx, l.partner.Name, l.module)
+// noteWait notes since when something waits for the partner.
+func (l *lane) noteWait() {
+	busy := l.behind && l.latest > l.read || len(l.queue) > 0 || len(l.flying) > 0
 	switch {
-	case errors.Is(err, store.ErrNotFound):
-		if l.partner.Policy.FromNow || l.module == ocpi.ModuleSessions || l.module == ocpi.ModuleCDRs {
-			if l.read, err = l.beginning(ctx); err != nil {
-				return err
-			}
-		}
-		l.dirty = true
-	case err != nil:
-		return err
-	default:
-		l.read = stored.Cursor
-		if err := json.Unmarshal(stored.State, &l.state); err != nil {
-			return fmt.Errorf("read lane %s of %s: %w", l.module, l.partner.Name, err)
-		}
+	case !busy && !l.state.Waiting.IsZero():
+		l.state.Waiting, l.dirty = time.Time{}, true
+	case busy && l.state.Waiting.IsZero():
+		l.state.Waiting = l.config.Now()
 	}
-	l.cursor, l.behind = l.read, true
-	if err := l.lookUp(ctx); err != nil {
-		return err
-	}
-	return l.save(ctx, true)
 }
 
-// beginning is the cursor of a lane that begins with what was changed since the partner became one.
-func (l *lane) beginning(ctx context.Context) (cursor int64, err error) {
-	for {
-		found, err := l.config.Store.Changes(ctx, l.selection, cursor, stretch)
-		if err != nil {
-			return 0, err
+// troubleRest is how long nothing is sent after what has become of it could not be kept.
+const troubleRest = 5 * time.Second
+
+// troubled rests because the lane could not be saved, as on a full disk: what is sent meanwhile would be sent again.
+func (l *lane) troubled(ctx context.Context, err error) {
+	l.rest = l.config.Now().Add(troubleRest)
+	l.saved = l.config.Now()
+	l.config.Logger.ErrorContext(ctx, "cannot keep how far pushes have come; nothing is pushed until that works", "partner", l.partner.Name, "module", l.module, "error", err)
+}
+
+// finish waits for what is under way and saves the lane.
+func (l *lane) finish(sending context.Context) {
+	for len(l.flying) > 0 {
+		select {
+		case r := <-l.results:
+			l.take(r)
+		case n := <-l.notes:
+			n.done <- context.Canceled
 		}
-		first := slices.IndexFunc(found.Changes, func(c store.Change) bool { return !c.Changed.Before(l.partner.Since) })
-		switch {
-		case first == 0:
-			return cursor, nil
-		case first > 0: // up to there it is to be passed over
-			found, err = l.config.Store.Changes(ctx, l.selection, cursor, first)
-			return found.Next, err
-		}
-		if len(found.Changes) == 0 || found.Next <= cursor {
-			return max(cursor, found.Next), nil
-		}
-		cursor = found.Next
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(sending), grace)
+	defer cancel()
+	if err := l.save(ctx, true); err != nil {
+		l.config.Logger.Error("cannot save how far pushes have come", "partner", l.partner.Name, "module", l.module, "error", err)
 	}
 }

@@ -2,8 +2,10 @@ package push
 
 import (
 	"context"
+	"slices"
 
 	"github.com/roamwire/roamwire/node/store"
+	"github.com/roamwire/roamwire/ocpi"
 )
 
 // fill reads the feed on, where there may be more and the lane does not wait for its partner.
@@ -19,13 +21,48 @@ func (l *lane) fill(ctx context.Context) error {
 			l.read, l.dirty = found.Next, true
 		}
 	}
+	if !l.behind {
+		for key, change := range l.sent {
+			if change <= l.read {
+				delete(l.sent, key)
+			}
+		}
+	}
 	return nil
 }
 
+// enqueue gives objects that have changed their turn, each once and in its newest state: one that waits already is read anew
+// when its turn comes, one that is being sent is sent again after that, and one that is held has its turn.
 func (l *lane) enqueue(changes []store.Change) {
 	for _, c := range changes {
-		l.queue = append(l.queue, queued{c, l.read})
+		f, q, h := l.flying[c.Key], l.waiting[c.Key], l.held[c.Key]
+		switch {
+		case l.sent[c.Key] >= c.Change || c.Removed && c.Change <= l.birth():
+		case f != nil:
+			f.again = f.again || c.Change > f.change
+		case h != nil:
+			if h.memory.Parked {
+				l.reschedule(h, l.config.Now())
+			}
+		case q != nil:
+			q.change = nil
+		default:
+			l.push(&queued{c.Key, l.read, &c})
+		}
 	}
+}
+
+// birth is the latest change that was before the partner saw what is read now.
+func (l *lane) birth() int64 {
+	if c := l.state.CatchUp; c != nil {
+		return c.Birth
+	}
+	return l.state.Birth
+}
+
+func (l *lane) push(q *queued) {
+	l.queue = append(l.queue, q)
+	l.waiting[q.key] = q
 }
 
 // readOne reads one change, to ask with.
@@ -41,26 +78,61 @@ func (l *lane) readOne(ctx context.Context) {
 	}
 }
 
-// look sees to it that what others have changed of the held objects is seen.
+// look finds out whether a person wants objects to be tried again.
 func (l *lane) look(ctx context.Context) error {
-	if len(l.held) == 0 || l.config.Now().Sub(l.looked) < lookEvery {
+	now := l.config.Now()
+	if len(l.held) == 0 && !l.state.Breaker.open() || now.Sub(l.looked) < lookEvery {
 		return nil
 	}
+	l.looked = now
+	stored, err := l.config.Store.Lane(ctx, l.partner.Name, l.module)
+	if err != nil || stored.Nudge == l.nudge {
+		return err
+	}
+	l.nudge = stored.Nudge
 	if err := l.save(ctx, true); err != nil {
 		return err
+	}
+	if l.state.Breaker.open() {
+		l.state.Breaker.Until, l.dirty = now, true // and ask the partner now
 	}
 	return l.lookUp(ctx)
 }
 
+// lookUp reads the objects that are held.
 func (l *lane) lookUp(ctx context.Context) error {
-	held, err := l.config.Store.Held(ctx, l.partner.Name, l.module)
+	found, err := l.config.Store.Held(ctx, l.partner.Name, l.module)
 	if err != nil {
 		return err
 	}
-	l.looked = l.config.Now()
 	clear(l.held)
-	for _, d := range held {
-		l.held[d.Key] = &d
+	l.stale = true
+	for _, d := range found {
+		m, err := readMemory(d)
+		if err != nil {
+			return err
+		}
+		l.held[d.Key] = &held{d, m}
 	}
 	return nil
+}
+
+// unread is the cursor at which the feed is read again if the queue is dropped.
+func (l *lane) unread() int64 {
+	cursor := l.read
+	for _, q := range l.queue {
+		cursor = min(cursor, q.since)
+	}
+	return cursor
+}
+
+// dropQueue has what was read and not begun read again when the partner is back: it may have changed.
+func (l *lane) dropQueue() {
+	l.read, l.queue, l.behind = l.unread(), nil, true
+	clear(l.waiting)
+}
+
+// sees reports whether the partner may be sent an object.
+func (l *lane) sees(c *store.Change) bool {
+	return slices.Contains(l.partner.Parties, c.Party) && (c.Audience == (ocpi.Party{}) || slices.Contains(l.partner.Audience, c.Audience))
 }

@@ -10,128 +10,221 @@ import (
 	"github.com/roamwire/roamwire/ocpi"
 )
 
-// take takes a result in.
-func (l *lane) take(r result) {
-	delete(l.flying, r.change.Key)
-	l.dirty = true
-	d := l.held[r.change.Key]
-	if r.err == nil {
-		if !r.skipped {
-			l.succeeded()
-		}
-		if at := r.memory.Location; at != "" && at != confirmed {
-			l.state.Placed = placed{r.change.ID, at}
-		}
-		l.passOver(r.change, d != nil)
-		r.memory.Since, r.memory.Attempts, r.memory.Refused, r.memory.Reason, r.memory.Failed = 0, 0, 0, "", time.Time{}
-		l.release(r.change.Key, r.memory, r.change.Change)
-		return
-	}
-	if errors.Is(r.err, context.Canceled) { // the lane is being stopped
-		l.hold(r, d, l.config.Now())
-		return
-	}
-	v := judge(r.err)
-	l.failed(r.err, v)
-	l.fail(r, d, v)
+// A result is what came of sending one object.
+type result struct {
+	change store.Change
+	// memory is what is to be remembered of it; loaded is false where it could not be found out what was remembered before.
+	memory memory
+	loaded bool
+	// noted tells that the memory is on disk already, as that of an object that is held.
+	noted bool
+	// skipped tells that there was nothing to send.
+	skipped bool
+	err     error
 }
 
-// passOver sees to it that a state that was sent is not sent again when the feed comes to it.
-func (l *lane) passOver(c store.Change, wasHeld bool) {
-	if wasHeld || c.Change > l.read {
-		l.ahead[c.Key] = c.Change
+// take takes a result in.
+func (l *lane) take(r result) {
+	key := r.change.Key
+	f := l.flying[key]
+	delete(l.flying, key)
+	l.stale, l.dirty = true, true
+	switch {
+	case r.err == nil:
+		l.took(r)
+		if f.again {
+			l.push(&queued{key: key, since: f.change})
+		}
+	case !r.loaded, errors.Is(r.err, context.Canceled) && !r.noted: // nothing has happened
+		l.again(key, f.since, r.err)
+	case errors.Is(r.err, context.Canceled):
+		l.hold(r, f.since, l.config.Now())
+	default:
+		v := judge(r.err)
+		suspect := l.suspect(key, v)
+		l.failed(r.err, v)
+		l.fail(r, f.since, v, suspect)
 	}
-	l.queue = slices.DeleteFunc(l.queue, func(q queued) bool { return q.Change.Change == c.Change })
+}
+
+// took notes that the partner has an object, or that there was nothing to send.
+func (l *lane) took(r result) {
+	key := r.change.Key
+	if !r.skipped {
+		l.succeeded()
+	}
+	if at := r.memory.Location; at != "" && at != confirmed {
+		if l.state.Placed == (placed{}) {
+			l.tryAllAgain() // now it is known where to look for CDRs
+		}
+		l.state.Placed = placed{r.change.ID, at}
+	}
+	if l.module == ocpi.ModuleSessions {
+		l.tell(key, r.memory)
+	}
+	if r.change.Change > l.read || l.held[key] != nil {
+		l.sent[key] = r.change.Change
+	}
+	if q := l.waiting[key]; q != nil && q.change != nil && q.change.Change <= r.change.Change {
+		delete(l.waiting, key)
+		l.queue = slices.DeleteFunc(l.queue, func(other *queued) bool { return other == q })
+	}
+	r.memory.settle()
+	l.release(key, r.memory, r.change.Change)
+}
+
+// tell notes that it is known what the partner has of a session, until that has ended.
+func (l *lane) tell(key store.Key, m memory) {
+	if m.Stage == ended {
+		delete(l.told, key)
+		return
+	}
+	l.told[key] = true
+}
+
+// again gives an object its turn again, of which nothing was sent.
+func (l *lane) again(key store.Key, since int64, err error) {
+	if errors.Is(err, context.Canceled) {
+		if l.held[key] == nil && l.waiting[key] == nil {
+			l.push(&queued{key: key, since: since})
+		}
+		return
+	}
+	l.postpone(key, since, err)
 }
 
 // succeeded notes that a message got through. A partner that is back gets what was held at once.
 func (l *lane) succeeded() {
-	now := l.config.Now()
 	l.state.Sent++
-	l.state.Success = now
-	if !l.state.Breaker.succeeded() {
+	l.state.Success = l.config.Now()
+	clear(l.refused)
+	if !l.state.Breaker.reached() {
 		return
 	}
 	l.behind = true
-	for key, d := range l.held {
-		if !d.Due.IsZero() {
-			d.Due = now
-			l.keep[key] = *d
-		}
-	}
+	l.tryAllAgain()
 	l.config.Logger.Info("the partner takes pushes again", "partner", l.partner.Name, "module", l.module)
 	if l.config.OnBack != nil {
 		l.config.OnBack(l.partner.Name)
 	}
 }
 
-// failed notes a failure, after which the lane may wait for its partner. What was read and not begun is read again then:
-// it may have changed.
+// tryAllAgain makes all held objects due, also those that are parked: what was in the way may be gone.
+func (l *lane) tryAllAgain() {
+	for _, h := range l.held {
+		if !h.Due.IsZero() {
+			l.reschedule(h, l.config.Now())
+		}
+	}
+}
+
+// reschedule makes a held object due at another time. One that is being sent is left to what comes of that.
+func (l *lane) reschedule(h *held, due time.Time) {
+	h.Due, l.stale = due, true
+	if l.flying[h.Key] == nil {
+		l.keep[h.Key], l.dirty = h.Delivery, true
+	}
+}
+
+// suspect notes a refusal, and reports whether it says more about the partner than about the object: it refuses one object
+// after the other, and takes none.
+func (l *lane) suspect(key store.Key, v verdict) bool {
+	if v.fault == refused {
+		l.refused[key] = true
+	}
+	return len(l.refused) >= breakAfter
+}
+
+// failed notes a failure, after which the lane may wait for its partner.
 func (l *lane) failed(err error, v verdict) {
-	l.state.Error, l.state.Failed, l.dirty = err.Error(), l.config.Now(), true
-	if v.refused || v.hopeless {
-		l.state.Breaker.succeeded() // the partner is there
+	now := l.config.Now()
+	l.state.Error, l.state.Failed, l.dirty = err.Error(), now, true
+	switch {
+	case v.fault == hopeless, v.fault == early:
+		return // says nothing about the partner
+	case v.fault == ours:
+		l.rest = now.Add(l.config.Backoff.First)
+		return
+	case v.fault == refused && len(l.refused) < breakAfter:
+		l.state.Breaker.reached()
 		return
 	}
-	if v.partner {
-		l.client = nil // is made anew: the partner may have moved, or its token changed
-	}
+	l.client = nil // is made anew: the partner may have moved, or its token changed
 	wasOpen := l.state.Breaker.open()
-	l.state.Breaker.failed(l.config.Now(), v.atOnce, v.asked, l.config.Backoff)
+	l.state.Breaker.failed(now, v.atOnce || v.fault == refused, v.asked, l.config.Backoff)
 	if wasOpen || !l.state.Breaker.open() {
 		return
 	}
 	l.config.Logger.Warn("pushes wait for the partner", "partner", l.partner.Name, "module", l.module, "error", err)
-	l.read, l.queue, l.behind = l.unread(), nil, true
+	l.dropQueue()
 }
 
 // Bounds of tries of one object.
 const (
 	// maxRefusals is how often an object is sent that the partner refuses, before it is parked.
 	maxRefusals = 3
-	// maxAttempts is how often an object is tried that fails while others get through.
-	maxAttempts = 15
+	// maxFaults is how often it is tried where the partner fails over it, while others get through.
+	maxFaults = 15
+	// maxAsks is how often a partner is asked for a CDR that it cannot tell of.
+	maxAsks = 5
+	// longestParked is the longest time between two tries of a parked object.
+	longestParked = 24 * time.Hour
 )
 
-// fail holds an object for another try, or parks it. CDRs are money: what could not be sent at all is parked, and all else
-// is tried until it gets through.
-func (l *lane) fail(r result, d *store.Delivery, v verdict) {
-	m := &r.memory
-	if d != nil {
-		before, _ := readMemory(*d)
-		m.Attempts, m.Refused = before.Attempts, before.Refused
+// fail holds an object for another try, or parks it. Only what says something about the object counts: failures while nothing
+// else gets through are the partner's. CDRs are money: what could not be sent at all is parked, and so is one of which it
+// cannot be found out whether it arrived; all else is tried until it gets through.
+func (l *lane) fail(r result, since int64, v verdict, suspect bool) {
+	m, now := &r.memory, l.config.Now()
+	if m.Change != r.change.Change { // what was refused was another state
+		m.Refused, m.Faults, m.Change = 0, 0, r.change.Change
+	}
+	others := m.Failed.IsZero() || l.state.Success.After(m.Failed)
+	switch {
+	case v.fault == refused && !suspect:
+		m.Refused++
+	case v.fault == trouble && others:
+		m.Faults++
+	case v.fault == unclear:
+		m.Asks++
 	}
 	m.Attempts++
-	m.Reason, m.Failed = r.err.Error(), l.config.Now()
-	due := l.config.Now().Add(max(v.asked, spread(doubled(l.config.Backoff.First, m.Attempts-1, l.config.Backoff.LongestHeld))))
-	if v.refused {
-		m.Refused++
+	m.Reason, m.Failed = r.err.Error(), now
+	if m.First.IsZero() {
+		m.First = now
 	}
-	given := m.Refused >= maxRefusals || m.Attempts >= maxAttempts && !v.partner
-	parked := v.hopeless || given && l.module != ocpi.ModuleCDRs
-	if parked {
-		due = time.Time{}
-		l.config.Logger.Warn("an object is parked: the partner does not take it", "partner", l.partner.Name, "module", l.module, "id", r.change.ID, "error", r.err)
+	wasParked := m.Parked
+	m.Parked = v.fault == hopeless || v.fault == unclear && m.Asks >= maxAsks ||
+		l.module != ocpi.ModuleCDRs && (v.fault == refused && m.Refused >= maxRefusals || m.Faults >= maxFaults)
+	due := now.Add(max(v.asked, spread(doubled(l.config.Backoff.First, m.Attempts-1, l.config.Backoff.LongestHeld))))
+	if m.Parked {
+		due = now.Add(spread(doubled(l.config.Backoff.Parked, m.Parks, max(l.config.Backoff.Parked, longestParked))))
+		m.Parks++
+		if !wasParked {
+			l.config.Logger.Warn("an object is parked", "partner", l.partner.Name, "module", l.module, "id", r.change.ID, "error", r.err)
+		}
 	}
-	l.hold(r, d, due)
+	l.hold(r, since, due)
 }
 
-func (l *lane) hold(r result, d *store.Delivery, due time.Time) {
-	r.memory.Since = r.since
+func (l *lane) hold(r result, since int64, due time.Time) {
+	key := r.change.Key
+	h := &held{memory: r.memory}
+	h.memory.Since = since
 	sent := int64(0)
-	if d != nil {
-		sent = d.Sent
+	if before := l.held[key]; before != nil {
+		sent = before.Sent
 	}
-	record, err := r.memory.delivery(l.partner.Name, r.change.Key, sent)
+	record, err := h.memory.delivery(l.partner.Name, key, sent)
 	if err != nil {
 		l.config.Logger.Error("cannot keep what is to be sent again", "error", err)
 		return
 	}
 	record.Held, record.Due = true, due
-	l.held[r.change.Key] = &record
-	l.keep[r.change.Key] = record
-	delete(l.forget, r.change.Key)
-	l.dirty = true
+	h.Delivery = record
+	l.held[key], l.keep[key] = h, record
+	delete(l.forget, key)
+	l.stale, l.dirty = true, true
 }
 
 // release ends the holding of an object.
@@ -139,7 +232,7 @@ func (l *lane) release(key store.Key, m memory, sent int64) {
 	_, wasHeld := l.held[key]
 	delete(l.held, key)
 	delete(l.keep, key)
-	l.dirty = true
+	l.stale, l.dirty = true, true
 	if !m.lasting() {
 		if wasHeld { // otherwise it may still be waiting to be forgotten
 			l.forget[key] = true

@@ -3,8 +3,11 @@ package push
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/go-json-experiment/json"
+
 	"github.com/roamwire/roamwire/node/store"
 )
 
@@ -14,24 +17,21 @@ func (l *lane) save(ctx context.Context, now bool) error {
 	if !l.dirty || !now && at.Sub(l.saved) < saveEvery && (len(l.flying) > 0 || len(l.queue) > 0 || l.behind) {
 		return nil
 	}
+	floor := l.floor()
+	if c := l.state.CatchUp; c != nil {
+		c.Cursor = floor
+	} else {
+		l.main = floor
+	}
 	state, err := json.Marshal(&l.state)
 	if err != nil {
 		return fmt.Errorf("write lane %s of %s: %w", l.module, l.partner.Name, err)
 	}
-	var keep []store.Delivery
-	for _, d := range l.keep {
-		keep = append(keep, d)
-	}
-	var forget []store.Key
-	for key := range l.forget {
-		forget = append(forget, key)
-	}
-	floor := l.floor()
-	record := store.Lane{Partner: l.partner.Name, Module: l.module, Cursor: floor, State: state}
-	if err := l.config.Store.SaveLane(ctx, record, keep, forget); err != nil {
+	record := store.Lane{Partner: l.partner.Name, Module: l.module, Cursor: l.main, State: state}
+	if err := l.config.Store.SaveLane(ctx, record, slices.Collect(maps.Values(l.keep)), slices.Collect(maps.Keys(l.forget))); err != nil {
 		return err
 	}
-	l.cursor, l.saved, l.dirty = floor, at, false
+	l.saved, l.dirty = at, false
 	clear(l.keep)
 	clear(l.forget)
 	return nil
@@ -48,23 +48,39 @@ func (l *lane) floor() int64 {
 	return floor
 }
 
-// unread is the cursor at which the feed is read again if the queue is dropped.
-func (l *lane) unread() int64 {
-	cursor := l.read
-	for _, c := range l.queue {
-		cursor = min(cursor, c.since)
-	}
-	return cursor
+// A note is what a job wants to have on disk before it goes on. The lane writes it, as everything that it remembers, and says
+// when it has.
+type note struct {
+	delivery store.Delivery
+	memory   memory
+	done     chan error
 }
 
-// finish waits for what is under way and saves the lane.
-func (l *lane) finish(sending context.Context) {
-	for len(l.flying) > 0 {
-		l.take(<-l.results)
+// write writes notes, as many as there are by now, and answers them.
+func (l *lane) write(ctx context.Context, first note) {
+	notes := []note{first}
+	for more := true; more; {
+		select {
+		case n := <-l.notes:
+			notes = append(notes, n)
+		default:
+			more = false
+		}
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(sending), grace)
-	defer cancel()
-	if err := l.save(ctx, true); err != nil {
-		l.config.Logger.Error("cannot save how far pushes have come", "partner", l.partner.Name, "module", l.module, "error", err)
+	for _, n := range notes {
+		if before := l.held[n.delivery.Key]; before != nil {
+			n.delivery.Sent = before.Sent
+		}
+		l.held[n.delivery.Key] = &held{n.delivery, n.memory}
+		l.keep[n.delivery.Key] = n.delivery
+		delete(l.forget, n.delivery.Key)
+	}
+	l.stale, l.dirty = true, true
+	err := l.save(ctx, true)
+	if err != nil {
+		l.troubled(ctx, err)
+	}
+	for _, n := range notes {
+		n.done <- err
 	}
 }

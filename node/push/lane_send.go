@@ -4,138 +4,192 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"time"
 
 	"github.com/roamwire/roamwire/node/store"
+	"github.com/roamwire/roamwire/ocpi"
 )
 
 // begin begins as many sends as may be under way: first held objects that are due, then what the feed brings. While the
 // lane waits for its partner, one message is sent when it is time to ask.
 func (l *lane) begin(ctx, sending context.Context) {
+	now := l.config.Now()
 	room := l.config.Concurrency - len(l.flying)
-	if l.state.Breaker.open() {
-		if l.config.Now().Before(l.state.Breaker.Until) {
-			return
-		}
+	waits := l.state.Breaker.open()
+	if now.Before(l.rest) || waits && now.Before(l.state.Breaker.Until) {
+		return
+	}
+	if waits {
 		room = min(room, 1-len(l.flying))
 		l.behind = true
 	}
-	if room <= 0 {
+	if room <= 0 || !waits && len(l.queue) == 0 && !l.anyDue(now) {
 		return
 	}
-	if l.client == nil {
-		client, err := l.config.Client(ctx, l.partner.Name)
-		if err != nil {
-			l.failed(err, verdict{partner: true, atOnce: true})
-			return
-		}
-		l.client = client
+	if l.client == nil && !l.connect(ctx) {
+		return
 	}
 	room = l.beginHeld(ctx, sending, room)
-	if room > 0 && l.state.Breaker.open() && len(l.queue) == 0 {
+	if room > 0 && waits && len(l.queue) == 0 {
 		l.readOne(ctx)
 	}
-	l.beginQueued(sending, room)
+	l.beginQueued(ctx, sending, room)
 }
 
+// connect makes the client, which keeps to the rate of requests.
+func (l *lane) connect(ctx context.Context) bool {
+	client, err := l.config.Client(ctx, l.partner.Name)
+	if err != nil {
+		l.failed(err, verdict{fault: absent, atOnce: true})
+		return false
+	}
+	if l.limiter != nil {
+		client = client.InTurn(l.limiter.Wait)
+	}
+	l.client = client
+	return true
+}
+
+// anyDue reports whether a held object is due.
+func (l *lane) anyDue(now time.Time) bool {
+	due := l.firstDue()
+	return !due.IsZero() && !due.After(now)
+}
+
+// firstDue is when the first held object that is not being sent is due; zero for never.
+func (l *lane) firstDue() time.Time {
+	if !l.stale {
+		return l.due
+	}
+	l.due, l.stale = time.Time{}, false
+	for key, h := range l.held {
+		if l.flying[key] == nil && !h.Due.IsZero() && (l.due.IsZero() || h.Due.Before(l.due)) {
+			l.due = h.Due
+		}
+	}
+	return l.due
+}
+
+// beginHeld begins with held objects that are due. While the lane waits for its partner, any of them will do to ask with.
 func (l *lane) beginHeld(ctx, sending context.Context, room int) int {
-	if room <= 0 || len(l.held) == 0 {
+	now, waits := l.config.Now(), l.state.Breaker.open()
+	if len(l.held) == 0 || !waits && !l.anyDue(now) {
 		return room
 	}
-	now := l.config.Now()
-	var due []*store.Delivery
-	for key, d := range l.held {
-		_, flying := l.flying[key]
-		if !flying && !d.Due.IsZero() && (!d.Due.After(now) || l.state.Breaker.open()) {
-			due = append(due, d)
+	var due []*held
+	for key, h := range l.held {
+		if l.flying[key] == nil && !h.Due.IsZero() && (!h.Due.After(now) || waits && !h.memory.Parked) {
+			due = append(due, h)
 		}
 	}
-	slices.SortFunc(due, func(a, b *store.Delivery) int { return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.Key.ID, b.Key.ID)) })
-	for _, d := range due[:min(room, len(due))] {
-		m, err := readMemory(*d)
-		if err != nil {
-			l.config.Logger.ErrorContext(ctx, "cannot push", "error", err)
-			continue
+	slices.SortFunc(due, func(a, b *held) int { return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.Key.ID, b.Key.ID)) })
+	for _, h := range due {
+		if room == 0 {
+			break
 		}
-		change, err := l.config.Store.ChangeOf(ctx, d.Key, m.Since)
-		if errors.Is(err, store.ErrNotFound) {
-			l.release(d.Key, m, d.Sent)
-			continue
+		if l.beginOne(ctx, sending, h.Key, h.memory.Since, nil) {
+			room--
 		}
-		if err != nil {
-			l.config.Logger.ErrorContext(ctx, "cannot push", "error", err)
-			continue
-		}
-		l.send(sending, queued{change, m.Since})
-		room--
 	}
 	return room
 }
 
-// beginQueued begins with what the feed has brought. An object that is being sent waits for that; one that is held is
-// tried again with its new state where it was parked, and has its turn where it was not.
-func (l *lane) beginQueued(sending context.Context, room int) {
-	rest := l.queue[:0]
-	for i, c := range l.queue {
-		if room == 0 {
-			rest = append(rest, l.queue[i:]...)
+// beginQueued begins with what the feed has brought.
+func (l *lane) beginQueued(ctx, sending context.Context, room int) {
+	n := 0
+	for _, q := range l.queue {
+		if room == 0 || l.config.Now().Before(l.rest) {
 			break
 		}
-		if f, flying := l.flying[c.Key]; flying {
-			if c.Change.Change > f.change { // otherwise it is what is being sent
-				rest = append(rest, c)
-			}
+		n++
+		delete(l.waiting, q.key)
+		if h := l.held[q.key]; h != nil { // it failed meanwhile, and has its turn
 			continue
 		}
-		if l.ahead[c.Key] >= c.Change.Change {
-			l.dirty = true
-			continue
+		if l.beginOne(ctx, sending, q.key, q.since, q.change) {
+			room--
 		}
-		if d := l.held[c.Key]; d != nil {
-			if d.Due.IsZero() {
-				d.Due = l.config.Now()
-				l.keep[c.Key] = *d
-			}
-			l.dirty = true
-			continue
-		}
-		l.send(sending, c)
-		room--
 	}
-	clear(l.queue[len(rest):])
-	l.queue = rest
-	if len(rest) == 0 && !l.behind {
-		clear(l.ahead)
+	clear(l.queue[:n])
+	l.queue = l.queue[n:]
+}
+
+// beginOne begins to send an object, in its newest state where change is nil. It reports false where there is nothing to send.
+func (l *lane) beginOne(ctx, sending context.Context, key store.Key, since int64, change *store.Change) bool {
+	if change == nil {
+		found, err := l.config.Store.ChangeOf(ctx, key, since)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			l.letGo(key)
+			return false
+		case err != nil:
+			l.postpone(key, since, err)
+			return false
+		}
+		change = &found
+	}
+	if !l.sees(change) { // it was shown to the partner before, or was meant for another one all along
+		l.letGo(key)
+		return false
+	}
+	l.send(sending, change, since)
+	return true
+}
+
+// letGo forgets that an object is held: there is nothing to send, or nobody to send it to.
+func (l *lane) letGo(key store.Key) {
+	if h := l.held[key]; h != nil {
+		l.release(key, h.memory, h.Sent)
+	}
+}
+
+// postpone keeps an object for later that could not be read from our own data.
+func (l *lane) postpone(key store.Key, since int64, err error) {
+	l.state.Error, l.state.Failed = fmt.Sprintf("our own data: %v", err), l.config.Now()
+	l.rest = l.config.Now().Add(l.config.Backoff.First)
+	if l.held[key] == nil && l.waiting[key] == nil {
+		l.push(&queued{key: key, since: since})
 	}
 }
 
 // send sends one object in a goroutine of its own.
-func (l *lane) send(ctx context.Context, c queued) {
-	l.flying[c.Key] = flight{c.since, c.Change.Change}
-	j := &job{config: &l.config, partner: &l.partner, change: c.Change, client: l.client, press: l.press, placed: l.state.Placed}
-	j.known = l.known(c.Key)
+func (l *lane) send(ctx context.Context, c *store.Change, since int64) {
+	l.flying[c.Key] = &flight{since: since, change: c.Change}
+	l.stale = true
+	j := &job{
+		config: &l.config, partner: &l.partner, change: *c, client: l.client, press: l.press, placed: l.state.Placed, notes: l.notes,
+		told: l.told[c.Key],
+	}
+	j.known, j.sent = l.known(c.Key)
 	go func() {
-		r := result{change: c.Change, since: c.since}
-		if l.limiter != nil {
-			r.err = l.limiter.Wait(ctx)
+		if limit := l.partner.Policy.Timeout; limit > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, limit)
+			defer cancel()
 		}
-		if r.err == nil {
-			r.memory, r.skipped, r.err = j.do(ctx)
-		}
-		l.results <- r
+		l.results <- j.do(ctx)
 	}()
 }
 
-// known is what is remembered of an object, where that is not what is on disk; nil where it is.
-func (l *lane) known(key store.Key) *store.Delivery {
-	if d := l.held[key]; d != nil {
-		return new(*d)
+// known is what is remembered of an object, where that may not be on disk; nil where it is.
+func (l *lane) known(key store.Key) (m *memory, sent int64) {
+	if h := l.held[key]; h != nil {
+		return new(h.memory), h.Sent
 	}
 	if d, ok := l.keep[key]; ok {
-		return &d
+		if m, err := readMemory(d); err == nil {
+			return &m, d.Sent
+		}
 	}
-	if l.forget[key] {
-		return &store.Delivery{Partner: l.partner.Name, Key: key}
+	if l.forget[key] || !remembers(l.module) {
+		return &memory{}, 0
 	}
-	return nil
+	return nil, 0
+}
+
+// remembers reports whether something is remembered of what was sent of a module.
+func remembers(module ocpi.ModuleID) bool {
+	return module == ocpi.ModuleSessions || module == ocpi.ModuleCDRs
 }

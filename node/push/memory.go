@@ -12,24 +12,42 @@ import (
 )
 
 // A memory is what is remembered of one object at one partner; most objects need none. It is the State of a
-// store.Delivery.
+// store.Delivery, which only the object's lane writes, and a person by way of Change.
 type memory struct {
 	// Since is the cursor at which the partner had the object's state, for an object that is held.
 	Since int64 `json:"since,omitzero"`
-	// Attempts counts failures, Reason is the last one, and Failed when that was.
+	// Attempts counts failures; First and Failed are when the first and the last one were, Reason is why.
 	Attempts int       `json:"attempts,omitzero"`
 	Reason   string    `json:"reason,omitempty"`
+	First    time.Time `json:"first,omitzero"`
 	Failed   time.Time `json:"failed,omitzero"`
-	// Refused counts those failures in which the partner refused the object itself.
-	Refused int `json:"refused,omitzero"`
+	// Change is the state that was sent then. Refused counts how often the partner refused that state, Faults how often it
+	// failed over it while others got through.
+	Change  int64 `json:"change,omitzero"`
+	Refused int   `json:"refused,omitzero"`
+	Faults  int   `json:"faults,omitzero"`
+	// Parked tells that the object waits for a person, and is tried by itself only now and then; Parks counts those tries.
+	Parked bool `json:"parked,omitzero"`
+	Parks  int  `json:"parks,omitzero"`
 
-	// Posting tells that a CDR was sent and that it is not known whether it arrived.
-	Posting bool `json:"posting,omitzero"`
+	// Posting tells that a CDR was sent, at the time Posted, and that it is not known whether it arrived. Asks counts how
+	// often the partner could not tell.
+	Posting bool      `json:"posting,omitzero"`
+	Posted  time.Time `json:"posted,omitzero"`
+	Asks    int       `json:"asks,omitzero"`
 	// Location is where the partner has a CDR.
 	Location string `json:"location,omitempty"`
-	// Body is a session as the partner has it; Ended tells of one that the partner has as ended.
+	// Body is a session as the partner has it, and Stage how far the partner was told that it is. Of one that has ended there
+	// is no Body.
 	Body  jsontext.Value `json:"body,omitempty"`
-	Ended bool           `json:"ended,omitzero"`
+	Stage int            `json:"stage,omitzero"`
+	// Ended is what stood for the last Stage before.
+	Ended bool `json:"ended,omitzero"`
+}
+
+// settle forgets what came before the object got through.
+func (m *memory) settle() {
+	*m = memory{Location: m.Location, Body: m.Body, Stage: m.Stage}
 }
 
 // delivery is the record of a memory.
@@ -49,29 +67,14 @@ func readMemory(d store.Delivery) (memory, error) {
 	if err := json.Unmarshal(d.State, &m); err != nil {
 		return m, fmt.Errorf("read what is known of %s %s at %s: %w", d.Key.Module, d.Key.ID, d.Partner, err)
 	}
+	if m.Ended {
+		m.Stage, m.Ended = ended, false
+	}
+	m.Parked = m.Parked || d.Held && d.Due.IsZero()
 	return m, nil
 }
 
 // lasting reports whether there is something to remember of an object that is not held.
-func (m *memory) lasting() bool { return m.Location != "" || len(m.Body) > 0 || m.Ended }
-
-// A laneState is the State of a store.Lane.
-type laneState struct {
-	Breaker breaker `json:"breaker,omitzero"`
-	// Sent counts messages that got through, Success is when the last one did.
-	Sent    int64     `json:"sent,omitzero"`
-	Success time.Time `json:"success,omitzero"`
-	// Error is the last failure, Failed when it was.
-	Error  string    `json:"error,omitempty"`
-	Failed time.Time `json:"failed,omitzero"`
-	// Placed is a CDR of which it is known where the partner has it: others are looked for at places like it.
-	Placed placed `json:"placed,omitzero"`
-}
-
-// A placed is a CDR that the partner has, and where.
-type placed struct {
-	ID       string `json:"id"`
-	Location string `json:"location"`
-}
+func (m *memory) lasting() bool { return m.Location != "" || len(m.Body) > 0 || m.Stage == ended }
 
 func isNotFound(err error) bool { return errors.Is(err, store.ErrNotFound) }

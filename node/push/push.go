@@ -31,17 +31,17 @@ type Store interface {
 	// LatestChange is the number of the latest change in a module. It costs next to nothing.
 	LatestChange(ctx context.Context, module ocpi.ModuleID, source string) (int64, error)
 
-	// Lane returns a lane, or store.ErrNotFound; Lanes returns all.
+	// Lane returns a lane, or store.ErrNotFound; RemoveLane forgets one with its deliveries.
 	Lane(ctx context.Context, partner string, module ocpi.ModuleID) (store.Lane, error)
-	Lanes(ctx context.Context) ([]store.Lane, error)
+	RemoveLane(ctx context.Context, partner string, module ocpi.ModuleID) error
 	// SaveLane keeps a lane, and the deliveries that have changed with it, as one step.
 	SaveLane(ctx context.Context, lane store.Lane, keep []store.Delivery, forget []store.Key) error
 	// Delivery returns what is remembered of an object at a partner, or store.ErrNotFound; Held returns those of a lane
 	// that wait.
 	Delivery(ctx context.Context, partner string, key store.Key) (store.Delivery, error)
 	Held(ctx context.Context, partner string, module ocpi.ModuleID) ([]store.Delivery, error)
-	// KeepDelivery keeps a delivery without its lane.
-	KeepDelivery(ctx context.Context, d store.Delivery) error
+	// ChangeHeld changes deliveries that wait, as one step, and nudges their lane to look at them anew.
+	ChangeHeld(ctx context.Context, partner string, module ocpi.ModuleID, id string, fn func(*store.Delivery) error) (int, error)
 }
 
 // A Partner is a registered partner as far as pushes are concerned.
@@ -55,6 +55,8 @@ type Partner struct {
 	Modules []ocpi.ModuleID
 	// Since is when it became a partner.
 	Since time.Time
+	// Sole tells that there is no other partner in its role.
+	Sole bool
 	// Terms changes when a client made before is of no use any more.
 	Terms  string
 	Policy Policy
@@ -69,6 +71,8 @@ type Policy struct {
 	// Rate is the largest number of requests in a second, Concurrency how many can be under way at once; 0 for no limit
 	// and for the default.
 	Rate, Concurrency int
+	// Timeout is how long the sending of one object may take, with all its requests; 0 for as long as these take.
+	Timeout time.Duration
 }
 
 // Config says where objects come from and where they go. Store, Partners and Client are required.
@@ -99,6 +103,11 @@ type Backoff struct {
 	First, Longest time.Duration
 	// LongestHeld is for one object that fails while others get through. Default 1 hour.
 	LongestHeld time.Duration
+	// Parked is how long a parked object waits until it is tried once more by itself; it doubles up to a day. Default 1 hour.
+	Parked time.Duration
+	// Settle is how long after a CDR was posted a partner that has lost the answer is not believed that the CDR is not
+	// there: it may be slow. Default 2 minutes.
+	Settle time.Duration
 }
 
 func (c Config) withDefaults() Config {
@@ -107,6 +116,8 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Backoff.First, time.Second)
 	setDefault(&c.Backoff.Longest, time.Minute)
 	setDefault(&c.Backoff.LongestHeld, time.Hour)
+	setDefault(&c.Backoff.Parked, time.Hour)
+	setDefault(&c.Backoff.Settle, 2*time.Minute)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -189,14 +200,18 @@ func (p *Pusher) arrange(ctx context.Context) error {
 			wanted[laneID{partner.Name, module}] = partner
 		}
 	}
+	var stopped []laneID
 	for id, r := range p.lanes {
 		if partner, ok := wanted[id]; !ok || !partner.equal(r.partner) || r.ended() {
 			r.stop()
-			<-r.done
-			p.mu.Lock()
-			delete(p.lanes, id)
-			p.mu.Unlock()
+			stopped = append(stopped, id)
 		}
+	}
+	for _, id := range stopped {
+		<-p.lanes[id].done
+		p.mu.Lock()
+		delete(p.lanes, id)
+		p.mu.Unlock()
 	}
 	for id, partner := range wanted {
 		if p.lanes[id] == nil {
@@ -245,8 +260,8 @@ func (p Partner) lanes() []ocpi.ModuleID {
 }
 
 func (p Partner) equal(q Partner) bool {
-	return p.Name == q.Name && p.Role == q.Role && p.Terms == q.Terms &&
+	return p.Name == q.Name && p.Role == q.Role && p.Terms == q.Terms && p.Since.Equal(q.Since) && p.Sole == q.Sole &&
 		slices.Equal(p.Audience, q.Audience) && slices.Equal(p.Parties, q.Parties) && slices.Equal(p.Modules, q.Modules) &&
 		p.Policy.Off == q.Policy.Off && p.Policy.Whole == q.Policy.Whole && p.Policy.FromNow == q.Policy.FromNow &&
-		p.Policy.Rate == q.Policy.Rate && p.Policy.Concurrency == q.Policy.Concurrency && slices.Equal(p.Policy.Except, q.Policy.Except)
+		p.Policy.Rate == q.Policy.Rate && p.Policy.Concurrency == q.Policy.Concurrency && p.Policy.Timeout == q.Policy.Timeout && slices.Equal(p.Policy.Except, q.Policy.Except)
 }

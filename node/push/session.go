@@ -10,59 +10,55 @@ import (
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
-// session sends a session: whole where the partner may not have it, and what differs from what it has otherwise
-// (requirement SES-08). Its status never goes back.
+// session sends a session: whole where it is not known for certain what the partner has, and what differs from that
+// otherwise (requirement SES-08). Its status never goes back, whatever became of the message that told it.
 func (j *job) session(ctx context.Context, m *memory) (skipped bool, err error) {
 	if j.change.Removed {
 		return true, nil // sessions cannot be deleted (requirement SES-09)
+	}
+	if err := j.addressed(); err != nil {
+		return false, err
 	}
 	session, err := read[v230.Session](j.change.Body)
 	if err != nil {
 		return false, err
 	}
-	if _, err := j.remembered(ctx, m); err != nil {
-		return false, err
+	now := stage(session.Status)
+	if now < m.Stage {
+		return false, fmt.Errorf("session %s would go back to %s, and the partner was told more: it must not be told", session.ID, session.Status)
 	}
+	m.Stage = now // also if the answer is lost
 	to := j.client.EMSP().Sessions
-	if m.Ended && stage(session.Status) < ended {
-		return false, fmt.Errorf("session %s would go back to %s after it has ended, which partners must not be told", session.ID, session.Status)
-	}
-	if len(m.Body) == 0 {
+	if len(m.Body) == 0 || !j.told || m.Attempts > 0 || j.partner.Policy.Whole {
 		return false, j.putSession(ctx, to, session, m)
 	}
 	before, err := read[v230.Session](m.Body)
 	if err != nil {
 		return false, err
 	}
-	if stage(session.Status) < stage(before.Status) {
-		return false, fmt.Errorf("session %s would go back from %s to %s, which partners must not be told", session.ID, before.Status, session.Status)
-	}
-	if m.Attempts > 0 || j.partner.Policy.Whole {
-		return false, j.putSession(ctx, to, session, m)
-	}
 	err = to.Patch(ctx, before, session)
 	if errors.Is(err, ocpi.ErrNotFound) {
 		return false, j.missingSession(ctx, to, session, m)
 	}
 	if err == nil {
-		j.rememberSession(session, m)
+		j.rememberSession(m)
 	}
 	return false, err
 }
 
 // rememberSession keeps what the partner has. Of a session that has ended, which changes no more as a rule, it keeps only
 // that: there are many.
-func (j *job) rememberSession(session v230.Session, m *memory) {
-	m.Body, m.Ended = j.change.Body, false
-	if stage(session.Status) == ended {
-		m.Body, m.Ended = nil, true
+func (j *job) rememberSession(m *memory) {
+	m.Body = j.change.Body
+	if m.Stage == ended {
+		m.Body = nil
 	}
 }
 
 func (j *job) putSession(ctx context.Context, to ocpiclient.Receiver[v230.Session], session v230.Session, m *memory) error {
 	_, err := to.Put(ctx, session)
 	if err == nil {
-		j.rememberSession(session, m)
+		j.rememberSession(m)
 	}
 	return err
 }

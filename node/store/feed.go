@@ -45,6 +45,7 @@ type Part struct {
 type Backlog struct {
 	// Objects is how many objects have changed since its cursor.
 	Objects int
-	// Oldest is when the first of these changes was made; zero where there is none.
+	// Oldest is when the object among them that has been as it is for longest was changed; zero where there is none. It may
+	// have changed before, too.
 	Oldest time.Time
 }

@@ -15,6 +15,8 @@ type Lane struct {
 	Cursor int64
 	// State is the rest, as the room that pushes writes it.
 	State []byte
+	// Nudge grows when somebody else has changed deliveries of the lane. It is given by the store.
+	Nudge int64
 }
 
 // A Delivery is what a lane has to remember about one object at one partner.

@@ -58,9 +58,9 @@ type Object struct {
 	// Touched says, to Put, which parts of a location are other than before, for the feed of changes; nil for all of it.
 	// An object that is new is new as a whole, whatever Touched says.
 	Touched []Part
-	// Stamped tells that LastUpdated is a time of ours, because the partner gave none: what the partner sends later may
-	// be older by its clock.
-	Stamped bool
+	// Times are the partner's own times of those parts of the object that show another, as the room of objects writes them;
+	// empty for most objects.
+	Times []byte
 }
 
 // A Selection says which objects a list is about.
@@ -95,6 +95,9 @@ type Tx interface {
 	// Change returns the number of an object's latest change as this transaction sees it, or ErrNotFound. It costs less
 	// than reading the object.
 	Change(Key) (int64, error)
+	// Removed returns the number of the change that removed an object which is not there; 0 where none has, or where it is
+	// there again.
+	Removed(Key) (int64, error)
 	// Put creates the object or replaces the one with its key, which keeps its Created. It ignores Created and
 	// Change of its argument.
 	Put(Object) (created bool, err error)

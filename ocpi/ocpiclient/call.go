@@ -18,6 +18,13 @@ import (
 // do makes a call, with its tries and redirects. The reply is one of success; who gets it tells its exchange when it has
 // been read. Every error is an *Error.
 func (c *Client) do(ctx context.Context, r request) (*reply, error) {
+	if c.turn != nil {
+		if err := c.turn(ctx); err != nil {
+			return nil, &Error{
+				Kind: TryLater, Method: r.method, URL: shown(r.url, c.secrets(&r)), Message: "it was not its turn: " + err.Error(), Err: err, unsent: true,
+			}
+		}
+	}
 	deadline := time.Now().Add(c.config.Timeout)
 	r.allowed = c.config.Timeout
 	if earlier, ok := ctx.Deadline(); ok && earlier.Before(deadline) {
@@ -219,7 +226,7 @@ func (c *Client) lost(ctx context.Context, a *reply, target string, cause error)
 	case errors.Is(cause, ErrAddress):
 		err.Kind, text = Permanent, addressReason(cause)
 	case errors.Is(cause, ErrTooLarge):
-		err.Kind, text = Permanent, fmt.Sprintf("more than %d bytes", c.config.Transport.config.MaxResponse)
+		err.Kind, text = Permanent, fmt.Sprintf("more than %d bytes", c.longestAnswer(a.request))
 	case errors.As(cause, &certificate), errors.As(cause, &scheme):
 		err.Kind = Permanent
 	case errors.Is(cause, io.ErrUnexpectedEOF) && a.http != 0:

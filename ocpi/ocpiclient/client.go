@@ -108,6 +108,15 @@ type Client struct {
 	// authorization is the value of the header.
 	authorization string
 	dialect       string
+	// turn is waited for before each call; nil for not at all.
+	turn func(context.Context) error
+}
+
+// InTurn returns a Client that waits before each call, as for a limit of calls in a second. That time is not part of Timeout.
+func (c *Client) InTurn(wait func(context.Context) error) *Client {
+	limited := *c
+	limited.turn = wait
+	return &limited
 }
 
 // New makes a Client. It fails where the token cannot be sent or the partner's quirks cannot be read.

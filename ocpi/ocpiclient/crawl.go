@@ -11,6 +11,7 @@ import (
 
 	"github.com/roamwire/roamwire/ocpi/convert"
 	"github.com/roamwire/roamwire/ocpi/quirk"
+	"github.com/roamwire/roamwire/ocpi/wire"
 )
 
 // A crawl goes over the pages of one list.
@@ -27,11 +28,16 @@ type crawl[T any] struct {
 	quirks []quirk.Name
 
 	// position is the number of objects before the next page, limit how many a page can have, total how many there are
-	// by the last page; -1 where it is not known.
-	position, limit, total int
+	// by the last page, and least by the page that counted least; -1 where it is not known.
+	position, limit, total, least int
+	// listed is how many objects have come, those that were asked for again once. It is more than position where objects
+	// have gone meanwhile, and the list cannot be asked for an earlier place.
+	listed int
+	// again is the place up to which pages are asked for again, because objects have moved up.
+	again int
 	// linked tells that the next page was named by a Link, offsets that Links are not followed any more.
 	linked, offsets bool
-	// probing tells that the first page has no Link although its total says that there is more.
+	// probing tells that the next page is asked for because the total says that there is more, and nothing else does.
 	probing bool
 	// stuck is why there is no way to the page after the last one.
 	stuck error
@@ -60,7 +66,6 @@ func (p *crawl[T]) run(ctx context.Context, yield func(Page[T], error) bool) {
 		}
 	}
 	for next != "" {
-		probe := p.probing
 		page, err := p.page(ctx, next)
 		if err != nil && p.unusableLink(err) {
 			if counted := p.giveUpLinks(); !p.visited[counted] {
@@ -70,9 +75,6 @@ func (p *crawl[T]) run(ctx context.Context, yield func(Page[T], error) bool) {
 		}
 		if err != nil {
 			yield(Page[T]{}, err)
-			return
-		}
-		if probe && p.repeated+p.empty > 0 { // there is nothing more, whatever the total says
 			return
 		}
 		if !yield(page, nil) {
@@ -88,28 +90,91 @@ func (p *crawl[T]) run(ctx context.Context, yield func(Page[T], error) bool) {
 
 // page gets one page.
 func (p *crawl[T]) page(ctx context.Context, target string) (Page[T], error) {
+	probing := p.probing
+	p.probing = false
 	a, err := p.get(ctx, target)
+	if probing && noPage(err) {
+		return p.end(p.total), nil
+	}
+	if err == nil {
+		a, err = p.movedUp(ctx, a, target)
+	}
 	if err != nil {
 		return Page[T]{}, err
 	}
-	if earlier := p.shifted(a, target); earlier != "" {
-		if b, err := p.get(ctx, earlier); err == nil {
-			p.client.tell(ctx, a.exchange)
-			delete(p.visited, target) // other objects are there now
-			p.position = max(0, p.position-(p.total-count(a, totalHeader)))
-			a = b
-		}
-	}
-	page, err := p.read(ctx, a)
+	page, fresh, err := p.read(ctx, a)
 	if err != nil {
+		return Page[T]{}, err
+	}
+	if probing && !fresh { // there is nothing more, whatever the total says
+		p.client.tell(ctx, a.exchange)
+		return p.end(page.Total), nil
+	}
+	if probing {
+		p.client.count(a, quirk.LinkUnusable)
+		p.listed = p.position
+	}
+	objects := len(page.Items) + len(page.Problems)
+	if err := p.progress(ctx, a, objects, fresh); err != nil {
 		return Page[T]{}, err
 	}
 	if page.Next, err = p.next(a, &page); err != nil {
 		p.stuck = p.client.fail(ctx, a, Permanent, err, "its next page cannot be asked for: "+err.Error())
 		return page, nil
 	}
+	if page.Next == "" {
+		page.Missing = p.missing()
+	}
 	p.client.tell(ctx, a.exchange)
 	return page, nil
+}
+
+// end is the page after the last one, with nothing on it but how the list has ended.
+func (p *crawl[T]) end(total int) Page[T] {
+	p.counts(total)
+	return Page[T]{Position: p.position, Total: total, Limit: p.limit, Missing: p.missing()}
+}
+
+// counts takes down how many objects there are by a page.
+func (p *crawl[T]) counts(total int) {
+	p.total = total
+	if total >= 0 && (p.least < 0 || total < p.least) {
+		p.least = total
+	}
+}
+
+// missing is how many objects have not come, by the least total: those that have come into the list meanwhile may be where
+// it was read before (requirement TF-29). What is before a cursor is not known.
+func (p *crawl[T]) missing() int {
+	if p.cursor != "" {
+		return 0
+	}
+	return max(0, p.least-p.listed)
+}
+
+// movedUp returns the page that has what comes next. Where objects have gone since the page before, those after them have
+// moved up, and some of them would be missed: then an earlier page is asked for in place of this one (requirement TF-30), if
+// this one is named by an offset.
+func (p *crawl[T]) movedUp(ctx context.Context, a *reply, target string) (*reply, error) {
+	for {
+		total := count(a, totalHeader)
+		gone := p.total - total
+		if total < 0 || gone <= 0 {
+			return a, nil
+		}
+		was := p.position
+		p.total, p.position = total, max(0, p.position-gone)
+		if target = earlier(target, gone); target == "" {
+			return a, nil
+		}
+		p.client.tell(ctx, a.exchange)
+		p.listed, p.again = max(0, p.listed-gone), max(p.again, was)
+		clear(p.visited) // other objects are on those pages now
+		var err error
+		if a, err = p.get(ctx, target); err != nil {
+			return nil, err
+		}
+	}
 }
 
 const (
@@ -141,15 +206,18 @@ func (p *crawl[T]) fail(target string, cause error, text string) *Error {
 }
 
 // read reads the objects of a page. One that cannot be used does not keep the others from being delivered.
-func (p *crawl[T]) read(ctx context.Context, a *reply) (Page[T], error) {
+// fresh tells that there is something on it that was not there before.
+func (p *crawl[T]) read(ctx context.Context, a *reply) (page Page[T], fresh bool, err error) {
 	c := p.client
 	all, ok := elements(c, a)
 	if !ok {
-		return Page[T]{}, c.fail(ctx, a, Permanent, nil, "no list: its data is none")
+		return page, false, c.fail(ctx, a, Permanent, nil, "no list: its data is none")
 	}
-	page := Page[T]{Items: make([]T, 0, len(all)), Total: count(a, totalHeader), Limit: max(0, count(a, limitHeader))}
+	page = Page[T]{
+		Items: make([]T, 0, len(all)), Position: p.position, Total: count(a, totalHeader), Limit: max(0, count(a, limitHeader)),
+		NoList: noList(a), Time: timeOf(a), Size: len(a.body),
+	}
 	env, profile := c.env(ctx, c.only(p.role)), c.profile.At(a.exchange.At)
-	fresh := false
 	for i, element := range all {
 		object, problem := p.object(a, element, i, env, profile)
 		if problem != nil {
@@ -161,12 +229,15 @@ func (p *crawl[T]) read(ctx context.Context, a *reply) (Page[T], error) {
 		key := p.kind.key(&object)
 		fresh = p.seen.add(key.Party.String(), key.TokenType, key.ID, p.kind.updated(&object).String()) || fresh
 	}
-	return page, p.progress(ctx, a, len(all), fresh)
+	return page, fresh, nil
 }
 
 func (p *crawl[T]) object(a *reply, element jsontext.Value, i int, env convert.Env, profile quirk.Profile) (T, *ObjectError) {
 	object, report, err := p.kind.codec.Read(element, env, profile)
 	p.client.note(a, report, "/"+strconv.Itoa(i))
+	if err == nil {
+		err = wire.Claim(p.kind.codec.Object, report.Document, env.Owner)
+	}
 	if err != nil {
 		return object, &ObjectError{Object: p.kind.codec.Object, Index: i, ID: clean(idOf(element), a.exchange.Secrets), Findings: report.Findings, Err: err}
 	}
@@ -183,11 +254,12 @@ func idOf(element jsontext.Value) string {
 	return id
 }
 
-// progress ends a chain of pages that brings nothing new for too long.
+// progress ends a chain of pages that brings nothing new for too long. Pages that we have asked for again need not.
 func (p *crawl[T]) progress(ctx context.Context, a *reply, objects int, fresh bool) error {
 	switch {
 	case fresh:
 		p.repeated, p.empty = 0, 0
+	case objects > 0 && p.position < p.again:
 	case objects > 0:
 		p.repeated++
 	default:

@@ -16,6 +16,8 @@ type envelope struct {
 	data    jsontext.Value
 	status  ocpi.StatusCode
 	message string
+	// timestamp is as it was written; nil where it is absent.
+	timestamp jsontext.Value
 	// found tells that there is a status: without one it is no envelope.
 	found bool
 	// broken is why the body is not one JSON document; nil where it is.
@@ -34,6 +36,8 @@ func readEnvelope(body []byte) envelope {
 			e.status, e.found = statusCode(value)
 		case "status_message":
 			e.message = text(value)
+		case "timestamp":
+			e.timestamp = value
 		}
 	})
 	if e.broken != nil {

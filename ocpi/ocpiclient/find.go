@@ -20,12 +20,19 @@ type PlacedCDR struct {
 	Location string
 }
 
+// Leads reports whether the Location of this CDR says where one with another id would be: its own id is part of it.
+func (p PlacedCDR) Leads(id string) bool {
+	_, ok := inPlaceOf(p, id)
+	return ok
+}
+
 // Find asks the partner for a CDR of ours whose Location is not known, because the answer to its Post was lost. It asks at
 // the places that follow from where the partner has other CDRs, with the id in the place of theirs, and then below the
 // endpoint by the id, and by the owner and the id.
 //
-// The error is ocpi.ErrNotFound only where the partner answers that at every place. A partner that says nowhere else where
-// it has its CDRs may still have this one at a place that cannot be guessed: then like makes the answer a sure one.
+// The error is ocpi.ErrNotFound only where the partner answers that at every place; its Status is 0 where one of the answers
+// was none of OCPI: there may be nothing at that place for any CDR. A partner that says nowhere else where it has its CDRs may
+// still have this one at a place that cannot be guessed: then like makes the answer a sure one.
 func (r CDRReceiver) Find(ctx context.Context, key ocpi.Key, like ...PlacedCDR) (cdr v230.CDR, location string, err error) {
 	places, err := r.places(key, like)
 	if err != nil {
@@ -41,7 +48,7 @@ func (r CDRReceiver) Find(ctx context.Context, key ocpi.Key, like ...PlacedCDR) 
 			return cdr, place, nil
 		case !errors.As(err, &e), e.Kind == TryLater, e.ConcernsPartner():
 			return v230.CDR{}, "", err
-		case failed == nil || errors.Is(failed, ocpi.ErrNotFound):
+		case failed == nil, errors.Is(failed, ocpi.ErrNotFound) && (!errors.Is(err, ocpi.ErrNotFound) || e.Status == 0):
 			failed = err
 		}
 	}

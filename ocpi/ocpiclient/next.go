@@ -15,12 +15,12 @@ import (
 func (p *crawl[T]) next(a *reply, page *Page[T]) (string, error) {
 	c, objects := p.client, len(page.Items)+len(page.Problems)
 	p.position += objects
-	p.total = page.Total
+	p.listed += objects
+	p.counts(page.Total)
 	if page.Limit > 0 {
 		p.limit = page.Limit
 	}
-	first := p.requests == 1 && !p.linked
-	p.linked, p.probing = false, false
+	p.linked = false
 	link := readLink(a.header.Values("Link"))
 	if link.state == linkEmpty {
 		c.count(a, quirk.EmptyLinkHeader)
@@ -31,16 +31,28 @@ func (p *crawl[T]) next(a *reply, page *Page[T]) (string, error) {
 	switch target := p.target(a, link); {
 	case target != nil:
 		return p.follow(a, target, link.odd)
-	case link.state == linkLast, link.state == linkEmpty:
-		return "", nil
-	case link.state == linkAbsent && (!first || p.position >= p.total || objects == 0 || !c.profile.Has(quirk.LinkUnusable)):
-		return "", nil
+	case link.state == linkAbsent, link.state == linkLast, link.state == linkEmpty:
+		return p.probe(), nil
 	case !c.profile.Has(quirk.LinkUnusable):
 		return "", errors.New("the Link header cannot be read")
 	}
 	c.count(a, quirk.LinkUnusable)
-	p.offsets, p.probing = true, link.state == linkAbsent
+	p.offsets = true
 	return p.counted(link, objects), nil
+}
+
+// probe returns the URL of what comes after a page without a Link to go on, where the total says that there is more:
+// partners lose Links (requirement TF-28). It is empty where the list is at its end.
+func (p *crawl[T]) probe() string {
+	if p.listed >= p.total || p.cursor != "" || !p.client.profile.Has(quirk.LinkUnusable) {
+		return ""
+	}
+	target := p.atOffset(p.position)
+	if p.visited[target] {
+		return ""
+	}
+	p.offsets, p.probing = true, true
+	return target
 }
 
 // target is what a Link leads to, seen from where it was found; nil where there is none that can be used.
@@ -90,8 +102,13 @@ func (p *crawl[T]) counted(link pageLink, objects int) string {
 // unusableLink reports whether the page that a Link led to is refused as no page at all, as by partners whose Links have
 // mistakes in them.
 func (p *crawl[T]) unusableLink(err error) bool {
+	return p.linked && !p.offsets && p.client.profile.Has(quirk.LinkUnusable) && noPage(err)
+}
+
+// noPage reports whether a partner says that what was asked for is no page of its list.
+func noPage(err error) bool {
 	var e *Error
-	if !p.linked || p.offsets || !p.client.profile.Has(quirk.LinkUnusable) || !errors.As(err, &e) {
+	if !errors.As(err, &e) {
 		return false
 	}
 	switch e.HTTP {
@@ -124,14 +141,9 @@ func (p *crawl[T]) atOffset(offset int) string {
 	return u.String()
 }
 
-// shifted returns the URL to ask again where objects before this page have gone since the page before: those after them
-// have moved up, and some of them would be missed (requirement TF-30). It is empty where nothing has gone, or where the
-// page is not named by an offset.
-func (p *crawl[T]) shifted(a *reply, target string) string {
-	total := count(a, totalHeader)
-	if total < 0 || p.total <= total {
-		return ""
-	}
+// earlier is the URL of a page that begins so many objects before; empty where the page is not named by an offset, or is
+// the first.
+func earlier(target string, objects int) string {
 	u, err := url.Parse(target)
 	if err != nil {
 		return ""
@@ -141,10 +153,7 @@ func (p *crawl[T]) shifted(a *reply, target string) string {
 	if err != nil || offset <= 0 {
 		return ""
 	}
-	query.Set("offset", strconv.Itoa(max(0, offset-(p.total-total))))
+	query.Set("offset", strconv.Itoa(max(0, offset-objects)))
 	u.RawQuery = query.Encode()
-	if earlier := u.String(); !p.visited[earlier] {
-		return earlier
-	}
-	return ""
+	return u.String()
 }

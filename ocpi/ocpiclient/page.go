@@ -3,6 +3,7 @@ package ocpiclient
 import (
 	"context"
 	"iter"
+	"net/http"
 	"net/url"
 	"strconv"
 	"time"
@@ -19,6 +20,8 @@ type Page[T any] struct {
 	Items []T
 	// Problems are the objects that cannot, each with its place in the page (requirement TF-17).
 	Problems []*ObjectError
+	// Position is the number of objects before the page in the list. An Offset of this continues the list there.
+	Position int
 	// Total is the number of objects in the whole list, as the partner counts them at this page; -1 where it does not
 	// say.
 	Total int
@@ -26,6 +29,16 @@ type Page[T any] struct {
 	Limit int
 	// Next is the URL of the next page; empty on the last one. As the Cursor of a Query it continues the list there.
 	Next string
+	// Missing is, on the last page, how many objects fewer have come than the smallest Total of all pages. A list that ends
+	// like this may have lost its end; there are also partners who count objects that they do not list.
+	Missing int
+	// NoList tells that the answer held no list at all, not even an empty one.
+	NoList bool
+	// Time is when the partner made the page, by its clock: the timestamp of the envelope or else the Date of HTTP. It is
+	// zero where there is neither.
+	Time time.Time
+	// Size is the length of the answer in bytes.
+	Size int
 }
 
 // A Sender is where a partner offers its objects of one module.
@@ -104,8 +117,8 @@ func (s Sender[T]) crawl(q ocpi.Query) (*crawl[T], error) {
 		return nil, err
 	}
 	return &crawl[T]{
-		Sender: s, host: host, start: start, cursor: q.Cursor, quirks: quirks, position: q.Offset, limit: q.Limit,
-		total: -1, visited: map[string]bool{}, seen: newSeen(),
+		Sender: s, host: host, start: start, cursor: q.Cursor, quirks: quirks, position: q.Offset, listed: q.Offset,
+		limit: q.Limit, total: -1, least: -1, visited: map[string]bool{}, seen: newSeen(),
 	}, nil
 }
 
@@ -139,6 +152,21 @@ func count(a *reply, header string) int {
 	return n
 }
 
+// noList reports whether there is nothing in a reply where a list should be.
+func noList(a *reply) bool { return a.data == nil || a.data.Kind() == 'n' }
+
+// timeOf is when the partner answered, by its clock.
+func timeOf(a *reply) time.Time {
+	if at, err := ocpi.ParseDateTime(text(a.timestamp)); err == nil {
+		return at.Time()
+	}
+	at, err := http.ParseTime(a.header.Get("Date"))
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
+
 // elements are the objects of a page as the partner wrote them.
 func elements(c *Client, a *reply) ([]jsontext.Value, bool) {
 	switch a.data.Kind() {
@@ -150,7 +178,7 @@ func elements(c *Client, a *reply) ([]jsontext.Value, bool) {
 		c.count(a, quirks...)
 		return values, true
 	default: // null, or no data at all
-		if a.data != nil && a.data.Kind() != 'n' || !c.profile.Has(quirk.NullLists) {
+		if !noList(a) || !c.profile.Has(quirk.NullLists) {
 			return nil, false
 		}
 		c.count(a, quirk.NullLists)

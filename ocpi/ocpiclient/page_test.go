@@ -210,7 +210,7 @@ func TestTheLastPage(t *testing.T) {
 		"a Link to the first": {[]string{`<http://example.com/>; rel="first", <http://example.com/>; rel="prev"`}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := &lister{n: 5, size: 2, last: c.last, total: func(int) int { return 99 }}
+			l := &lister{n: 5, size: 2, last: c.last}
 			partner := serve(t, l, ocpiclient.Config{})
 			got, err := ids(partner.client.CPO().Tariffs.List(t.Context(), ocpi.Query{}), tariffID)
 			if len(got) != 5 || err != nil || len(l.asked) != 3 || partner.exchanges.quirks() != c.quirks {
@@ -323,25 +323,163 @@ func ordered(query string) string {
 	return strings.Join(params, " ")
 }
 
-// A list without Links whose total is wrong ends where nothing more comes.
+// A list whose total is wrong ends where nothing more comes, and says how much is missing.
 func TestATotalThatPromisesTooMuch(t *testing.T) {
-	for name, again := range map[string]func(w http.ResponseWriter, r *http.Request) bool{
-		"an empty page": nil,
-		"the same page": func(w http.ResponseWriter, r *http.Request) bool {
-			w.Header().Set("X-Total-Count", "9")
-			ok(w, tariffs(0, 2))
+	again := func(offset string, answer http.HandlerFunc) func(http.ResponseWriter, *http.Request) bool {
+		return func(w http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Query().Get("offset") != offset {
+				return false
+			}
+			answer(w, r)
 			return true
-		},
-		"the offset ignored": func(w http.ResponseWriter, r *http.Request) bool { r.URL.RawQuery = ""; return false },
+		}
+	}
+	same := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Total-Count", "9")
+		ok(w, tariffs(0, 2))
+	}
+	for name, c := range map[string]struct {
+		lister lister
+		asked  int
+	}{
+		"an empty page":                   {lister{n: 2, size: 5}, 2},
+		"the same page":                   {lister{n: 2, size: 5, refuse: again("2", same)}, 2},
+		"the offset ignored":              {lister{n: 2, size: 5, refuse: func(_ http.ResponseWriter, r *http.Request) bool { r.URL.RawQuery = ""; return false }}, 2},
+		"no such page":                    {lister{n: 2, size: 5, refuse: again("2", func(w http.ResponseWriter, _ *http.Request) { fails(w, 404, 2003, "no") })}, 2},
+		"wrong parameters":                {lister{n: 2, size: 5, refuse: again("2", func(w http.ResponseWriter, _ *http.Request) { fails(w, 200, 2001, "no") })}, 2},
+		"an empty page, after Links":      {lister{n: 5, size: 2}, 4},
+		"an empty page, after empty Link": {lister{n: 5, size: 2, last: []string{""}}, 4},
+		"an empty page, after other Link": {lister{n: 5, size: 2, last: []string{`</>; rel="first"`}}, 4},
+		"an empty list":                   {lister{n: 0, size: 2}, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := &lister{n: 2, size: 5, total: func(int) int { return 9 }, refuse: again}
-			partner := serve(t, l, ocpiclient.Config{})
-			got, err := ids(partner.client.CPO().Tariffs.List(t.Context(), ocpi.Query{}), tariffID)
-			if len(got) != 2 || err != nil || len(l.asked) != 2 {
-				t.Errorf("%v, %v, in %d pages", got, err, len(l.asked))
+			l := c.lister
+			l.total = func(int) int { return 9 }
+			partner := serve(t, &l, ocpiclient.Config{})
+			objects, missing := 0, 0
+			for page, err := range partner.client.CPO().Tariffs.Pages(t.Context(), ocpi.Query{}) {
+				if err != nil || page.Position != objects {
+					t.Fatalf("a page after %d objects says %d: %v", objects, page.Position, err)
+				}
+				objects += len(page.Items)
+				missing = page.Missing
+			}
+			if objects != l.n || missing != 9-l.n || len(l.asked) != c.asked {
+				t.Errorf("%d objects and %d missing in %d pages: %q", objects, missing, len(l.asked), l.asked)
+			}
+			if strings.Contains(partner.exchanges.quirks(), "link-unusable") {
+				t.Error("its Links were not the reason")
 			}
 		})
+	}
+}
+
+// TF-28: partners lose Links. While the total says that there is more, it is asked for by its offset.
+func TestALinkThatIsMissingUnderWay(t *testing.T) {
+	for name, last := range map[string][]string{"none": nil, "an empty one": {""}, "another one": {`</>; rel="first"`}} {
+		t.Run(name, func(t *testing.T) {
+			l := &lister{n: 6, size: 2}
+			l.link = func(r *http.Request, next int) []string {
+				if next == 4 {
+					return last
+				}
+				return []string{fmt.Sprintf(`<?offset=%d&limit=2>; rel="next"`, next)}
+			}
+			partner := serve(t, l, ocpiclient.Config{})
+			got, err := ids(partner.client.CPO().Tariffs.List(t.Context(), ocpi.Query{}), tariffID)
+			if diff := cmp.Diff(upTo(6), got); diff != "" || err != nil || len(l.asked) != 3 {
+				t.Errorf("%v, %q\n%s", err, l.asked, diff)
+			}
+			if !strings.Contains(partner.exchanges.quirks(), "link-unusable") {
+				t.Errorf("%q was counted", partner.exchanges.quirks())
+			}
+		})
+	}
+}
+
+// TF-29: objects may come into a list where it was read before, as where a window of dates grows. They are not missing.
+func TestAListThatGrowsWhereItWasReadIsWhole(t *testing.T) {
+	list := []string{"T0", "T1", "T2", "T3"}
+	pages := 0
+	partner := newAwkward(t, ocpiclient.Config{}, func(w http.ResponseWriter, r *http.Request) {
+		if pages++; pages == 2 {
+			list = append([]string{"NEW"}, list...)
+		}
+		from := 0
+		if cursor := r.URL.Query().Get("after"); cursor != "" {
+			from = slices.Index(list, cursor) + 1
+		}
+		offset, err := strconv.Atoi(r.URL.Query().Get("offset"))
+		if err == nil {
+			from = offset
+		}
+		end := min(from+2, len(list))
+		w.Header().Set("X-Total-Count", strconv.Itoa(len(list)))
+		if end < len(list) {
+			w.Header().Set("Link", fmt.Sprintf(`<?after=%s>; rel="next"`, list[end-1]))
+		}
+		var page []string
+		for _, id := range list[from:end] {
+			page = append(page, tariff(id))
+		}
+		ok(w, "["+strings.Join(page, ",")+"]")
+	})
+	objects, missing := 0, 0
+	for page, err := range partner.client.CPO().Tariffs.Pages(t.Context(), ocpi.Query{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects, missing = objects+len(page.Items), page.Missing
+	}
+	if objects != 4 || missing != 0 || strings.Contains(partner.exchanges.quirks(), "link-unusable") {
+		t.Errorf("%d objects, %d missing, %s", objects, missing, partner.exchanges.quirks())
+	}
+}
+
+// A partner that fails when it is asked for the rest of a list has a rest.
+func TestARestThatCannotBeHadIsAnError(t *testing.T) {
+	l := &lister{n: 4, size: 2, link: func(*http.Request, int) []string { return nil }, refuse: func(w http.ResponseWriter, r *http.Request) bool {
+		broken := r.URL.Query().Get("offset") == "2"
+		if broken {
+			w.WriteHeader(http.StatusNotImplemented)
+		}
+		return broken
+	}}
+	partner := serve(t, l, ocpiclient.Config{})
+	if got, err := ids(partner.client.CPO().Tariffs.List(t.Context(), ocpi.Query{}), tariffID); len(got) != 2 || err == nil {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// What a page says besides its objects: when it was made, by the partner's clock, how large it is, and whether there was a
+// list at all.
+func TestWhatAPageSays(t *testing.T) {
+	at := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	date := at.Add(time.Hour)
+	for body, want := range map[string]struct {
+		time   time.Time
+		noList bool
+	}{
+		`{"data":[],"status_code":1000,"timestamp":"2026-03-02T12:00:00Z"}`:   {at, false},
+		`{"data":[],"status_code":1000,"timestamp":"yesterday"}`:              {date, false},
+		`{"data":[],"status_code":1000}`:                                      {date, false},
+		`{"data":null,"status_code":1000,"timestamp":"2026-03-02T12:00:00Z"}`: {at, true},
+		`{"status_code":1000,"timestamp":"2026-03-02T12:00:00Z"}`:             {at, true},
+		"": {date, true},
+	} {
+		partner := newAwkward(t, ocpiclient.Config{}, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Date", date.Format(http.TimeFormat))
+			if body == "" {
+				w.WriteHeader(http.StatusNoContent)
+				return
+			}
+			fmt.Fprint(w, body)
+		})
+		for page, err := range partner.client.CPO().Tariffs.Pages(t.Context(), ocpi.Query{}) {
+			if err != nil || !page.Time.Equal(want.time) || page.NoList != want.noList || page.Size != len(body) {
+				t.Errorf("%s: %+v %v", body, page, err)
+			}
+		}
 	}
 }
 
@@ -486,6 +624,56 @@ func TestTheTotalChangesDuringACrawl(t *testing.T) {
 	}
 }
 
+// TF-30: pages are asked for again also where they were asked for before, however many there are, and an earlier page that
+// cannot be had is not passed over.
+func TestAListThatShrinksByWholePages(t *testing.T) {
+	for name, c := range map[string]struct {
+		n, after, remove int
+		fail             string
+		missed           bool
+	}{
+		"one page":                             {12, 2, 2, "", false},
+		"two pages":                            {12, 3, 4, "", false},
+		"many pages":                           {60, 20, 30, "", false},
+		"the earlier page cannot be had":       {12, 2, 1, "3", true},
+		"the earlier page is refused for ever": {12, 2, 2, "2", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			list := upTo(c.n)
+			pages := 0
+			partner := newAwkward(t, ocpiclient.Config{}, func(w http.ResponseWriter, r *http.Request) {
+				if pages++; pages == c.after+1 {
+					list = list[c.remove:]
+				}
+				if pages > c.after && r.URL.Query().Get("offset") == c.fail && c.fail != "" {
+					w.WriteHeader(http.StatusBadRequest)
+					return
+				}
+				offset, _ := strconv.Atoi(r.URL.Query().Get("offset"))
+				end := min(offset+2, len(list))
+				w.Header().Set("X-Total-Count", strconv.Itoa(len(list)))
+				if end < len(list) {
+					w.Header().Set("Link", fmt.Sprintf(`<?offset=%d&limit=2>; rel="next"`, end))
+				}
+				var page []string
+				for _, id := range list[min(offset, end):end] {
+					page = append(page, tariff(id))
+				}
+				ok(w, "["+strings.Join(page, ",")+"]")
+			})
+			got, err := ids(partner.client.CPO().Tariffs.List(t.Context(), ocpi.Query{}), tariffID)
+			if (err != nil) != c.missed {
+				t.Fatal(err)
+			}
+			for _, id := range list {
+				if !c.missed && !slices.Contains(got, id) {
+					t.Errorf("%s is missing in %v", id, got)
+				}
+			}
+		})
+	}
+}
+
 // TF-17: objects that cannot be used do not cost the others.
 func TestGoodObjectsAreSaved(t *testing.T) {
 	bad := `{"id":"BAD","currency":"EUR","elements":7,"last_updated":"never"}`
@@ -528,6 +716,29 @@ func TestGoodObjectsAreSaved(t *testing.T) {
 	}
 	if want := "Tariff BAD (element 1 of the page) cannot be used: /elements"; len(problems) != 5 || !strings.HasPrefix(problems[0], want) {
 		t.Errorf("got %q, want %q", problems, want)
+	}
+}
+
+// Requirements TF-46, TF-47: an object of a list that says it is somebody else's is not taken for the partner's.
+func TestAnObjectOfAnotherPartyIsNoneOfTheList(t *testing.T) {
+	claiming := func(id, owner string) string { return `{` + owner + `,` + strings.TrimPrefix(tariff(id), `{`) }
+	page := `[` + strings.Join([]string{
+		tariff("A"), claiming("B", `"country_code":"FR","party_id":"EVL"`), claiming("C", `"party_id":"EVL"`),
+		claiming("D", `"country_code":"nl","party_id":"gpe"`),
+	}, ",") + `]`
+	partner := newAwkward(t, ocpiclient.Config{}, func(w http.ResponseWriter, r *http.Request) { ok(w, page) })
+	var got []string
+	for tariff, err := range partner.client.CPO().Tariffs.List(t.Context(), ocpi.Query{}) {
+		if problem, is := errors.AsType[*ocpiclient.ObjectError](err); is {
+			got = append(got, "bad "+problem.ID)
+		} else if err != nil {
+			t.Fatal(err)
+		} else {
+			got = append(got, string(tariff.ID))
+		}
+	}
+	if diff := cmp.Diff([]string{"A", "bad B", "bad C", "D"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

@@ -120,7 +120,7 @@ func (c *Client) roundTrip(ctx context.Context, a *reply, target string) error {
 	defer response.Body.Close()
 	a.from, a.http, a.header = request.URL, response.StatusCode, response.Header
 	a.exchange.HTTP = response.StatusCode
-	a.body, err = readBody(response, c.config.Transport.config.MaxResponse)
+	a.body, err = readBody(response, c.longestAnswer(a.request))
 	a.exchange.ResponseSize, a.exchange.ResponseBody = int64(len(a.body)), c.capture(a.body)
 	if err != nil {
 		return err
@@ -128,6 +128,18 @@ func (c *Client) roundTrip(ctx context.Context, a *reply, target string) error {
 	a.envelope = readEnvelope(a.body)
 	a.exchange.Status = a.status
 	return nil
+}
+
+// smallAnswer is how large the answer to a change may be, besides what repeats the change: some partners do that.
+const smallAnswer = 1 << 20
+
+// longestAnswer bounds an answer. Lists are large; what is said to a change is not, and many are made at once.
+func (c *Client) longestAnswer(r *request) int64 {
+	limit := c.config.Transport.config.MaxResponse
+	if r.method == http.MethodGet {
+		return limit
+	}
+	return min(limit, smallAnswer+4*int64(len(r.body)))
 }
 
 // traced notes whether there was a connection. The transport asks for another one only where nothing was written to the one

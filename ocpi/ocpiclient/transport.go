@@ -23,7 +23,8 @@ type TransportConfig struct {
 	TLSTimeout time.Duration
 	// IdleTimeout is how long a connection is kept for the next request. Default 90 seconds.
 	IdleTimeout time.Duration
-	// MaxPerHost is the largest number of connections to one host; further requests wait. Default 64.
+	// MaxPerHost is the largest number of connections to one host; further requests wait. Default no limit: a platform may
+	// be many partners on one host, and one that does not answer must not keep the others waiting.
 	MaxPerHost int
 	// MaxResponse is the largest answer in bytes, after decompression. Default 32 MiB.
 	MaxResponse int64
@@ -33,7 +34,7 @@ const (
 	defaultDial        = 10 * time.Second
 	defaultTLS         = 10 * time.Second
 	defaultIdle        = 90 * time.Second
-	defaultPerHost     = 64
+	idlePerHost        = 64
 	defaultMaxResponse = 32 << 20
 	maxResponseHeader  = 1 << 20
 )
@@ -48,8 +49,8 @@ func (c TransportConfig) withDefaults() TransportConfig {
 	if c.IdleTimeout <= 0 {
 		c.IdleTimeout = defaultIdle
 	}
-	if c.MaxPerHost <= 0 {
-		c.MaxPerHost = defaultPerHost
+	if c.MaxPerHost < 0 {
+		c.MaxPerHost = 0
 	}
 	if c.MaxResponse <= 0 {
 		c.MaxResponse = defaultMaxResponse
@@ -80,7 +81,7 @@ func NewTransport(config TransportConfig) *Transport {
 		TLSHandshakeTimeout:    config.TLSTimeout,
 		IdleConnTimeout:        config.IdleTimeout,
 		MaxConnsPerHost:        config.MaxPerHost,
-		MaxIdleConnsPerHost:    config.MaxPerHost,
+		MaxIdleConnsPerHost:    idlePerHost,
 		MaxResponseHeaderBytes: maxResponseHeader,
 		ForceAttemptHTTP2:      true,
 	}

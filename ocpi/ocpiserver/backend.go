@@ -54,25 +54,6 @@ type Replacer[T any] interface {
 	Replace(ctx context.Context, from *ocpi.Partner, key ocpi.Key, object T, allow func(before *T) error) (created bool, err error)
 }
 
-// Times is what the server and a Receiver tell each other about one change, through its context: whose clock an object's
-// last_updated is from. A PATCH without a time gets ours, and the partner's clock may be behind it; what it sends next is
-// not older for that. A Receiver that does not look at Times loses no more than this.
-type Times struct {
-	// Ours is set by the server: the change gives the object a time of ours.
-	Ours bool
-	// StoredOurs is set by the Receiver before it calls the server's function: the object that is there has a time of ours,
-	// from a change with Ours.
-	StoredOurs bool
-}
-
-type timesKey struct{}
-
-// TimesOf returns the Times of a change; nil where there are none.
-func TimesOf(ctx context.Context) *Times {
-	times, _ := ctx.Value(timesKey{}).(*Times)
-	return times
-}
-
 // A Deleter is a Receiver whose objects can be deleted. Tariffs must be one (requirements TF-42, TAR-04).
 type Deleter interface {
 	// Delete removes the object, or returns ocpi.ErrNotFound.

@@ -28,7 +28,7 @@ func (d cdrs) post(c *call) (answer, error) {
 		return answer{}, err
 	}
 	if !isNew {
-		same, err := d.same(c, party, stored, cdr)
+		same, err := wire.SameCDR(stored, cdr, d.env(c, party))
 		if err != nil {
 			return answer{}, err
 		}
@@ -53,22 +53,6 @@ func (d cdrs) location(c *call, party ocpi.Party, id string) string {
 	return path + url.PathEscape(id)
 }
 
-// same compares two CDRs as this version writes them, so that a repeated POST is a success and never a second
-// billable CDR (requirement CDR-08). They have one id, which has no case (requirement CDR-17).
-func (d cdrs) same(c *call, party ocpi.Party, a, b wire.CDR) (bool, error) {
-	env := d.env(c, party)
-	b.ID = a.ID
-	var written [2][]byte
-	for i, cdr := range []wire.CDR{a, b} {
-		raw, _, err := d.codecs.CDRs.Write(cdr, env)
-		if err != nil {
-			return false, err
-		}
-		written[i] = raw
-	}
-	return wire.SameJSON(written[0], written[1])
-}
-
 // read reads a CDR and finds out whose it is. The URL may name the party, as some implementations do. Without it the CDR
 // belongs to the party it names itself, if that is one of the partner's, and otherwise to the first CPO party of the
 // partner, which in 2.1.1 is the only one (requirements TF-46, TF-47).
@@ -85,13 +69,13 @@ func (d cdrs) read(c *call) (wire.CDR, ocpi.Party, error) {
 		}
 	}
 	cdr, report, err := d.codecs.CDRs.Read(raw, d.env(c, party), c.profile())
-	if claimed := claimant(report.Document); err == nil && !named && claimed != party && c.partner.Speaks(ocpi.RoleCPO, claimed) {
+	if claimed := wire.Claimant(report.Document); err == nil && !named && claimed != party && c.partner.Speaks(ocpi.RoleCPO, claimed) {
 		party = claimed
 		cdr, report, err = d.codecs.CDRs.Read(raw, d.env(c, party), c.profile())
 	}
 	c.note(report)
 	if err == nil {
-		err = claim(d.codecs.CDRs.Object, report.Document, party)
+		err = wire.Claim(d.codecs.CDRs.Object, report.Document, party)
 	}
 	return cdr, party, err
 }

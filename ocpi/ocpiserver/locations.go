@@ -16,8 +16,18 @@ type part[T any] struct {
 	idPath, idField string
 	id              func(*T) string
 	lastUpdated     func(*T) *ocpi.DateTime
-	// in returns the list inside a location that the URL's part belongs to, and the timestamps of what contains it.
-	in func(c *call, l *wire.Location) (list *[]T, above []*ocpi.DateTime, err error)
+	// path is the PartPath of the URL's part.
+	path func(c *call) string
+	// in returns the list inside a location that the URL's part belongs to, and what contains it.
+	in func(c *call, l *wire.Location) (list *[]T, above []container, err error)
+	// older refuses a new state that is older than the one that is here.
+	older func(c *call, before, after *T) error
+}
+
+// A container is what contains a part: its own PartPath, and its time.
+type container struct {
+	path        string
+	lastUpdated *ocpi.DateTime
 }
 
 func (s *speaker) evsePart() part[wire.EVSE] {
@@ -25,30 +35,37 @@ func (s *speaker) evsePart() part[wire.EVSE] {
 		codec: s.codecs.EVSEs, idPath: "evse_uid", idField: "uid",
 		id:          func(e *wire.EVSE) string { return string(e.UID) },
 		lastUpdated: func(e *wire.EVSE) *ocpi.DateTime { return &e.LastUpdated },
-		in: func(_ *call, l *wire.Location) (*[]wire.EVSE, []*ocpi.DateTime, error) {
-			return &l.EVSEs, []*ocpi.DateTime{&l.LastUpdated}, nil
+		path:        func(c *call) string { return PartPath(c.path("evse_uid")) },
+		in: func(_ *call, l *wire.Location) (*[]wire.EVSE, []container, error) {
+			return &l.EVSEs, []container{{"", &l.LastUpdated}}, nil
 		},
+		older: func(c *call, before, after *wire.EVSE) error { return c.olderEVSE("", before, after) },
 	}
 }
 
 func (s *speaker) connectorPart() part[wire.Connector] {
 	evses := s.evsePart()
+	path := func(c *call) string { return PartPath(c.path("evse_uid"), c.path("connector_id")) }
 	return part[wire.Connector]{
 		codec: s.codecs.Connectors, idPath: "connector_id", idField: "id",
 		id:          func(n *wire.Connector) string { return string(n.ID) },
 		lastUpdated: func(n *wire.Connector) *ocpi.DateTime { return &n.LastUpdated },
-		in: func(c *call, l *wire.Location) (*[]wire.Connector, []*ocpi.DateTime, error) {
-			evse, _, err := evses.find(c, l)
+		path:        path,
+		in: func(c *call, l *wire.Location) (*[]wire.Connector, []container, error) {
+			evse, above, err := evses.find(c, l)
 			if err != nil {
 				return nil, nil, err
 			}
-			return &evse.Connectors, []*ocpi.DateTime{&evse.LastUpdated, &l.LastUpdated}, nil
+			return &evse.Connectors, append(above, container{evses.path(c), &evse.LastUpdated}), nil
+		},
+		older: func(c *call, before, after *wire.Connector) error {
+			return c.older("Connector", "", path(c), before.LastUpdated, after.LastUpdated)
 		},
 	}
 }
 
 // find returns the part that the URL names (requirement L-07).
-func (p part[T]) find(c *call, l *wire.Location) (*T, []*ocpi.DateTime, error) {
+func (p part[T]) find(c *call, l *wire.Location) (*T, []container, error) {
 	list, above, err := p.in(c, l)
 	if err != nil {
 		return nil, nil, err
@@ -72,6 +89,7 @@ func (p part[T]) show(c *call, s *speaker, l *wire.Location, owner ocpi.Party) (
 
 // put replaces the part in a location, or adds it; what it would be inside must be there (requirements L-10, L-12).
 func (p part[T]) put(c *call, l *wire.Location, x T) (isNew bool, err error) {
+	c.times.begin()
 	list, above, err := p.in(c, l)
 	if err != nil {
 		return false, err
@@ -80,34 +98,49 @@ func (p part[T]) put(c *call, l *wire.Location, x T) (isNew bool, err error) {
 	if i < 0 {
 		*list = append(*list, x)
 	} else {
-		if err := c.older(p.codec.Object, "", *p.lastUpdated(&(*list)[i]), *p.lastUpdated(&x)); err != nil {
+		if err := p.older(c, &(*list)[i], &x); err != nil {
 			return false, err
 		}
 		(*list)[i] = x
 	}
-	for _, t := range above {
-		advance(t, *p.lastUpdated(&x))
-	}
+	c.times.replace(p.path(c))
+	c.raise(above, *p.lastUpdated(&x))
 	return i < 0, nil
 }
 
 // patch changes the part in a location (requirement L-14).
 func (p part[T]) patch(c *call, l *wire.Location, patch wire.Patch[T]) error {
+	c.times.begin()
 	found, above, err := p.find(c, l)
 	if err != nil {
 		return err
 	}
-	before := *p.lastUpdated(found)
+	before := *found
 	if err := patch.Apply(found, c.now()); err != nil {
 		return err
 	}
-	if err := c.older(p.codec.Object, "", before, *p.lastUpdated(found)); err != nil {
+	if err := p.older(c, &before, found); err != nil {
 		return err
 	}
-	for _, t := range above {
-		advance(t, *p.lastUpdated(found))
+	was, is := *p.lastUpdated(&before), p.lastUpdated(found)
+	c.patched(p.path(c), patch.LastUpdated, was, is)
+	if _, timed := patch.LastUpdated.Get(); timed || !is.Equal(was) {
+		c.raise(above, *is)
 	}
 	return nil
+}
+
+// raise shows the time of a part that has changed in what contains it, whose own times stay what they were: partners that do
+// not do the same give older ones.
+func (c *call) raise(above []container, to ocpi.DateTime) {
+	for _, a := range above {
+		own := c.times.Before.Of(a.path, *a.lastUpdated)
+		if c.toCome(*a.lastUpdated) {
+			*a.lastUpdated = to
+		}
+		advance(a.lastUpdated, to)
+		c.times.set(a.path, own, *a.lastUpdated)
+	}
 }
 
 // ownLocation serves one of our locations, ownPart a part of it (requirement L-06).

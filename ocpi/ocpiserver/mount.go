@@ -121,42 +121,37 @@ func (s *speaker) mountEMSP(emsp *EMSP) {
 func (s *speaker) locations(receiver Receiver[wire.Location]) owned[wire.Location] {
 	return owned[wire.Location]{
 		speaker: s, owner: ocpi.RoleCPO, receiver: receiver, codec: s.codecs.Locations, idPath: "location_id", idField: "id",
-		id:      func(l *wire.Location) string { return string(l.ID) },
-		older:   (*call).olderLocation,
-		patched: patchLocation,
+		id:          func(l *wire.Location) string { return string(l.ID) },
+		lastUpdated: func(l *wire.Location) *ocpi.DateTime { return &l.LastUpdated },
+		older:       (*call).olderLocation,
+		patched:     patchLocation,
 	}
 }
 
 func (s *speaker) sessions(receiver Receiver[wire.Session]) owned[wire.Session] {
 	return owned[wire.Session]{
 		speaker: s, owner: ocpi.RoleCPO, receiver: receiver, codec: s.codecs.Sessions, idPath: "session_id", idField: "id",
-		id:         func(x *wire.Session) string { return string(x.ID) },
-		checkPatch: unchangedWhenCompleted,
-		older: func(c *call, before, after *wire.Session) error {
-			return c.older("Session", "", before.LastUpdated, after.LastUpdated)
-		},
+		id:          func(x *wire.Session) string { return string(x.ID) },
+		lastUpdated: func(x *wire.Session) *ocpi.DateTime { return &x.LastUpdated },
+		checkPatch:  unchangedWhenCompleted,
 	}
 }
 
 func (s *speaker) tariffs(receiver Receiver[wire.Tariff]) owned[wire.Tariff] {
 	return owned[wire.Tariff]{
 		speaker: s, owner: ocpi.RoleCPO, receiver: receiver, codec: s.codecs.Tariffs, idPath: "tariff_id", idField: "id",
-		id:      func(t *wire.Tariff) string { return string(t.ID) },
-		deleter: receiver.(Deleter), // check has seen to it
-		older: func(c *call, before, after *wire.Tariff) error {
-			return c.older("Tariff", "", before.LastUpdated, after.LastUpdated)
-		},
+		id:          func(t *wire.Tariff) string { return string(t.ID) },
+		lastUpdated: func(t *wire.Tariff) *ocpi.DateTime { return &t.LastUpdated },
+		deleter:     receiver.(Deleter), // check has seen to it
 	}
 }
 
 func (s *speaker) tokens(receiver Receiver[wire.Token]) owned[wire.Token] {
 	return owned[wire.Token]{
 		speaker: s, owner: ocpi.RoleEMSP, receiver: receiver, codec: s.codecs.Tokens, idPath: "token_uid", idField: "uid",
-		id:         func(t *wire.Token) string { return string(t.UID) },
-		tokenType:  func(t *wire.Token) string { return string(t.Type) },
-		checkPatch: sameTokenType,
-		older: func(c *call, before, after *wire.Token) error {
-			return c.older("Token", "", before.LastUpdated, after.LastUpdated)
-		},
+		id:          func(t *wire.Token) string { return string(t.UID) },
+		lastUpdated: func(t *wire.Token) *ocpi.DateTime { return &t.LastUpdated },
+		tokenType:   func(t *wire.Token) string { return string(t.Type) },
+		checkPatch:  sameTokenType,
 	}
 }

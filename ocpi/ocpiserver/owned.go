@@ -26,10 +26,11 @@ type owned[T any] struct {
 	// deleter is set for the module that partners may delete from (requirement TF-42).
 	deleter Deleter
 	// checkPatch refuses changes that the protocol rules out; nil for none.
-	checkPatch func(before, after *T) error
-	// older refuses a new state that is older than the one that is here.
+	checkPatch  func(before, after *T) error
+	lastUpdated func(*T) *ocpi.DateTime
+	// older refuses a new state of an object with parts that is older than the one that is here; nil for objects without.
 	older func(c *call, before, after *T) error
-	// patched holds the rules for what a PATCH names, in the place of older; nil for none.
+	// patched holds the rules for the parts that a PATCH names, in the place of older; nil for none.
 	patched func(c *call, patch *wire.Patch[T], before, after *T) error
 }
 
@@ -105,16 +106,24 @@ func (o owned[T]) put(c *call) (answer, error) {
 // replace stores an object, unless it is older than the one that is here.
 func (o owned[T]) replace(c *call, key ocpi.Key, object T) (isNew bool, err error) {
 	if r, ok := o.receiver.(Replacer[T]); ok {
-		return r.Replace(c.change(), c.partner, key, object, func(before *T) error { return o.older(c, before, &object) })
+		return r.Replace(c.change(), c.partner, key, object, func(before *T) error { return o.notOlder(c, before, &object) })
 	}
 	before, err := o.receiver.Get(c.ctx(), c.partner, key)
 	if err == nil {
-		err = o.older(c, &before, &object)
+		err = o.notOlder(c, &before, &object)
 	}
 	if err != nil && !errors.Is(err, ocpi.ErrNotFound) {
 		return false, err
 	}
 	return o.receiver.Put(c.ctx(), c.partner, key, object)
+}
+
+// notOlder refuses a new state that is older than the one that is here.
+func (o owned[T]) notOlder(c *call, before, after *T) error {
+	if o.older != nil {
+		return o.older(c, before, after)
+	}
+	return c.older(o.codec.Object, "", "", *o.lastUpdated(before), *o.lastUpdated(after))
 }
 
 func (o owned[T]) patch(c *call) (answer, error) {
@@ -127,6 +136,7 @@ func (o owned[T]) patch(c *call) (answer, error) {
 		return answer{}, err
 	}
 	return answer{}, o.receiver.Update(c.change(), c.partner, key, func(object *T) error {
+		c.times.begin()
 		before := *object
 		if err := patch.Apply(object, c.now()); err != nil {
 			return err
@@ -139,15 +149,23 @@ func (o owned[T]) patch(c *call) (answer, error) {
 				return err
 			}
 		}
-		if o.patched != nil {
-			return o.patched(c, &patch, &before, object)
+		if err := o.allowPatch(c, &patch, &before, object); err != nil {
+			return err
 		}
-		return o.older(c, &before, object)
+		c.patched("", patch.LastUpdated, *o.lastUpdated(&before), o.lastUpdated(object))
+		return nil
 	})
 }
 
+func (o owned[T]) allowPatch(c *call, patch *wire.Patch[T], before, after *T) error {
+	if o.patched != nil {
+		return o.patched(c, patch, before, after)
+	}
+	return o.notOlder(c, before, after)
+}
+
 // now is the time that changes without a time of their own get.
-func (c *call) now() ocpi.DateTime { return ocpi.NewDateTime(c.server.config.Now()).Truncate() }
+func (c *call) now() ocpi.DateTime { return ocpi.NewDateTime(c.started).Truncate() }
 
 // advance moves a last_updated forward, never back.
 func advance(lastUpdated *ocpi.DateTime, to ocpi.DateTime) {
@@ -170,7 +188,7 @@ func readWith[T any](c *call, codec wire.Codec[T], env convert.Env) (T, error) {
 	object, report, err := codec.Read(raw, env, c.profile())
 	c.note(report)
 	if err == nil {
-		err = claim(codec.Object, report.Document, env.Owner)
+		err = wire.Claim(codec.Object, report.Document, env.Owner)
 	}
 	return object, err
 }
@@ -183,7 +201,7 @@ func readPatch[T any](c *call, s *speaker, codec wire.Codec[T], owner ocpi.Party
 	patch, report, err := codec.ReadPatch(raw, s.env(c, owner), c.profile())
 	c.note(report)
 	if err == nil {
-		err = claim(codec.Object, report.Document, owner)
+		err = wire.Claim(codec.Object, report.Document, owner)
 	}
 	if err != nil {
 		return patch, err

@@ -1,14 +1,9 @@
 package ocpiserver
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
-	"strings"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/quirk"
@@ -16,12 +11,18 @@ import (
 )
 
 // change is the context of a change, with its Times.
-func (c *call) change() context.Context { return context.WithValue(c.ctx(), timesKey{}, &c.times) }
+func (c *call) change() context.Context { return WithTimes(c.ctx(), &c.times) }
 
-// older refuses what would put an object back to an earlier state: messages overtake each other, and the last to come is
-// not always the last that was meant. A message that says the same again is no harm.
-func (c *call) older(object, pointer string, was, is ocpi.DateTime) error {
-	if is.Compare(was) >= 0 || c.times.StoredOurs {
+// older refuses what would put a part of an object back to an earlier state: messages overtake each other, and the last to
+// come is not always the last that was meant. A message that says the same again is no harm. Nothing is older than a time
+// that is still to come: the object could not be changed until then.
+func (c *call) older(object, pointer, part string, was, is ocpi.DateTime) error {
+	was = c.times.Before.Of(part, was)
+	switch {
+	case is.Compare(was) >= 0:
+		return nil
+	case c.toCome(was):
+		c.count(quirk.FutureTimestamps)
 		return nil
 	}
 	c.count(quirk.OlderUpdate)
@@ -36,87 +37,69 @@ func (c *call) older(object, pointer string, was, is ocpi.DateTime) error {
 
 // olderLocation refuses a location, or a change of it, that would put it or one of its EVSEs back.
 func (c *call) olderLocation(before, after *wire.Location) error {
-	if err := c.older("Location", "", before.LastUpdated, after.LastUpdated); err != nil {
+	if err := c.older("Location", "", "", before.LastUpdated, after.LastUpdated); err != nil {
 		return err
 	}
-	known := make(map[ocpi.CiString]ocpi.DateTime, len(before.EVSEs))
+	known := make(map[ocpi.CiString]*wire.EVSE, len(before.EVSEs))
 	for i := range before.EVSEs {
-		known[before.EVSEs[i].UID] = before.EVSEs[i].LastUpdated
+		known[before.EVSEs[i].UID] = &before.EVSEs[i]
 	}
 	for i := range after.EVSEs {
 		was, ok := known[after.EVSEs[i].UID]
 		if !ok {
 			continue
 		}
-		if err := c.older("EVSE", fmt.Sprintf("/evses/%d", i), was, after.EVSEs[i].LastUpdated); err != nil {
+		if err := c.olderEVSE(fmt.Sprintf("/evses/%d", i), was, &after.EVSEs[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// claim refuses a body that says it is about an object of another party than the URL's (requirements TF-46, TF-47).
-func claim(object string, raw []byte, owner ocpi.Party) error {
-	if owner == (ocpi.Party{}) || object == "Credentials" {
-		return nil
+// olderEVSE refuses an EVSE that would put it or one of its connectors back. What is newer than all that the EVSE shows is
+// newer than its connectors.
+func (c *call) olderEVSE(pointer string, before, after *wire.EVSE) error {
+	err := c.older("EVSE", pointer, PartPath(string(before.UID)), before.LastUpdated, after.LastUpdated)
+	if err != nil || after.LastUpdated.Compare(before.LastUpdated) >= 0 {
+		return err
 	}
-	country, party := ownerIn(raw)
-	var findings []ocpi.Finding
-	for _, member := range []struct{ pointer, said, want string }{
-		{"/country_code", country, owner.CountryCode}, {"/party_id", party, owner.PartyID},
-	} {
-		if member.said == "" || strings.EqualFold(member.said, member.want) {
+	for i := range after.Connectors {
+		is := &after.Connectors[i]
+		j := slices.IndexFunc(before.Connectors, func(n wire.Connector) bool { return n.ID == is.ID })
+		if j < 0 {
 			continue
 		}
-		findings = append(findings, ocpi.Finding{
-			Pointer: member.pointer, Code: ocpi.FindingMismatch, Unusable: true,
-			Message: "the body says " + quote(member.said) + ", and the object is one of " + owner.String(),
-		})
-	}
-	if len(findings) == 0 {
-		return nil
-	}
-	return ocpi.Unusable(object, findings)
-}
-
-// claimant is the party whose object a body says it is; the zero Party where it does not say.
-func claimant(raw []byte) ocpi.Party {
-	country, party := ownerIn(raw)
-	if country == "" || party == "" {
-		return ocpi.Party{}
-	}
-	return ocpi.NewParty(country, party)
-}
-
-// ownerIn are the members of a body that name its owner, which 2.1.1 does not have. What is no text names nobody.
-func ownerIn(raw []byte) (country, party string) {
-	// Most bodies name none. A name can be written with escapes.
-	if !bytes.Contains(raw, []byte(`"party_id"`)) && !bytes.Contains(raw, []byte(`"country_code"`)) && !bytes.Contains(raw, []byte(`\u`)) {
-		return "", ""
-	}
-	var body struct {
-		CountryCode jsontext.Value `json:"country_code"`
-		PartyID     jsontext.Value `json:"party_id"`
-	}
-	_ = json.Unmarshal(raw, &body, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) // its codec tells what is wrong
-	for _, member := range []struct {
-		value jsontext.Value
-		into  *string
-	}{{body.CountryCode, &country}, {body.PartyID, &party}} {
-		if member.value.Kind() == '"' {
-			_ = json.Unmarshal(member.value, member.into, jsontext.AllowInvalidUTF8(true)) // likewise
+		part := PartPath(string(before.UID), string(is.ID))
+		if err := c.older("Connector", fmt.Sprintf("%s/connectors/%d", pointer, i), part, before.Connectors[j].LastUpdated, is.LastUpdated); err != nil {
+			return err
 		}
 	}
-	return country, party
+	return nil
 }
 
 // timeless counts a PATCH without a time of its own: it gets ours (requirement TF-40).
 func (c *call) timeless(given ocpi.Field[ocpi.DateTime]) {
-	_, ok := given.Get()
-	if c.times.Ours = !ok; c.times.Ours {
+	if _, ok := given.Get(); !ok {
 		c.count(quirk.MissingLastUpdated)
 	}
 }
+
+// patched notes the partner's own time of a part that was patched: the one it gives, or else the one from before. A time that
+// is not the partner's goes on being shown until the partner's own is as late.
+func (c *call) patched(part string, given ocpi.Field[ocpi.DateTime], was ocpi.DateTime, is *ocpi.DateTime) {
+	before := c.times.Before.Of(part, was)
+	own, ok := given.Get()
+	if !ok {
+		own = before
+	}
+	if !before.Equal(was) && !c.toCome(was) {
+		advance(is, was)
+	}
+	c.times.set(part, own, *is)
+}
+
+// toCome reports whether a time is still to come.
+func (c *call) toCome(t ocpi.DateTime) bool { return t.Time().After(c.now().Time().Add(MaxAhead)) }
 
 // patchLocation holds the rules for the EVSEs in the PATCH of a location (requirement TF-38). They have been merged.
 func patchLocation(c *call, patch *wire.Patch[wire.Location], before, after *wire.Location) error {
@@ -133,6 +116,33 @@ func patchLocation(c *call, patch *wire.Patch[wire.Location], before, after *wir
 			stays[uid] = true
 		}
 		after.EVSEs = slices.DeleteFunc(slices.Clone(after.EVSEs), func(e wire.EVSE) bool { return !stays[string(e.UID)] })
+		for i := range before.EVSEs {
+			if uid := string(before.EVSEs[i].UID); !stays[uid] {
+				c.times.replace(PartPath(uid))
+			}
+		}
 	}
+	c.patchedEVSEs(patch, before, after)
 	return c.olderLocation(before, after)
+}
+
+// patchedEVSEs does for the EVSEs in the PATCH of a location what patched does for the location: where neither it nor the
+// EVSE has a time, an EVSE that has changed has ours.
+func (c *call) patchedEVSEs(patch *wire.Patch[wire.Location], before, after *wire.Location) {
+	_, timed := patch.LastUpdated.Get()
+	known := make(map[ocpi.CiString]ocpi.DateTime, len(before.EVSEs))
+	for i := range before.EVSEs {
+		known[before.EVSEs[i].UID] = before.EVSEs[i].LastUpdated
+	}
+	for i := range after.EVSEs {
+		part, is := PartPath(string(after.EVSEs[i].UID)), after.EVSEs[i].LastUpdated
+		was, ok := known[after.EVSEs[i].UID]
+		switch {
+		case ok && is.Equal(was): // it has not changed
+		case ok && !timed && is.Equal(c.now()):
+			c.times.set(part, c.times.Before.Of(part, was), is)
+		default:
+			c.times.set(part, is, is)
+		}
+	}
 }

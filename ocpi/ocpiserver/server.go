@@ -93,7 +93,7 @@ type call struct {
 	quirks []string
 	// lookup is a failure to look up what an answer needs, where the code in between can only say that it is not there.
 	lookup error
-	// times say whose clock the times of a change are from.
+	// times are the partner's own in a change.
 	times Times
 	// bodyRead tells that the whole body has been read.
 	bodyRead bool

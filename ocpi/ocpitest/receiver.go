@@ -22,8 +22,8 @@ type received[T Object] struct {
 	partner string
 	key     ocpi.Key
 	object  T
-	// ours tells that its last_updated is a time of the server's.
-	ours bool
+	// times are the partner's own, where the object shows others.
+	times ocpiserver.PartnerTimes
 }
 
 // Get implements ocpiserver.Receiver.
@@ -55,12 +55,12 @@ func (r *Receiver[T]) Replace(ctx context.Context, from *ocpi.Partner, key ocpi.
 	}
 	before := clone(r.entries[at].object)
 	if times := ocpiserver.TimesOf(ctx); times != nil {
-		times.StoredOurs = r.entries[at].ours
+		times.Before = r.entries[at].times
 	}
 	if err := allow(&before); err != nil {
 		return false, err
 	}
-	r.entries[at].object, r.entries[at].ours = clone(object), false
+	r.entries[at].object, r.entries[at].times = clone(object), nil
 	return false, nil
 }
 
@@ -74,14 +74,14 @@ func (r *Receiver[T]) Update(ctx context.Context, from *ocpi.Partner, key ocpi.K
 	}
 	changed := clone(r.entries[at].object)
 	times := ocpiserver.TimesOf(ctx)
-	if times != nil {
-		times.StoredOurs = r.entries[at].ours
+	if times == nil {
+		times = &ocpiserver.Times{After: r.entries[at].times}
 	}
+	times.Before = r.entries[at].times
 	if err := fn(&changed); err != nil {
 		return err
 	}
-	r.entries[at].object = clone(changed) // fn may have kept a pointer
-	r.entries[at].ours = r.entries[at].ours || times != nil && times.Ours
+	r.entries[at].object, r.entries[at].times = clone(changed), times.After // fn may have kept a pointer
 	return nil
 }
 

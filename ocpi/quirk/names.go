@@ -20,6 +20,7 @@ const (
 	ExpectPutForRemovals  Name = "expect-put-for-removals"
 	UnlistedCommands      Name = "unlisted-commands"
 	OlderUpdate           Name = "older-update"
+	FutureTimestamps      Name = "future-timestamps"
 	ChangedCDR            Name = "changed-cdr"
 )
 

@@ -40,7 +40,8 @@ type Codec[T any] struct {
 type Patch[T any] struct {
 	// Apply changes the object. It either succeeds or leaves the object as it was. The error is an *ocpi.Error where
 	// the patched object cannot be used. What the PATCH changes without saying when counts as changed now: a timestamp
-	// is required since 2.2 and absent from many a 2.1.1 PATCH (requirement TF-40).
+	// is required since 2.2 and absent from many a 2.1.1 PATCH (requirement TF-40). What it names and does not change keeps
+	// its time.
 	Apply func(object *T, now ocpi.DateTime) error
 	// ID is the identifier in the body, absent where the PATCH does not repeat it.
 	ID ocpi.Field[string]

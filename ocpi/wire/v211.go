@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"time"
@@ -119,19 +120,32 @@ type change[Old any] struct {
 // simple is the change of an object without parts that are patched by themselves.
 func simple[Old any](id ocpi.Field[string], given ocpi.Field[ocpi.DateTime], apply func(*Old), lastUpdated func(*Old) *ocpi.DateTime) change[Old] {
 	return change[Old]{id: id, given: given, apply: func(o *Old, now ocpi.DateTime) error {
+		if given.Present {
+			apply(o)
+			return nil
+		}
+		was := text(o)
 		apply(o)
-		stamp(lastUpdated(o), given, now)
+		if differs(was, o) {
+			advance(lastUpdated(o), now)
+		}
 		return nil
 	}}
 }
 
-// stamp gives an object our time where the PATCH brought none: later pulls by date_from would miss the change
-// (requirement TF-40). A time that is ahead of ours already stays.
-func stamp(lastUpdated *ocpi.DateTime, given ocpi.Field[ocpi.DateTime], now ocpi.DateTime) {
-	if !given.Present {
-		advance(lastUpdated, now)
+// text is an object as it is now. What is compared with it later shows whether a PATCH without a time changes anything: then
+// it gets our time, because later pulls by date_from would miss the change (requirement TF-40). A time that is ahead of ours
+// already stays.
+func text[Old any](o *Old) []byte {
+	raw, err := json.Marshal(o, json.Deterministic(true))
+	if err != nil { // unknown members that were made in Go and are not JSON
+		return nil
 	}
+	return raw
 }
+
+// differs reports whether an object is other than it was. What had no text always is.
+func differs[Old any](was []byte, o *Old) bool { return was == nil || !bytes.Equal(was, text(o)) }
 
 func advance(lastUpdated *ocpi.DateTime, to ocpi.DateTime) {
 	if to.Compare(*lastUpdated) > 0 {
@@ -180,30 +194,62 @@ func locationPatch211(p v211.LocationPatch) change[v211.Location] {
 		if findings := unusableEVSEs(l, &p); len(findings) > 0 {
 			return ocpi.Unusable("Location", findings)
 		}
-		at := now
-		if given, ok := p.LastUpdated.Get(); ok {
-			at = given
+		given, timed := p.LastUpdated.Get()
+		at, was := given, []byte(nil)
+		if !timed {
+			at, was = now, text(l)
 		}
-		before := l.LastUpdated
+		before, evses := l.LastUpdated, texts(l, p.EVSEs.Value)
 		p.Apply(l)
-		patched := make(map[string]*v211.EVSEPatch, len(p.EVSEs.Value))
-		for i := range p.EVSEs.Value {
-			patched[p.EVSEs.Value[i].UID.Value] = &p.EVSEs.Value[i]
+		changed := differs(was, l)
+		stampEVSEs(l, p.EVSEs.Value, evses, at)
+		if !timed && changed {
+			advance(&l.LastUpdated, now)
 		}
-		for i := range l.EVSEs {
-			evse := &l.EVSEs[i]
-			if patch, ok := patched[evse.UID]; ok {
-				stamp(&evse.LastUpdated, patch.LastUpdated, at)
-				advance(&l.LastUpdated, evse.LastUpdated)
-			}
-		}
-		stamp(&l.LastUpdated, p.LastUpdated, now)
-		if len(patched) > 0 {
+		if len(p.EVSEs.Value) > 0 {
 			advance(&l.LastUpdated, before)
 		}
 		return nil
 	}
 	return change[v211.Location]{id: p.ID, given: p.LastUpdated, evses: uids(p.EVSEs), apply: apply}
+}
+
+// texts are the EVSEs of a location that patches without a time name, as they are now.
+func texts(l *v211.Location, patches []v211.EVSEPatch) map[string][]byte {
+	named := make(map[string]bool, len(patches))
+	for i := range patches {
+		if !patches[i].LastUpdated.Present {
+			named[patches[i].UID.Value] = true
+		}
+	}
+	was := make(map[string][]byte, len(named))
+	for i := range l.EVSEs {
+		if evse := &l.EVSEs[i]; named[evse.UID] {
+			was[evse.UID] = text(evse)
+		}
+	}
+	return was
+}
+
+// stampEVSEs gives a time to the EVSEs that patches without one have changed. The location is as new as they are.
+func stampEVSEs(l *v211.Location, patches []v211.EVSEPatch, was map[string][]byte, at ocpi.DateTime) {
+	patched := make(map[string]*v211.EVSEPatch, len(patches))
+	for i := range patches {
+		patched[patches[i].UID.Value] = &patches[i]
+	}
+	for i := range l.EVSEs {
+		evse := &l.EVSEs[i]
+		patch, ok := patched[evse.UID]
+		switch {
+		case !ok:
+			continue
+		case !patch.LastUpdated.Present && !differs(was[evse.UID], evse):
+			continue
+		case !patch.LastUpdated.Present:
+			advance(&evse.LastUpdated, at)
+		}
+		advance(&l.LastUpdated, evse.LastUpdated)
+	}
 }
 
 // uids are those of the EVSEs that a PATCH names.

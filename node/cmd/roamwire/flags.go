@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"github.com/alecthomas/kong"
 	"io"
 	"log/slog"
 	"os"
@@ -139,4 +140,45 @@ func roles(flags []roleFlag) []ocpi.Role {
 		roles = append(roles, ocpi.Role(f))
 	}
 	return roles
+}
+
+// A listFlag is a list that takes the place of another. The flag can be repeated, and its texts have commas between them; an
+// empty text stands for an empty list.
+type listFlag struct {
+	given bool
+	items []string
+}
+
+// Decode implements kong.MapperValue.
+func (l *listFlag) Decode(ctx *kong.DecodeContext) error {
+	token, err := ctx.Scan.PopValue("list")
+	if err != nil {
+		return err
+	}
+	texts, ok := token.Value.([]any)
+	if !ok {
+		texts = []any{token.Value}
+	}
+	l.given = true
+	for _, text := range texts {
+		for item := range strings.SplitSeq(fmt.Sprint(text), ",") {
+			if item = strings.TrimSpace(item); item != "" {
+				l.items = append(l.items, item)
+			}
+		}
+	}
+	return nil
+}
+
+// parties reads the list as parties.
+func (l *listFlag) parties() ([]ocpi.Party, error) {
+	var all []ocpi.Party
+	for _, item := range l.items {
+		party, err := ocpi.ParseParty(item)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, party)
+	}
+	return all, nil
 }

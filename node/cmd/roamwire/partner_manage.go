@@ -60,14 +60,18 @@ func (p *partnerRollbackCmd) Run(ctx context.Context, io streams) error {
 
 type partnerSetCmd struct {
 	nameFlags
-	Quirks *string      `help:"How the partner deviates from OCPI, as for \"partner invite\"." placeholder:"PROFILE" env:"ROAMWIRE_PARTNER_QUIRKS" setting:"partner-quirks"`
-	Pin    *string      `help:"The only version of OCPI to use with this partner; empty for the highest that both speak." placeholder:"VERSION" env:"ROAMWIRE_PARTNER_PIN" setting:"partner-pin"`
-	Serves *[]partyFlag `help:"The parties of ours that deal with this partner." placeholder:"PARTY" env:"ROAMWIRE_PARTNER_SERVES" setting:"partner-serves"`
-	Need   *[]string    `help:"The modules the partner must offer." placeholder:"MODULE" env:"ROAMWIRE_PARTNER_NEED" setting:"partner-need"`
+	Quirks *string  `help:"How the partner deviates from OCPI, as for \"partner invite\"." placeholder:"PROFILE" env:"ROAMWIRE_PARTNER_QUIRKS" setting:"partner-quirks"`
+	Pin    *string  `help:"The only version of OCPI to use with this partner; empty for the highest that both speak." placeholder:"VERSION" env:"ROAMWIRE_PARTNER_PIN" setting:"partner-pin"`
+	Serves listFlag `help:"The parties of ours that deal with this partner. Can be repeated; empty for all." placeholder:"PARTY" env:"ROAMWIRE_PARTNER_SERVES" setting:"partner-serves"`
+	Need   listFlag `help:"The modules the partner must offer. Can be repeated; empty for none." placeholder:"MODULE" env:"ROAMWIRE_PARTNER_NEED" setting:"partner-need"`
 }
 
 // Run changes what was decided about a partner.
 func (p *partnerSetCmd) Run(ctx context.Context, io streams) error {
+	serves, err := p.Serves.parties()
+	if err != nil {
+		return err
+	}
 	return p.manage(ctx, io, func(h *handshake.Handshake) error {
 		return h.Change(ctx, p.Name, func(t *handshake.Terms) {
 			if p.Quirks != nil {
@@ -76,11 +80,11 @@ func (p *partnerSetCmd) Run(ctx context.Context, io streams) error {
 			if p.Pin != nil {
 				t.Pin = ocpi.Version(*p.Pin)
 			}
-			if p.Serves != nil {
-				t.Serves = parties(*p.Serves)
+			if p.Serves.given {
+				t.Serves = serves
 			}
-			if p.Need != nil {
-				t.Modules = modules(*p.Need)
+			if p.Need.given {
+				t.Modules = modules(p.Need.items)
 			}
 		})
 	})

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/roamwire/roamwire/node/partner"
 	"github.com/roamwire/roamwire/ocpi"
@@ -14,13 +17,15 @@ import (
 type partnerPolicyCmd struct {
 	nameFlags
 	Push            *bool          `help:"Push our objects to the partner." negatable:"" env:"ROAMWIRE_PARTNER_PUSH" setting:"partner-push"`
-	PushExcept      *[]string      `help:"Modules that are not pushed." placeholder:"MODULE" env:"ROAMWIRE_PARTNER_PUSH_EXCEPT" setting:"partner-push-except"`
-	PushParties     *[]partyFlag   `help:"The parties of ours whose objects are pushed." placeholder:"PARTY" env:"ROAMWIRE_PARTNER_PUSH_PARTIES" setting:"partner-push-parties"`
+	PushExcept      listFlag       `help:"Modules that are not pushed. Can be repeated; empty for none." placeholder:"MODULE" env:"ROAMWIRE_PARTNER_PUSH_EXCEPT" setting:"partner-push-except"`
+	PushParties     listFlag       `help:"The parties of ours whose objects are pushed. Can be repeated; empty for all." placeholder:"PARTY" env:"ROAMWIRE_PARTNER_PUSH_PARTIES" setting:"partner-push-parties"`
 	PushWhole       *bool          `help:"Push whole objects in place of PATCH." negatable:"" env:"ROAMWIRE_PARTNER_PUSH_WHOLE" setting:"partner-push-whole"`
 	PushRate        *int           `help:"The largest number of messages of a module in a second; 0 for no limit." placeholder:"N" env:"ROAMWIRE_PARTNER_PUSH_RATE" setting:"partner-push-rate"`
 	PushConcurrency *int           `help:"How many messages of a module can be under way at once; 0 for the default." placeholder:"N" env:"ROAMWIRE_PARTNER_PUSH_CONCURRENCY" setting:"partner-push-concurrency"`
+	PushTimeout     *time.Duration `help:"How long the sending of one object may take; 0 for as long as its requests take." placeholder:"TIME" env:"ROAMWIRE_PARTNER_PUSH_TIMEOUT" setting:"partner-push-timeout"`
+	PushFromNow     *bool          `help:"Let pushes of a module that begins to be pushed begin with what changes from the registration on, and not with all there is." negatable:"" env:"ROAMWIRE_PARTNER_PUSH_FROM_NOW" setting:"partner-push-from-now"`
 	Pull            *bool          `help:"Pull the partner's objects." negatable:"" env:"ROAMWIRE_PARTNER_PULL" setting:"partner-pull"`
-	PullExcept      *[]string      `help:"Modules that are not pulled." placeholder:"MODULE" env:"ROAMWIRE_PARTNER_PULL_EXCEPT" setting:"partner-pull-except"`
+	PullExcept      listFlag       `help:"Modules that are not pulled. Can be repeated; empty for none." placeholder:"MODULE" env:"ROAMWIRE_PARTNER_PULL_EXCEPT" setting:"partner-pull-except"`
 	PullEvery       *time.Duration `help:"Time between pulls of what is new; 0 for the default." placeholder:"TIME" env:"ROAMWIRE_PARTNER_PULL_EVERY" setting:"partner-pull-every"`
 	PullFullEvery   *time.Duration `help:"Time between pulls of everything; 0 for the default." placeholder:"TIME" env:"ROAMWIRE_PARTNER_PULL_FULL_EVERY" setting:"partner-pull-full-every"`
 	PullGoneAfter   *int           `help:"How many pulls of everything in a row an object must be missing from to count as gone; 0 for the default." placeholder:"N" env:"ROAMWIRE_PARTNER_PULL_GONE_AFTER" setting:"partner-pull-gone-after"`
@@ -37,22 +42,40 @@ func (c *partnerPolicyCmd) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, data.Close()) }()
-	if err := data.Partners.ChangePolicy(ctx, c.Name, c.change); err != nil {
+	own, err := data.Parties(ctx)
+	if err != nil {
+		return err
+	}
+	if err := data.Partners.ChangePolicy(ctx, c.Name, func(p *partner.Policy) error { return c.change(p, own) }); err != nil {
 		return fmt.Errorf("policy for %s: %w", c.Name, err)
 	}
 	policy, err := data.Partners.Policy(ctx, c.Name)
 	if err != nil {
 		return err
 	}
-	out := json.NewEncoder(s.out)
-	out.SetIndent("", "  ")
-	return out.Encode(&policy)
+	err = json.MarshalWrite(s.out, &policy, jsontext.WithIndent("  "), json.WithMarshalers(json.MarshalToFunc(durationText)))
+	fmt.Fprintln(s.out)
+	return err
 }
 
-func (c *partnerPolicyCmd) change(p *partner.Policy) error {
+// durationText writes a time as people read it.
+func durationText(to *jsontext.Encoder, d time.Duration) error {
+	return to.WriteToken(jsontext.String(d.String()))
+}
+
+// Bounds of numbers in a policy.
+const (
+	shortestPause  = time.Minute
+	maxConcurrency = 256
+	maxRate        = 10_000
+)
+
+func (c *partnerPolicyCmd) change(p *partner.Policy, own []ocpi.Party) error {
 	set(&p.Push.Whole, c.PushWhole)
 	set(&p.Push.Rate, c.PushRate)
 	set(&p.Push.Concurrency, c.PushConcurrency)
+	set(&p.Push.Timeout, c.PushTimeout)
+	set(&p.Push.FromNow, c.PushFromNow)
 	set(&p.Pull.Every, c.PullEvery)
 	set(&p.Pull.FullEvery, c.PullFullEvery)
 	set(&p.Pull.GoneAfter, c.PullGoneAfter)
@@ -65,18 +88,52 @@ func (c *partnerPolicyCmd) change(p *partner.Policy) error {
 	if c.Pull != nil {
 		p.Pull.Off = !*c.Pull
 	}
-	if c.PushParties != nil {
-		p.Push.Parties = parties(*c.PushParties)
+	if err := c.pushed(&p.Push, own); err != nil {
+		return err
 	}
-	for _, number := range []int{p.Push.Rate, p.Push.Concurrency, p.Pull.GoneAfter, p.Pull.Limit, int(p.Pull.Every), int(p.Pull.FullEvery)} {
-		if number < 0 {
-			return errors.New("no number in it can be negative")
-		}
+	if err := checkNumbers(p); err != nil {
+		return err
 	}
 	if err := c.receive(&p.Receive); err != nil {
 		return err
 	}
 	return errors.Join(moved(&p.Push.Except, c.PushExcept), moved(&p.Pull.Except, c.PullExcept))
+}
+
+// pushed reads whose objects are pushed.
+func (c *partnerPolicyCmd) pushed(p *partner.PushPolicy, own []ocpi.Party) error {
+	if !c.PushParties.given {
+		return nil
+	}
+	chosen, err := c.PushParties.parties()
+	if err != nil {
+		return err
+	}
+	for _, party := range chosen {
+		if !slices.Contains(own, party) {
+			return fmt.Errorf("%s is no party of this node", party)
+		}
+	}
+	p.Parties = chosen
+	return nil
+}
+
+// checkNumbers refuses what would hurt: a partner, or us.
+func checkNumbers(p *partner.Policy) error {
+	for _, number := range []int{p.Push.Rate, p.Push.Concurrency, p.Pull.GoneAfter, p.Pull.Limit, int(p.Push.Timeout), int(p.Pull.Every), int(p.Pull.FullEvery)} {
+		if number < 0 {
+			return errors.New("no number in it can be negative")
+		}
+	}
+	for _, every := range []time.Duration{p.Pull.Every, p.Pull.FullEvery} {
+		if every > 0 && every < shortestPause {
+			return fmt.Errorf("a partner is pulled from every %s at the most, %s is too often", shortestPause, every)
+		}
+	}
+	if p.Push.Concurrency > maxConcurrency || p.Push.Rate > maxRate {
+		return fmt.Errorf("at most %d messages can be under way at once, and %d be sent in a second", maxConcurrency, maxRate)
+	}
+	return nil
 }
 
 func (c *partnerPolicyCmd) receive(r *ocpi.Receiving) error {
@@ -101,12 +158,12 @@ func set[T any](setting, value *T) {
 }
 
 // moved reads the names of modules whose objects move.
-func moved(setting *[]ocpi.ModuleID, names *[]string) error {
-	if names == nil {
+func moved(setting *[]ocpi.ModuleID, names listFlag) error {
+	if !names.given {
 		return nil
 	}
 	*setting = nil
-	for _, name := range *names {
+	for _, name := range names.items {
 		switch module := ocpi.ModuleID(name); module {
 		case ocpi.ModuleLocations, ocpi.ModuleTariffs, ocpi.ModuleSessions, ocpi.ModuleCDRs, ocpi.ModuleTokens:
 			*setting = append(*setting, module)

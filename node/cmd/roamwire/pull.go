@@ -13,7 +13,7 @@ import (
 
 type pullCmd struct {
 	nameFlags
-	Module string `arg:"" optional:"" help:"The module to pull, as in locations. Default: all that the partner offers."`
+	Module string `arg:"" optional:"" help:"The module to pull, as in locations. Default: all that the partner offers and its policy does not leave out."`
 	Full   bool   `help:"Pull everything, and not what is new alone."`
 }
 

@@ -39,6 +39,7 @@ type serveCmd struct {
 	RegistrationTimeout time.Duration `help:"Time an exchange of credentials may take from its first step to its last. One that was interrupted is looked after when it is over." default:"1m" placeholder:"TIME"`
 	TokenGrace          time.Duration `help:"Time a token that was replaced stays good, as long as its successor has not been used." default:"24h" placeholder:"TIME"`
 	RegistrationWindow  time.Duration `help:"Time a partner may register again with the same token A, because our answer may have been lost." default:"15m" placeholder:"TIME"`
+	CDRSettle           time.Duration `help:"Time after the answer to a CDR was lost before the partner is believed that it does not have it: it may be slow." name:"cdr-settle" default:"2m" placeholder:"TIME"`
 	UpdateEvery         time.Duration `help:"How often versions and endpoints of registered partners are read again; 0 for never." default:"24h" placeholder:"TIME"`
 }
 
@@ -65,6 +66,7 @@ func (s *serveCmd) config(io streams) node.Config {
 	config.Registration = node.RegistrationLimits{
 		CallTimeout: s.CallTimeout, Timeout: s.RegistrationTimeout, Grace: s.TokenGrace, Window: s.RegistrationWindow, UpdateEvery: s.UpdateEvery,
 	}
+	config.Push.Backoff.Settle = s.CDRSettle
 	for _, p := range s.Party {
 		config.Parties = append(config.Parties, node.Party{Party: p.party, Roles: roles(s.Role), Name: p.name, Website: s.Website})
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -54,11 +55,31 @@ func printStatus(w io.Writer, partners []node.Status, now time.Time) {
 			pushLine(lane, now).print(w)
 		}
 		for _, pulls := range p.Pull {
+			if p.PullOff != "" {
+				pulls.Due = time.Time{} // it will not be
+			}
 			pullLine(pulls, now).print(w)
 		}
-		if len(p.Push)+len(p.Pull) == 0 {
-			fmt.Fprintln(w, "    nothing is pushed or pulled")
+		for _, words := range restWords(p) {
+			fmt.Fprintln(w, "    "+words)
 		}
+	}
+}
+
+// restWords say what does not move, and why.
+func restWords(p node.Status) []string {
+	nothing := len(p.Push)+len(p.Pull) == 0
+	switch {
+	case p.PushOff == p.PullOff && p.PushOff != "":
+		return []string{"nothing is pushed or pulled: " + p.PushOff}
+	case p.PushOff != "":
+		return []string{"nothing is pushed: " + p.PushOff}
+	case p.PullOff != "":
+		return []string{"nothing is pulled: " + p.PullOff}
+	case nothing:
+		return []string{"nothing is pushed or pulled"}
+	default:
+		return nil
 	}
 }
 
@@ -97,8 +118,8 @@ func pushLine(p push.Status, now time.Time) statusLine {
 	words := "up to date"
 	if waiting := p.Backlog + len(p.Held); waiting > 0 {
 		words = fmt.Sprintf("%d waiting", waiting)
-		if oldest := oldestWaiting(p); !oldest.IsZero() {
-			words += ", the oldest for " + span(now.Sub(oldest))
+		if !p.Oldest.IsZero() {
+			words += ", the oldest for " + span(now.Sub(p.Oldest))
 		}
 	}
 	if p.Sent > 0 {
@@ -118,18 +139,16 @@ func pushLine(p push.Status, now time.Time) statusLine {
 	if len(p.Parked) > 0 {
 		words += fmt.Sprintf("; %d parked, such as %s: %s", len(p.Parked), p.Parked[0].ID, p.Parked[0].Reason)
 	}
-	return statusLine{way: "push", module: string(p.Module), words: words, attention: !p.WaitsUntil.IsZero() || len(p.Parked) > 0}
+	return statusLine{way: "push", module: string(p.Module), words: words, attention: needsLook(p)}
 }
 
-// oldestWaiting is when the first change that waits was made, or an object that waits for another try failed.
-func oldestWaiting(p push.Status) time.Time {
-	oldest := p.Oldest
-	for _, h := range p.Held {
-		if !h.Failed.IsZero() && (oldest.IsZero() || h.Failed.Before(oldest)) {
-			oldest = h.Failed
-		}
-	}
-	return oldest
+// muchRefused is how often a partner has refused a CDR that a person should know of: CDRs are never parked for that.
+const muchRefused = 3
+
+// needsLook reports whether a person should look at a lane.
+func needsLook(p push.Status) bool {
+	return !p.WaitsUntil.IsZero() || len(p.Parked) > 0 ||
+		slices.ContainsFunc(p.Held, func(h push.Held) bool { return h.Refused >= muchRefused })
 }
 
 func pullLine(p pull.State, now time.Time) statusLine {
@@ -149,13 +168,37 @@ func pullLine(p pull.State, now time.Time) statusLine {
 	if p.IgnoresDateFrom {
 		words += "; the partner ignores date_from"
 	}
+	troubles := pullTroubles(p, now)
+	for _, trouble := range troubles {
+		words += "; " + trouble
+	}
+	return statusLine{way: "pull", module: string(p.Module), words: words, attention: len(troubles) > 0}
+}
+
+// pullTroubles are what a person should know of.
+func pullTroubles(p pull.State, now time.Time) (troubles []string) {
+	say := func(format string, args ...any) { troubles = append(troubles, fmt.Sprintf(format, args...)) }
+	for _, short := range []pull.Short{p.ShortFull, p.ShortDelta} {
+		if short.Habit() {
+			say("the partner counts what it does not list: %s, %d times in a row", short, short.Lists)
+		}
+	}
+	if p.Shrunk.Pulls > 0 {
+		say("it had %d objects before, and what is missing is not removed yet", p.Shrunk.From)
+	}
+	if p.Unproven != "" {
+		say("what has vanished is not known: %s", p.Unproven)
+	}
 	if len(p.Problems) > 0 {
-		words += fmt.Sprintf("; %d not stored, such as %s: %s", p.Last.Refused, p.Problems[0].ID, p.Problems[0].Reason)
+		say("%d not stored, such as %s: %s", max(p.Last.Refused, len(p.Problems)), p.Problems[0].ID, p.Problems[0].Reason)
 	}
 	if p.LastError != "" {
-		words += fmt.Sprintf("; failed %d times, last %s: %s", p.Failures, ago(p.LastFailure, now), p.LastError)
+		say("failed %d times, last %s: %s", p.Failures, ago(p.LastFailure, now), p.LastError)
 	}
-	return statusLine{way: "pull", module: string(p.Module), words: words, attention: len(p.Problems) > 0 || p.LastError != ""}
+	if p.FullError != "" && p.FullError != p.LastError {
+		say("everything failed %d times: %s", p.FullFailures, p.FullError)
+	}
+	return troubles
 }
 
 // span is a length of time in one unit.

@@ -30,7 +30,7 @@ func TestStatusInWords(t *testing.T) {
 				Failures: 5, WaitsUntil: statusAt.Add(time.Minute), LastError: "PUT /sessions/1: HTTP 503", LastFailure: before(time.Second),
 			},
 			{
-				Module: "cdrs", Cursor: 812, Held: []push.Held{{ID: "C1", Due: statusAt.Add(time.Hour), Failed: before(2 * time.Hour)}},
+				Module: "cdrs", Cursor: 812, Oldest: before(2 * time.Hour), Held: []push.Held{{ID: "C1", Due: statusAt.Add(time.Hour), Failed: before(2 * time.Hour)}},
 				Parked: []push.Held{{ID: "C2", Reason: "HTTP 200, 2001: no\n\x1b[2Jtariff"}}, LastError: "POST /cdrs: HTTP 400", LastFailure: before(2 * time.Hour),
 			},
 			{Module: "commands", Cursor: 812, LastError: "PUT: HTTP 500", LastFailure: before(70 * time.Minute)},
@@ -42,9 +42,17 @@ func TestStatusInWords(t *testing.T) {
 				Last: pull.Counts{Refused: 2}, Problems: []pull.Problem{{ID: "S1", Reason: "no kwh"}},
 			},
 			{Module: "cdrs", Due: statusAt.Add(-time.Minute)},
+			{
+				Module: "locations", LastFull: before(7 * time.Hour), Objects: 8, ShortDelta: pull.Short{Lists: 6, Missing: 5, Total: 8},
+				Shrunk: pull.Shrunk{From: 40, Pulls: 1}, FullFailures: 2, FullError: "GET: HTTP 500",
+			},
+			{
+				Module: "tariffs", LastFull: before(7 * time.Hour), Objects: 8, Unproven: "the list had 7 different objects, and its total was 8",
+				Problems: []pull.Problem{{ID: "T1", Reason: "no currency"}},
+			},
 		},
 	}
-	failed := node.Status{Partner: "bolt", State: "invited", Words: "invited, their registration failed at step 2: refused", Failure: "refused"}
+	failed := node.Status{Partner: "bolt", State: "invited", Words: "invited, their registration failed at step 2: refused", Failure: "refused", PushOff: "the partner is not registered", PullOff: "the partner is not registered"}
 	var out strings.Builder
 	printStatus(&out, []node.Status{emsp, failed}, statusAt)
 	const want = `
@@ -57,8 +65,10 @@ func TestStatusInWords(t *testing.T) {
     pull tokens     everything 7 h ago, 120 objects; what is new 4 min ago; up to 2026-03-02T11:00:00Z; next in 52 min
 !   pull sessions   everything 7 h ago, 2 objects; the partner ignores date_from; 2 not stored, such as S1: no kwh; failed 3 times, last 1 min ago: GET: no answer
     pull cdrs       never complete
+!   pull locations  everything 7 h ago, 8 objects; the partner counts what it does not list: the list ended after 3 of 8 objects, 6 times in a row; it had 40 objects before, and what is missing is not removed yet; everything failed 2 times: GET: HTTP 500
+!   pull tariffs    everything 7 h ago, 8 objects; what has vanished is not known: the list had 7 different objects, and its total was 8; 1 not stored, such as T1: no currency
 ! bolt, invited, their registration failed at step 2: refused
-    nothing is pushed or pulled
+    nothing is pushed or pulled: the partner is not registered
 `
 	if diff := cmp.Diff(strings.Split(want[1:], "\n"), strings.Split(out.String(), "\n")); diff != "" {
 		t.Error(diff)
@@ -83,7 +93,7 @@ func TestWhatIsParkedInWords(t *testing.T) {
 			return h
 		}(),
 	} {
-		if got := heldWords("cdrs", h); got != want {
+		if got := heldWords("cdrs", h, h.Due.IsZero()); got != want {
 			t.Errorf("%s\nwant %s", got, want)
 		}
 	}

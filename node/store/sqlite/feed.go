@@ -132,8 +132,8 @@ func (c *conn) present(change *store.Change, created, after int64) error {
 	err := c.query(func(s *sqlite3.Stmt) {
 		found = true
 		scanChange(s, change)
-		whole, change.Stamped, change.Body = s.ColumnInt64(7), s.ColumnBool(8), s.ColumnBlob(9, nil)
-	}, `SELECT o.created, o.id, o.token_type, o.audience, o.change, o.last_updated, o.changed, o.whole, o.stamped, b.json
+		whole, change.Times, change.Body = s.ColumnInt64(7), s.ColumnBlob(8, nil), s.ColumnBlob(9, nil)
+	}, `SELECT o.created, o.id, o.token_type, o.audience, o.change, o.last_updated, o.changed, o.whole, o.times, b.json
 		FROM object o JOIN content b ON b.id = o.created WHERE o.created = ?1`, created)
 	switch {
 	case err != nil:
@@ -255,7 +255,7 @@ func (db *DB) Index(ctx context.Context, selection store.Selection, after int64,
 		}
 		parties := owners(shelves)
 		return c.query(func(s *sqlite3.Stmt) { objects = append(objects, metadata(selection, parties, s)) },
-			`SELECT o.created, o.id, o.token_type, o.audience, o.change, o.last_updated, o.stamped, o.collection
+			`SELECT o.created, o.id, o.token_type, o.audience, o.change, o.last_updated, o.times, o.collection
 				FROM json_each(?1) n CROSS JOIN object o ON o.created = n.value ORDER BY n.key`, jsonArray(created))
 	})
 	if err != nil {

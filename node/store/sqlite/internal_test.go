@@ -74,8 +74,9 @@ func oldFile(t *testing.T, formats int) (path string, c *conn) {
 }
 
 // The objects of a file from before there was a feed are in the feed, each as a whole, and change as all others do.
+// Of those with a time of ours it is kept that the partner has given none.
 func TestObjectsOfFormerFormatsAreInTheFeed(t *testing.T) {
-	for formats := 1; formats <= 3; formats++ {
+	for formats := 1; formats <= 4; formats++ {
 		t.Run(fmt.Sprint("format ", formats), func(t *testing.T) {
 			path, c := oldFile(t, formats)
 			fill := []string{
@@ -84,8 +85,10 @@ func TestObjectsOfFormerFormatsAreInTheFeed(t *testing.T) {
 				`INSERT INTO content (id, json) VALUES (1, CAST('{"id":"L1"}' AS BLOB)), (2, CAST('{"id":"L2"}' AS BLOB))`,
 				`UPDATE sequence SET value = 3 WHERE name = 'change'`,
 			}
-			if formats == 3 { // which knows when an object has changed as a whole
-				fill = append(fill, `UPDATE object SET whole = change`)
+			wantTimes := ""
+			if formats >= 3 { // which know when an object has changed as a whole, and whether its time is one of ours
+				fill = append(fill, `UPDATE object SET whole = change`, `UPDATE object SET stamped = 1 WHERE created = 2`)
+				wantTimes = `{"":"0001-01-01T00:00:00Z"}`
 			}
 			for _, sql := range fill {
 				if err := c.run(sql); err != nil {
@@ -107,13 +110,17 @@ func TestObjectsOfFormerFormatsAreInTheFeed(t *testing.T) {
 				}
 				return texts
 			}
+			objects, err := db.Index(t.Context(), selection, 0, 9)
+			if err != nil || len(objects) != 2 || len(objects[0].Times) > 0 || string(objects[1].Times) != wantTimes {
+				t.Errorf("the partner's times: %+v %v", objects, err)
+			}
 			for after, want := range map[int64]string{0: `L1 {"id":"L1"} []`, 1: `L2 {"id":"L2"} []`} {
 				if diff := cmp.Diff([]string{want}, got(after)); diff != "" {
 					t.Errorf("after %d: %s", after, diff)
 				}
 			}
 			key := store.Key{Module: ocpi.ModuleLocations, Party: ocpi.NewParty("NL", "ABC"), ID: "L1"}
-			err := db.Write(t.Context(), func(tx store.Tx) error {
+			err = db.Write(t.Context(), func(tx store.Tx) error {
 				_, err := tx.Put(store.Object{Key: key, Body: []byte(`{"id":"L1"}`), Touched: []store.Part{{EVSE: "E"}}})
 				return err
 			})
@@ -407,11 +414,11 @@ func useMoves(t *testing.T, db *DB, check func(error)) {
 	check(err)
 	check(db.SaveLane(ctx, store.Lane{Partner: "p", Module: ocpi.ModuleLocations}, nil, []store.Key{key}))
 	check(db.RemoveLane(ctx, "p", ocpi.ModuleLocations))
-	check(db.SavePull(ctx, store.Pull{Partner: "p", Module: ocpi.ModuleLocations}))
+	check(db.SavePull(ctx, store.Pull{Partner: "p", Module: ocpi.ModuleLocations}, store.Lease{}))
 	_, err = db.Pull(ctx, "p", ocpi.ModuleLocations)
 	check(err)
 	gone := []store.Missing{{Key: key}}
-	check(db.ChangeMissing(ctx, gone, gone))
+	check(db.ChangeMissing(ctx, gone, gone, store.Lease{}))
 	_, err = db.Missing(ctx, "p", ocpi.ModuleLocations)
 	check(err)
 	check(db.Lease(ctx, store.Lease{Name: "n", Holder: "h", Until: now}, now))

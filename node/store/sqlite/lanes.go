@@ -36,8 +36,9 @@ func (db *DB) lanes(ctx context.Context, where string, args ...any) (lanes []sto
 		return c.query(func(s *sqlite3.Stmt) {
 			lanes = append(lanes, store.Lane{
 				Partner: s.ColumnText(0), Module: ocpi.ModuleID(s.ColumnText(1)), Cursor: s.ColumnInt64(2), State: s.ColumnBlob(3, nil),
+				Nudge: s.ColumnInt64(4),
 			})
-		}, `SELECT partner, module, cursor, state FROM lane`+where, args...)
+		}, `SELECT partner, module, cursor, state, nudge FROM lane`+where, args...)
 	})
 	return lanes, err
 }
@@ -72,20 +73,38 @@ func (db *DB) SaveLane(ctx context.Context, lane store.Lane, keep []store.Delive
 	return nil
 }
 
-// KeepDelivery keeps a delivery without its lane.
-func (db *DB) KeepDelivery(ctx context.Context, d store.Delivery) error {
-	err := db.writer.do(ctx, func(t *tx) error { return t.conn.keepDelivery(&d) })
-	if err != nil {
-		return fmt.Errorf("keep delivery of %s to %q: %w", describe(d.Key), d.Partner, explain(err))
-	}
-	return nil
-}
-
 func (c *conn) keepDelivery(d *store.Delivery) error {
 	return c.run(`REPLACE INTO delivery (partner, module, country_code, party_id, id, token_type, sent, held, due, state)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)`,
 		d.Partner, string(d.Key.Module), d.Key.Party.CountryCode, d.Key.Party.PartyID, d.Key.ID, d.Key.TokenType,
 		d.Sent, d.Held, microsOrNever(d.Due), d.State)
+}
+
+// ChangeHeld changes the deliveries to a partner that wait: all of them, or those of a module, or those with an id. It returns
+// how many there are. Their lanes, and those of the same kind that wait for the partner without any, are nudged.
+func (db *DB) ChangeHeld(
+	ctx context.Context, partner string, module ocpi.ModuleID, id string, fn func(*store.Delivery) error,
+) (changed int, err error) {
+	err = db.writer.do(ctx, func(t *tx) error {
+		found, err := t.conn.deliveries(` WHERE partner = ?1 AND held = 1 AND (?2 = '' OR module = ?2) AND (?3 = '' OR id = ?3)`, partner, string(module), id)
+		if err != nil {
+			return err
+		}
+		for i := range found {
+			if err := fn(&found[i]); err != nil {
+				return err
+			}
+			if err := t.conn.keepDelivery(&found[i]); err != nil {
+				return err
+			}
+		}
+		changed = len(found)
+		return t.conn.run(`UPDATE lane SET nudge = nudge + 1 WHERE partner = ?1 AND (?2 = '' OR module = ?2)`, partner, string(module))
+	})
+	if err != nil {
+		return 0, fmt.Errorf("change what waits for %q: %w", partner, explain(err))
+	}
+	return changed, nil
 }
 
 // RemoveLane forgets a lane and its deliveries.
@@ -127,16 +146,22 @@ func (db *DB) Held(ctx context.Context, partner string, module ocpi.ModuleID) ([
 
 func (db *DB) deliveries(ctx context.Context, where string, args ...any) (found []store.Delivery, err error) {
 	err = db.read(ctx, func(c *conn) error {
-		return c.query(func(s *sqlite3.Stmt) {
-			found = append(found, store.Delivery{
-				Partner: s.ColumnText(0),
-				Key: store.Key{
-					Module: ocpi.ModuleID(s.ColumnText(1)), Party: ocpi.Party{CountryCode: s.ColumnText(2), PartyID: s.ColumnText(3)},
-					ID: s.ColumnText(4), TokenType: s.ColumnText(5),
-				},
-				Sent: s.ColumnInt64(6), Held: s.ColumnBool(7), Due: timeOrNever(s.ColumnInt64(8)), State: s.ColumnBlob(9, nil),
-			})
-		}, `SELECT partner, module, country_code, party_id, id, token_type, sent, held, due, state FROM delivery`+where, args...)
+		found, err = c.deliveries(where, args...)
+		return err
 	})
+	return found, err
+}
+
+func (c *conn) deliveries(where string, args ...any) (found []store.Delivery, err error) {
+	err = c.query(func(s *sqlite3.Stmt) {
+		found = append(found, store.Delivery{
+			Partner: s.ColumnText(0),
+			Key: store.Key{
+				Module: ocpi.ModuleID(s.ColumnText(1)), Party: ocpi.Party{CountryCode: s.ColumnText(2), PartyID: s.ColumnText(3)},
+				ID: s.ColumnText(4), TokenType: s.ColumnText(5),
+			},
+			Sent: s.ColumnInt64(6), Held: s.ColumnBool(7), Due: timeOrNever(s.ColumnInt64(8)), State: s.ColumnBlob(9, nil),
+		})
+	}, `SELECT partner, module, country_code, party_id, id, token_type, sent, held, due, state FROM delivery`+where, args...)
 	return found, err
 }

@@ -143,7 +143,7 @@ func (c *conn) load(selection store.Selection, parties map[int64]ocpi.Party, cre
 		o := &objects[s.ColumnInt(9)]
 		*o = metadata(selection, parties, s)
 		o.Body = copies.copy(s.ColumnRawBlob(8))
-	}, `SELECT o.created, o.id, o.token_type, o.audience, o.change, o.last_updated, o.stamped, o.collection, b.json, n.key
+	}, `SELECT o.created, o.id, o.token_type, o.audience, o.change, o.last_updated, o.times, o.collection, b.json, n.key
 		FROM json_each(?1) n
 		CROSS JOIN object o ON o.created = n.value
 		JOIN content b ON b.id = o.created`, jsonArray(created))
@@ -237,11 +237,11 @@ func (a *arena) copy(text []byte) []byte {
 	return piece
 }
 
-// metadata reads the columns of scan and then stamped and collection.
+// metadata reads the columns of scan and then times and collection.
 func metadata(selection store.Selection, parties map[int64]ocpi.Party, s *sqlite3.Stmt) store.Object {
 	o := store.Object{Key: store.Key{Module: selection.Module, Source: selection.Source, Party: parties[s.ColumnInt64(7)]}}
 	scan(s, &o)
-	o.Stamped = s.ColumnBool(6)
+	o.Times = s.ColumnBlob(6, nil)
 	return o
 }
 

@@ -41,9 +41,13 @@ func (db *DB) pulls(ctx context.Context, where string, args ...any) (found []sto
 	return found, err
 }
 
-// SavePull keeps how far pulls have come.
-func (db *DB) SavePull(ctx context.Context, p store.Pull) error {
+// SavePull keeps how far pulls have come, under a lease: the error is store.ErrLeased where it is not the holder's any more.
+// Under the zero Lease it is kept in any case.
+func (db *DB) SavePull(ctx context.Context, p store.Pull, under store.Lease) error {
 	err := db.writer.do(ctx, func(t *tx) error {
+		if err := t.conn.holds(under); err != nil {
+			return err
+		}
 		return t.conn.run(`REPLACE INTO pull (partner, module, state) VALUES (?1, ?2, ?3)`, p.Partner, string(p.Module), p.State)
 	})
 	if err != nil {
@@ -71,9 +75,12 @@ func (db *DB) Missing(ctx context.Context, source string, module ocpi.ModuleID) 
 	return found, nil
 }
 
-// ChangeMissing keeps what is missing, and forgets what is there again, as one step.
-func (db *DB) ChangeMissing(ctx context.Context, keep, forget []store.Missing) error {
+// ChangeMissing keeps what is missing, and forgets what is there again, as one step. The lease is as with SavePull.
+func (db *DB) ChangeMissing(ctx context.Context, keep, forget []store.Missing, under store.Lease) error {
 	err := db.writer.do(ctx, func(t *tx) error {
+		if err := t.conn.holds(under); err != nil {
+			return err
+		}
 		for _, m := range forget {
 			err := t.conn.run(`DELETE FROM missing WHERE source = ?1 AND module = ?2 AND country_code = ?3 AND party_id = ?4
 				AND id = ?5 AND token_type = ?6 AND evse = ?7`,
@@ -118,6 +125,19 @@ func (db *DB) Lease(ctx context.Context, l store.Lease, now time.Time) error {
 		return fmt.Errorf("lease %s: %w", l.Name, explain(err))
 	}
 	return nil
+}
+
+// holds fails where a lease has gone to somebody else. One that has ended is held until somebody takes it.
+func (c *conn) holds(l store.Lease) error {
+	if l == (store.Lease{}) {
+		return nil
+	}
+	var holder string
+	err := c.query(func(s *sqlite3.Stmt) { holder = s.ColumnText(0) }, `SELECT holder FROM lease WHERE name = ?1`, l.Name)
+	if err == nil && holder != l.Holder {
+		err = fmt.Errorf("%w meanwhile: %s", store.ErrLeased, l.Name)
+	}
+	return err
 }
 
 // Release gives a lease back, if the holder has it.

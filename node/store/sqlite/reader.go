@@ -161,9 +161,9 @@ func (c *conn) object(key store.Key) (o store.Object, err error) {
 	found := false
 	err = c.query(func(s *sqlite3.Stmt) {
 		found = true
-		o = store.Object{Key: key, Body: s.ColumnBlob(6, nil), Stamped: s.ColumnBool(7)}
+		o = store.Object{Key: key, Body: s.ColumnBlob(6, nil), Times: s.ColumnBlob(7, nil)}
 		scan(s, &o)
-	}, `SELECT o.created, o.id, o.token_type, o.audience, o.change, o.last_updated, b.json, o.stamped
+	}, `SELECT o.created, o.id, o.token_type, o.audience, o.change, o.last_updated, b.json, o.times
 		FROM collection c
 		JOIN object o ON o.collection = c.id
 		JOIN content b ON b.id = o.created

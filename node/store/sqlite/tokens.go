@@ -21,10 +21,10 @@ func (db *DB) ReceivedTokens(ctx context.Context, uid string) (tokens []store.Ob
 			o := store.Object{Key: store.Key{
 				Module: ocpi.ModuleTokens, Source: s.ColumnText(6),
 				Party: ocpi.Party{CountryCode: s.ColumnText(7), PartyID: s.ColumnText(8)},
-			}, Body: s.ColumnBlob(9, nil), Stamped: s.ColumnBool(10)}
+			}, Body: s.ColumnBlob(9, nil), Times: s.ColumnBlob(10, nil)}
 			scan(s, &o)
 			tokens = append(tokens, o)
-		}, `SELECT o.created, o.id, o.token_type, o.audience, o.change, o.last_updated, c.source, c.country_code, c.party_id, b.json, o.stamped
+		}, `SELECT o.created, o.id, o.token_type, o.audience, o.change, o.last_updated, c.source, c.country_code, c.party_id, b.json, o.times
 			FROM object o INDEXED BY object_token
 			JOIN collection c ON c.id = o.collection
 			JOIN content b ON b.id = o.created

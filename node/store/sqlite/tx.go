@@ -55,6 +55,20 @@ func (t *tx) Change(key store.Key) (int64, error) {
 	return change, nil
 }
 
+// Removed implements store.Tx.
+func (t *tx) Removed(key store.Key) (int64, error) {
+	if t.over {
+		return 0, errOver
+	}
+	change, _, err := t.conn.number(`SELECT r.change FROM collection c JOIN removed r ON r.collection = c.id
+		WHERE c.module = ?1 AND c.source = ?2 AND c.country_code = ?3 AND c.party_id = ?4 AND r.id_key = ?5 AND r.token_type = ?6`,
+		string(key.Module), key.Source, key.Party.CountryCode, key.Party.PartyID, idKey(key.Module, key.ID), key.TokenType)
+	if err != nil {
+		return 0, fmt.Errorf("read removal of %s: %w", describe(key), explain(err))
+	}
+	return change, nil
+}
+
 // Put implements store.Tx.
 func (t *tx) Put(o store.Object) (created bool, err error) {
 	if t.over {
@@ -148,9 +162,9 @@ func (t *tx) collection(key store.Key) (int64, error) {
 }
 
 func (t *tx) insert(collection, change int64, o *store.Object) (int64, error) {
-	err := t.conn.run(`INSERT INTO object (collection, id, id_key, token_type, audience, change, whole, changed, stamped, last_updated)
+	err := t.conn.run(`INSERT INTO object (collection, id, id_key, token_type, audience, change, whole, changed, times, last_updated)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9)`,
-		collection, o.ID, idKey(o.Module, o.ID), o.TokenType, audienceText(o.Audience), change, time.Now().UnixMicro(), o.Stamped, o.LastUpdated.UnixMicro())
+		collection, o.ID, idKey(o.Module, o.ID), o.TokenType, audienceText(o.Audience), change, time.Now().UnixMicro(), o.Times, o.LastUpdated.UnixMicro())
 	id := t.conn.LastInsertRowID()
 	if err != nil {
 		return 0, err
@@ -173,9 +187,9 @@ func (t *tx) update(id, collection, change int64, o *store.Object) error {
 	if err := t.touch(id, collection, change, o.Touched); err != nil {
 		return err
 	}
-	return t.conn.run(`UPDATE object SET id = ?2, audience = ?3, change = ?4, whole = iif(?8, ?4, whole), changed = ?5, stamped = ?6, last_updated = ?7
+	return t.conn.run(`UPDATE object SET id = ?2, audience = ?3, change = ?4, whole = iif(?8, ?4, whole), changed = ?5, times = ?6, last_updated = ?7
 		WHERE created = ?1`,
-		id, o.ID, audience, change, time.Now().UnixMicro(), o.Stamped, o.LastUpdated.UnixMicro(), whole)
+		id, o.ID, audience, change, time.Now().UnixMicro(), o.Times, o.LastUpdated.UnixMicro(), whole)
 }
 
 // touch notes which parts of an object change; none stands for all of it, and makes what was noted before of no use.

@@ -205,9 +205,11 @@ var feedTests = []test{
 		equal(t, "a limit below one is one", index(t, home, ownLocations, 0, -1), whole[:1])
 	}},
 	{name: "whose time an object has is known wherever it is read", run: func(t *testing.T, home Home) {
-		for _, stamped := range []bool{true, false} {
+		for _, times := range []string{`{"":"2026-03-04T12:00:00Z"}`, ""} {
 			o := token("1", "OTHER")
-			o.Stamped = stamped
+			if o.Times = []byte(times); times == "" {
+				o.Times = nil
+			}
 			put(t, home, o)
 			tokens, anyType := store.Selection{Module: ocpi.ModuleTokens}, o.Key
 			anyType.TokenType = ""

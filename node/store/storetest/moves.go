@@ -85,15 +85,39 @@ var moveTests = []test{
 			last = l.Cursor
 		}
 	}},
-	{name: "a delivery can be kept without its lane, and a token's is one of its type", run: func(t *testing.T, home Home) {
+	{name: "the delivery of a token is one of its type", run: func(t *testing.T, home Home) {
 		rfid, other := delivery("p", token("1", "RFID").Key), delivery("p", token("1", "OTHER").Key)
 		rfid.Sent, other.Sent = 1, 2
 		keepDelivery(t, home, rfid)
 		keepDelivery(t, home, other)
 		equal(t, "RFID", deliveryOf(t, home, "p", rfid.Key), rfid)
 		equal(t, "OTHER", deliveryOf(t, home, "p", other.Key), other)
-		_, err := home.Lane(t.Context(), "p", ocpi.ModuleTokens)
-		wantError(t, "Lane", err, store.ErrNotFound)
+	}},
+	{name: "what is held can be changed by somebody else, and its lane is told", two: func(t *testing.T, home, other Home) {
+		a, b, sent := delivery("p", location("a").Key), delivery("p", location("b").Key), delivery("p", location("sent").Key)
+		a.Held, b.Held = true, true
+		for _, d := range []store.Delivery{a, b, sent} {
+			keepDelivery(t, home, d)
+		}
+		later := func(d *store.Delivery) error { d.Due = noon; return nil }
+		n, err := other.ChangeHeld(t.Context(), "p", ocpi.ModuleLocations, "a", later)
+		wantError(t, "ChangeHeld", err, nil)
+		equal(t, "changed by id", n, 1)
+		a.Due = noon
+		equal(t, "a", deliveryOf(t, home, "p", a.Key), a)
+		equal(t, "b", deliveryOf(t, home, "p", b.Key), b)
+		n, err = other.ChangeHeld(t.Context(), "p", "", "", func(d *store.Delivery) error { d.Held = false; return nil })
+		wantError(t, "ChangeHeld", err, nil)
+		equal(t, "all that were held", n, 2)
+		nothing(t, "nothing is held", heldOf(t, home, "p"))
+		broken := errors.New("broken")
+		keepDelivery(t, home, b)
+		_, err = other.ChangeHeld(t.Context(), "p", "", "", func(d *store.Delivery) error { d.Sent = 99; return broken })
+		wantError(t, "ChangeHeld that fails", err, broken)
+		equal(t, "nothing changed", deliveryOf(t, home, "p", b.Key), b)
+		got, err := home.Lane(t.Context(), "p", ocpi.ModuleLocations)
+		wantError(t, "Lane", err, nil)
+		equal(t, "nudges", got.Nudge, int64(2))
 	}},
 	{name: "held deliveries come by when they are due, those that wait for a person last", run: func(t *testing.T, home Home) {
 		held := func(id string, due time.Time) store.Delivery {
@@ -168,6 +192,26 @@ var moveTests = []test{
 		changeMissing(t, home, []store.Missing{whole}, []store.Missing{whole})
 		equal(t, "forgotten and kept in one go", missing(t, home, "p", ocpi.ModuleLocations), []store.Missing{whole, evse})
 	}},
+	{name: "what is kept under a lease that was lost is not kept", two: func(t *testing.T, home, other Home) {
+		mine := store.Lease{Name: "n", Holder: "one", Until: noon.Add(time.Minute)}
+		theirs := store.Lease{Name: "n", Holder: "two", Until: noon.Add(time.Hour)}
+		gone := []store.Missing{{Key: location("a").Key, Pulls: 1, Since: noon}}
+		gone[0].Key.Source = "p"
+		keeps := func(what string, want error) {
+			t.Helper()
+			wantError(t, what+": SavePull", home.SavePull(t.Context(), pull("p", ocpi.ModuleLocations), mine), want)
+			wantError(t, what+": ChangeMissing", home.ChangeMissing(t.Context(), gone, nil, mine), want)
+		}
+		keeps("before it was taken", store.ErrLeased)
+		nothing(t, "no pulls", pulls(t, home))
+		nothing(t, "nothing missing", missing(t, home, "p", ocpi.ModuleLocations))
+		wantError(t, "Lease", home.Lease(t.Context(), mine, noon), nil)
+		keeps("while it holds", nil)
+		wantError(t, "Lease of another", other.Lease(t.Context(), theirs, noon.Add(2*time.Minute)), nil)
+		keeps("after another has it", store.ErrLeased)
+		wantError(t, "Release", other.Release(t.Context(), "n", "two"), nil)
+		keeps("after another had it", store.ErrLeased)
+	}},
 	{name: "a partner is removed with all that moved, and one of the same name begins anew", run: func(t *testing.T, home Home) {
 		move := func(name string) {
 			key := location("a").Key
@@ -231,10 +275,9 @@ var moveTests = []test{
 		d := delivery("p", location("a").Key)
 		for what, err := range map[string]error{
 			"SaveLane":      home.SaveLane(ctx, lane("p", ocpi.ModuleLocations, 1), []store.Delivery{d}, nil),
-			"KeepDelivery":  home.KeepDelivery(ctx, d),
 			"RemoveLane":    home.RemoveLane(ctx, "p", ocpi.ModuleLocations),
-			"SavePull":      home.SavePull(ctx, pull("p", ocpi.ModuleLocations)),
-			"ChangeMissing": home.ChangeMissing(ctx, []store.Missing{{Key: d.Key}}, nil),
+			"SavePull":      home.SavePull(ctx, pull("p", ocpi.ModuleLocations), store.Lease{}),
+			"ChangeMissing": home.ChangeMissing(ctx, []store.Missing{{Key: d.Key}}, nil, store.Lease{}),
 			"Lease":         home.Lease(ctx, store.Lease{Name: "n", Holder: "h", Until: noon}, noon),
 			"Release":       home.Release(ctx, "n", "h"),
 		} {
@@ -298,9 +341,7 @@ func delivery(partner string, key store.Key) store.Delivery {
 
 func keepDelivery(t *testing.T, home Home, d store.Delivery) {
 	t.Helper()
-	if err := home.KeepDelivery(t.Context(), d); err != nil {
-		t.Fatalf("KeepDelivery: %v", err)
-	}
+	saveLane(t, home, lane(d.Partner, d.Key.Module, 1), []store.Delivery{d}, nil)
 }
 
 func deliveryOf(t *testing.T, home Home, partner string, key store.Key) store.Delivery {
@@ -334,7 +375,7 @@ func pull(partner string, module ocpi.ModuleID) store.Pull {
 
 func savePull(t *testing.T, home Home, p store.Pull) {
 	t.Helper()
-	if err := home.SavePull(t.Context(), p); err != nil {
+	if err := home.SavePull(t.Context(), p, store.Lease{}); err != nil {
 		t.Fatalf("SavePull: %v", err)
 	}
 }
@@ -350,7 +391,7 @@ func pulls(t *testing.T, home Home) []store.Pull {
 
 func changeMissing(t *testing.T, home Home, keep, forget []store.Missing) {
 	t.Helper()
-	if err := home.ChangeMissing(t.Context(), keep, forget); err != nil {
+	if err := home.ChangeMissing(t.Context(), keep, forget, store.Lease{}); err != nil {
 		t.Fatalf("ChangeMissing: %v", err)
 	}
 }

@@ -64,15 +64,17 @@ type Moves interface {
 	SaveLane(ctx context.Context, lane store.Lane, keep []store.Delivery, forget []store.Key) error
 	RemoveLane(ctx context.Context, partner string, module ocpi.ModuleID) error
 	Delivery(ctx context.Context, partner string, key store.Key) (store.Delivery, error)
-	KeepDelivery(ctx context.Context, d store.Delivery) error
+	// ChangeHeld changes the deliveries that wait, as one step, and nudges their lanes.
+	ChangeHeld(ctx context.Context, partner string, module ocpi.ModuleID, id string, fn func(*store.Delivery) error) (int, error)
 	// Held returns the deliveries that wait, by when they are due; those that wait for a person come last.
 	Held(ctx context.Context, partner string, module ocpi.ModuleID) ([]store.Delivery, error)
 
 	Pull(ctx context.Context, partner string, module ocpi.ModuleID) (store.Pull, error)
 	Pulls(ctx context.Context) ([]store.Pull, error)
-	SavePull(ctx context.Context, p store.Pull) error
+	// SavePull and ChangeMissing are store.ErrLeased where the lease is not its holder's any more. The zero Lease asks for none.
+	SavePull(ctx context.Context, p store.Pull, under store.Lease) error
 	Missing(ctx context.Context, source string, module ocpi.ModuleID) ([]store.Missing, error)
-	ChangeMissing(ctx context.Context, keep, forget []store.Missing) error
+	ChangeMissing(ctx context.Context, keep, forget []store.Missing, under store.Lease) error
 
 	// Lease takes or renews a lease; the error is store.ErrLeased while somebody else has it.
 	Lease(ctx context.Context, l store.Lease, now time.Time) error

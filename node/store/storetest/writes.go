@@ -46,6 +46,28 @@ var writeTests = []test{
 		})
 		wantError(t, "Write", err, nil)
 	}},
+	{name: "a transaction tells when an object was removed, until it is there again", run: func(t *testing.T, home Home) {
+		o, cdr := location("a"), object(ocpi.ModuleCDRs, xyz, "Cdr-1")
+		removed := func(key store.Key) (change int64) {
+			err := home.Write(t.Context(), func(tx store.Tx) (err error) {
+				change, err = tx.Removed(key)
+				return err
+			})
+			wantError(t, "Removed", err, nil)
+			return change
+		}
+		equal(t, "never there", removed(o.Key), int64(0))
+		put(t, home, o, cdr)
+		equal(t, "there", removed(o.Key), int64(0))
+		remove(t, home, o.Key)
+		equal(t, "removed", removed(o.Key), changeOf(t, home, o.Key, 0).Change)
+		put(t, home, o)
+		equal(t, "there again", removed(o.Key), int64(0))
+		remove(t, home, cdr.Key)
+		folded := cdr.Key
+		folded.ID = "CDR-1"
+		equal(t, "by an id in another case", removed(folded), changeOf(t, home, cdr.Key, 0).Change)
+	}},
 	{name: "a deleted object is gone, and counted no longer", run: func(t *testing.T, home Home) {
 		gone := location("gone")
 		gone.Renditions = map[ocpi.Version][]byte{ocpi.V211: []byte(`"old"`)}

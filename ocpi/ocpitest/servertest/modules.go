@@ -512,6 +512,8 @@ func testReceiving(t *testing.T, target Target) {
 	c.do("PUT", path, location).created()
 	c.do("PUT", path, location).ok()
 	c.do("PATCH", evsePath, fmt.Sprintf(`{"status":"CHARGING","last_updated":%q}`, when(10))).ok()
+	// The location shows the time of its EVSE. Its own is older: not all partners do the same (requirement L-18).
+	c.do("PATCH", path, fmt.Sprintf(`{"name":"new","last_updated":%q}`, when(8))).ok()
 	for name, message := range map[string][3]string{
 		"PUT of the location":               {"PUT", path, string(must(t, location))},
 		"PATCH of the location":             {"PATCH", path, fmt.Sprintf(`{"name":"old","last_updated":%q}`, when(5))},
@@ -534,4 +536,60 @@ func testReceiving(t *testing.T, target Target) {
 	c.do("PATCH", evsePath, fmt.Sprintf(`{"status":"AVAILABLE","last_updated":%q}`, when(10))).ok() // the same second
 	c.do("PATCH", evsePath, `{"status":"BLOCKED"}`).ok()                                            // has our time
 	c.do("PATCH", evsePath, fmt.Sprintf(`{"status":"CHARGING","last_updated":%q}`, when(15))).ok()  // has a clock that is behind
+	c.do("PATCH", evsePath, fmt.Sprintf(`{"status":"BLOCKED","last_updated":%q}`, when(12))).refused()
+}
+
+// testPartnersTimes checks that a partner is held to its own times alone, and not to those that the server gives.
+func testPartnersTimes(t *testing.T, target Target) {
+	c := target.partner(t, 0)
+	path := c.owned("emsp", "locations", "TIMES-1")
+	location := c.location("TIMES-1")
+	evse := &location.EVSEs[0]
+	evsePath := path + "/" + evse.UID
+	connectorPath := evsePath + "/" + evse.Connectors[0].ID
+	at := location.LastUpdated.Time()
+	when := func(seconds int) ocpi.DateTime { return ocpi.NewDateTime(at.Add(time.Duration(seconds) * time.Second)) }
+	shown := func() v211.Location { return data[v211.Location](c.do("GET", path, nil).ok()) }
+	c.do("PUT", path, location).created()
+
+	// A PATCH without a time, then the whole location, by a clock that is behind ours.
+	c.do("PATCH", evsePath, `{"status":"OUTOFORDER"}`).ok()
+	c.do("PATCH", connectorPath, `{"amperage":7}`).ok()
+	c.do("PATCH", path, fmt.Sprintf(`{"name":"new","last_updated":%q}`, when(10))).ok()
+	if got := shown(); got.LastUpdated.Compare(got.EVSEs[0].LastUpdated) < 0 {
+		t.Errorf("L-02: the location (%s) is older than its EVSE (%s)", got.LastUpdated, got.EVSEs[0].LastUpdated)
+	}
+	evse.Status, evse.LastUpdated, location.LastUpdated = v211.StatusBlocked, when(5), when(11)
+	c.do("PUT", path, location).ok()
+	if got := shown(); got.EVSEs[0].Status != v211.StatusBlocked || !got.LastUpdated.Equal(when(11)) {
+		t.Errorf("EVSE %s, location of %s", got.EVSEs[0].Status, got.LastUpdated)
+	}
+	c.do("PATCH", evsePath, fmt.Sprintf(`{"status":"AVAILABLE","last_updated":%q}`, when(4))).refused()
+
+	// A connector is newer than the EVSE that comes with an older one.
+	c.do("PATCH", connectorPath, fmt.Sprintf(`{"amperage":8,"last_updated":%q}`, when(30))).ok()
+	evse.LastUpdated, evse.Connectors[0].LastUpdated = when(20), when(0)
+	c.do("PUT", evsePath, *evse).refused()
+	evse.LastUpdated = when(30)
+	c.do("PUT", evsePath, *evse).ok()
+
+	// What names no time and changes nothing keeps the time (requirement TF-40).
+	before := shown()
+	c.do("PATCH", evsePath, `{"status":"BLOCKED"}`).ok()
+	c.do("PATCH", path, fmt.Sprintf(`{"city":%q,"evses":[{"uid":%q,"status":"BLOCKED"}]}`, location.City, evse.UID)).ok()
+	if after := shown(); !after.LastUpdated.Equal(before.LastUpdated) || !after.EVSEs[0].LastUpdated.Equal(before.EVSEs[0].LastUpdated) {
+		t.Errorf("a PATCH of nothing: %s became %s, the EVSE %s became %s",
+			before.LastUpdated, after.LastUpdated, before.EVSEs[0].LastUpdated, after.EVSEs[0].LastUpdated)
+	}
+
+	// A time in the future is no reason to refuse what comes next.
+	c.do("PATCH", evsePath, `{"status":"BLOCKED","last_updated":"2099-01-01T00:00:00Z"}`).ok()
+	c.do("PATCH", evsePath, fmt.Sprintf(`{"status":"AVAILABLE","last_updated":%q}`, when(40))).ok()
+	c.do("PATCH", path, fmt.Sprintf(`{"city":"Moved","last_updated":%q}`, when(40))).ok()
+	c.do("PATCH", evsePath, fmt.Sprintf(`{"status":"BLOCKED","last_updated":%q}`, when(39))).refused()
+	location.City, location.LastUpdated, evse.LastUpdated = "There", when(41), when(41)
+	c.do("PUT", path, location).ok()
+	if got := shown(); got.City != "There" || !got.LastUpdated.Equal(when(41)) {
+		t.Errorf("%s of %s", got.City, got.LastUpdated)
+	}
 }

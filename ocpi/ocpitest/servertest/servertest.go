@@ -54,6 +54,7 @@ func Run(t *testing.T, target Target) {
 		{"locations, EVSEs and connectors", testLocations},
 		{"EVSEs in the PATCH of a location", testMerging},
 		{"messages that overtake each other", testReceiving},
+		{"a partner is held to its own times", testPartnersTimes},
 		{"sessions", testSessions},
 		{"charge detail records", testCDRs},
 		{"exact values", testExact},
