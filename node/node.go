@@ -78,6 +78,7 @@ func OpenData(ctx context.Context, config Config) (*Data, error) {
 		return nil, closeAfter(db, err)
 	}
 	d := &Data{Objects: objects, Partners: partner.NewRegistry(db, keys, config.Now), Keys: keys, config: config, db: db}
+	d.Partners.Changed = d.tellPartner
 	d.Exchanges = d.recorder(ctx)
 	return d, nil
 }

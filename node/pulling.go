@@ -34,6 +34,7 @@ func (d *Data) newPuller(h *handshake.Handshake) *pull.Puller {
 	sessions, cdrs, tokens := object.ReceivedSessions(d.db), object.NewReceivedCDRs(d.db), object.ReceivedTokens(d.db)
 	return pull.New(pull.Config{
 		Store: d.db, Partners: d.pullPartners, Client: h.Client, Holder: processName(), Logger: d.config.Logger, Now: d.config.Now,
+		Finished: d.tellPulled,
 		Takers: map[ocpi.ModuleID]pull.Taker{
 			ocpi.ModuleLocations: taker[v230.Location]{
 				list:     func(c *ocpiclient.Client) ocpiclient.Sender[v230.Location] { return c.CPO().Locations.Sender },

@@ -26,6 +26,7 @@ func (n *Node) newPusher(own self) *push.Pusher {
 		},
 		// A partner that could not be reached could not reach us either.
 		OnBack:      func(partner string) { n.puller.Wake(partner) },
+		Parked:      n.tellParked,
 		Concurrency: n.config.Push.Concurrency,
 		Backoff:     n.config.Push.Backoff,
 		Logger:      n.config.Logger,

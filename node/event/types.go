@@ -11,12 +11,18 @@ import (
 // The types of events that are not about an object. Those about objects are made of the kind of object and what has happened to
 // it, as in "location.changed".
 const (
-	// CommandRequested: a partner has sent a command and waits for the answer, or one was sent to a partner.
+	// CommandRequested: a partner has sent a command and waits for the answer.
 	CommandRequested = "command.requested"
 	// CommandAnswered: a command has got its first answer, ours or the partner's.
 	CommandAnswered = "command.answered"
 	// CommandFinished: a command has its result, or its time is over.
 	CommandFinished = "command.finished"
+	// CommandLate: a partner's result has come after the end of a command of ours.
+	CommandLate = "command.late"
+	// CommandUndelivered: the result of a command could not be delivered to the partner and was given up.
+	CommandUndelivered = "command.undelivered"
+	// CommandSession: a session that belongs to a command was seen.
+	CommandSession = "command.session"
 	// AuthorizationAsked: somebody has asked whether a token may charge.
 	AuthorizationAsked = "authorization.asked"
 	// PartnerChanged: where we stand with a partner is other than before. Data is a PartnerChange.
@@ -37,7 +43,8 @@ const (
 // A PartnerChange is the data of partner.changed.
 type PartnerChange struct {
 	Partner string `json:"partner"`
-	// State is where we stand: "invited", "registered" and so on; Before is where we stood, empty for a partner that is new.
+	// State is where we stand: "invited", "registered" and so on, or "forgotten" for one that is no partner any more; Before is
+	// where we stood, empty for a partner that is new.
 	State  string `json:"state"`
 	Before string `json:"before,omitempty"`
 	// Suspended tells that no data is exchanged, by our decision.
@@ -124,9 +131,12 @@ func Types() []Kind {
 		)
 	}
 	return append(kinds,
-		Kind{CommandRequested, "A command was received from a partner and wants an answer, or was sent to a partner."},
+		Kind{CommandRequested, "A command was received from a partner and wants an answer."},
 		Kind{CommandAnswered, "A command has got its first answer."},
 		Kind{CommandFinished, "A command has its result, or timed out."},
+		Kind{CommandLate, "A partner's result has come after the end of a command."},
+		Kind{CommandUndelivered, "The result of a command could not be delivered to the partner and was given up."},
+		Kind{CommandSession, "A session that belongs to a command was seen."},
 		Kind{AuthorizationAsked, "Somebody asked whether a token may charge, and was answered."},
 		Kind{PartnerChanged, "Where we stand with a partner has changed: registered, suspended, removed, failed."},
 		Kind{PushParked, "A partner keeps refusing an object of ours; a person has to look."},

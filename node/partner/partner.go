@@ -17,17 +17,17 @@ import (
 // A Store is what this package needs of the node's home.
 type Store interface {
 	// AddPartner adds a partner, or returns store.ErrExists where its name, one of its tokens or one of its parties in
-	// the same role is taken.
-	AddPartner(ctx context.Context, p store.Partner) error
+	// the same role is taken. Events are written with it.
+	AddPartner(ctx context.Context, p store.Partner, events ...store.Event) error
 	// ChangePartner changes a partner as one atomic step, or returns store.ErrNotFound, or store.ErrExists as AddPartner
-	// does. Where fn fails nothing is changed.
-	ChangePartner(ctx context.Context, name string, fn func(*store.Partner) error) error
+	// does. Where fn fails nothing is changed. The events that fn returns are written with it.
+	ChangePartner(ctx context.Context, name string, fn func(*store.Partner) ([]store.Event, error)) error
 	// Partner returns a partner by name, or store.ErrNotFound.
 	Partner(ctx context.Context, name string) (store.Partner, error)
 	// Partners lists all partners by name.
 	Partners(ctx context.Context) ([]store.Partner, error)
-	// RemovePartner removes a partner, or returns store.ErrNotFound.
-	RemovePartner(ctx context.Context, name string) error
+	// RemovePartner removes a partner, or returns store.ErrNotFound. Events are written with it.
+	RemovePartner(ctx context.Context, name string, events ...store.Event) error
 	// PartnerByToken returns the partner with this token, or store.ErrNotFound.
 	PartnerByToken(ctx context.Context, token store.TokenHash) (store.Partner, error)
 }
@@ -36,6 +36,9 @@ type Store interface {
 type Registry struct {
 	// FirstUse is called when a partner uses a new token for the first time; nil for nobody.
 	FirstUse func(ctx context.Context, name string, token handshake.TokenHash)
+	// Changed makes the events that tell of a relation that has changed; they are written with the change. The relation before
+	// is nil for one that is new, and after is nil for one that was removed. Nil for no events.
+	Changed func(before, after *handshake.Relation) []store.Event
 
 	store Store
 	keys  *Keyring
@@ -111,8 +114,27 @@ func (r *Registry) List(ctx context.Context) ([]store.Partner, error) { return r
 
 // Remove forgets a partner. Its tokens are refused from the next request on; its objects stay. The partner is not told.
 func (r *Registry) Remove(ctx context.Context, name string) error {
-	if err := unknown(r.store.RemovePartner(ctx, name)); err != nil {
+	p, err := r.store.Partner(ctx, name)
+	if err == nil {
+		err = r.remove(ctx, &p)
+	}
+	if err := unknown(err); err != nil {
 		return fmt.Errorf("remove partner %s: %w", name, err)
 	}
 	return nil
+}
+
+func (r *Registry) remove(ctx context.Context, p *store.Partner) error {
+	var events []store.Event
+	if before, err := read(p); err == nil { // one that cannot be read can be removed all the same
+		events = r.changed(&before, nil)
+	}
+	return r.store.RemovePartner(ctx, p.ID, events...)
+}
+
+func (r *Registry) changed(before, after *handshake.Relation) []store.Event {
+	if r.Changed == nil {
+		return nil
+	}
+	return r.Changed(before, after)
 }

@@ -96,16 +96,16 @@ func (r *Registry) Policies(ctx context.Context) (map[string]Policy, error) {
 
 // ChangePolicy changes what was decided about a partner. It holds from the next message on.
 func (r *Registry) ChangePolicy(ctx context.Context, name string, fn func(*Policy) error) error {
-	return unknown(r.store.ChangePartner(ctx, name, func(p *store.Partner) error {
+	return unknown(r.store.ChangePartner(ctx, name, func(p *store.Partner) ([]store.Event, error) {
 		policy, err := readPolicy(p)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if err := fn(&policy); err != nil {
-			return err
+			return nil, err
 		}
 		p.Policy, err = json.Marshal(&policy)
-		return err
+		return nil, err
 	}))
 }
 

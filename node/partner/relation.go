@@ -71,24 +71,25 @@ func (r *Registry) AddRelation(ctx context.Context, relation handshake.Relation)
 	if err != nil {
 		return err
 	}
-	return unknown(r.store.AddPartner(ctx, p))
+	return unknown(r.store.AddPartner(ctx, p, r.changed(nil, &relation)...))
 }
 
 // ChangeRelation implements handshake.Store.
 func (r *Registry) ChangeRelation(ctx context.Context, name string, fn func(*handshake.Relation) error) error {
 	var refused error // is returned as it is, without what the store says around it
-	err := r.store.ChangePartner(ctx, name, func(p *store.Partner) error {
+	err := r.store.ChangePartner(ctx, name, func(p *store.Partner) ([]store.Event, error) {
 		relation, err := r.open(p)
 		if err != nil {
-			return err
+			return nil, err
 		}
+		before := relation.Clone()
 		if refused = fn(&relation); refused != nil {
-			return refused
+			return nil, refused
 		}
 		policy := p.Policy // is no part of the relation
 		*p, err = r.seal(&relation)
 		p.Policy = policy
-		return err
+		return r.changed(&before, &relation), err
 	})
 	if refused != nil {
 		return refused

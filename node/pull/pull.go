@@ -24,7 +24,7 @@ type Store interface {
 	// Pull returns how far the pulls of a module have come, or store.ErrNotFound; Pulls returns all.
 	Pull(ctx context.Context, partner string, module ocpi.ModuleID) (store.Pull, error)
 	// SavePull and ChangeMissing are store.ErrLeased where the lease is not ours any more.
-	SavePull(ctx context.Context, p store.Pull, under store.Lease) error
+	SavePull(ctx context.Context, p store.Pull, under store.Lease, events ...store.Event) error
 	// Lease takes or renews a lease; store.ErrLeased where another process has it.
 	Lease(ctx context.Context, l store.Lease, now time.Time) error
 	Release(ctx context.Context, name, holder string) error
@@ -161,6 +161,8 @@ type Config struct {
 	CatchUp time.Duration
 	// MaxObjects and MaxBytes are how much one pull takes. Default 2 million objects and 16 GiB.
 	MaxObjects, MaxBytes int
+	// Finished makes the event that tells of a pull that has come to its end; it is written with what came of it. Nil for none.
+	Finished func(Finished) store.Event
 
 	Logger *slog.Logger
 	Now    func() time.Time

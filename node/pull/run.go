@@ -98,7 +98,7 @@ func (r *run) pull(ctx context.Context) (State, error) {
 	} else {
 		r.fail(err)
 	}
-	if saveErr := r.save(ctx, &r.state, r.lease); saveErr != nil {
+	if saveErr := r.save(ctx, &r.state, r.lease, r.finished()...); saveErr != nil {
 		err = errors.Join(err, saveErr)
 	}
 	if err != nil {
@@ -108,6 +108,25 @@ func (r *run) pull(ctx context.Context) (State, error) {
 	}
 	r.config.Logger.InfoContext(ctx, "pulled", r.attributes()...)
 	return r.state, nil
+}
+
+// A Finished is a pull that has come to its end, complete or not.
+type Finished struct {
+	State
+	// Full tells that everything was asked for.
+	Full bool
+	// Began and Ended are when.
+	Began, Ended time.Time
+	// Came is how many objects came.
+	Came int
+}
+
+// finished is the event that tells of the pull.
+func (r *run) finished() []store.Event {
+	if r.config.Finished == nil {
+		return nil
+	}
+	return []store.Event{r.config.Finished(Finished{State: r.state, Full: r.full, Began: r.began, Ended: r.config.Now(), Came: r.objects()})}
 }
 
 func (r *run) attributes() []any {

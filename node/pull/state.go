@@ -104,10 +104,10 @@ func (p *Puller) read(ctx context.Context, partner Partner, module ocpi.ModuleID
 	return state, nil
 }
 
-func (p *Puller) save(ctx context.Context, state *State, under store.Lease) error {
+func (p *Puller) save(ctx context.Context, state *State, under store.Lease, events ...store.Event) error {
 	raw, err := json.Marshal(state)
 	if err != nil {
 		return err
 	}
-	return p.config.Store.SavePull(ctx, store.Pull{Partner: state.Partner, Module: state.Module, State: raw}, under)
+	return p.config.Store.SavePull(ctx, store.Pull{Partner: state.Partner, Module: state.Module, State: raw}, under, events...)
 }

@@ -64,6 +64,8 @@ type lane struct {
 	nudge  int64
 	looked time.Time
 
+	// parkings are the events about objects that were parked since the lane was saved.
+	parkings []store.Event
 	// keep and forget are what has changed since the lane was saved.
 	saved  time.Time
 	keep   map[store.Key]store.Delivery

@@ -201,10 +201,31 @@ func (l *lane) fail(r result, since int64, v verdict, suspect bool) {
 		due = now.Add(spread(doubled(l.config.Backoff.Parked, m.Parks, max(l.config.Backoff.Parked, longestParked))))
 		m.Parks++
 		if !wasParked {
-			l.config.Logger.Warn("an object is parked", "partner", l.partner.Name, "module", l.module, "id", r.change.ID, "error", r.err)
+			l.tellParked(r.change.Key, m)
 		}
 	}
 	l.hold(r, since, due)
+}
+
+// A Parking is an object that was parked: a partner does not take it, and a person has to look.
+type Parking struct {
+	Partner string
+	Key     store.Key
+	// Attempts is how often it was tried, Reason why the last of them failed.
+	Attempts int
+	Reason   string
+	// Unclear tells of a CDR of which it is not known whether it arrived.
+	Unclear bool
+}
+
+// tellParked tells of an object that is parked, by the log at once and by an event with what the lane writes next.
+func (l *lane) tellParked(key store.Key, m *memory) {
+	l.config.Logger.Warn("an object is parked", "partner", l.partner.Name, "module", l.module, "id", key.ID, "error", m.Reason)
+	if l.config.Parked != nil {
+		l.parkings = append(l.parkings, l.config.Parked(Parking{
+			Partner: l.partner.Name, Key: key, Attempts: m.Attempts, Reason: m.Reason, Unclear: m.Posting,
+		}))
+	}
 }
 
 func (l *lane) hold(r result, since int64, due time.Time) {

@@ -28,10 +28,11 @@ func (l *lane) save(ctx context.Context, now bool) error {
 		return fmt.Errorf("write lane %s of %s: %w", l.module, l.partner.Name, err)
 	}
 	record := store.Lane{Partner: l.partner.Name, Module: l.module, Cursor: l.main, State: state}
-	if err := l.config.Store.SaveLane(ctx, record, slices.Collect(maps.Values(l.keep)), slices.Collect(maps.Keys(l.forget))); err != nil {
+	keep, forget := slices.Collect(maps.Values(l.keep)), slices.Collect(maps.Keys(l.forget))
+	if err := l.config.Store.SaveLane(ctx, record, keep, forget, l.parkings...); err != nil {
 		return err
 	}
-	l.saved, l.dirty = at, false
+	l.saved, l.dirty, l.parkings = at, false, nil
 	clear(l.keep)
 	clear(l.forget)
 	return nil

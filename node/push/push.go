@@ -34,8 +34,8 @@ type Store interface {
 	// Lane returns a lane, or store.ErrNotFound; RemoveLane forgets one with its deliveries.
 	Lane(ctx context.Context, partner string, module ocpi.ModuleID) (store.Lane, error)
 	RemoveLane(ctx context.Context, partner string, module ocpi.ModuleID) error
-	// SaveLane keeps a lane, and the deliveries that have changed with it, as one step.
-	SaveLane(ctx context.Context, lane store.Lane, keep []store.Delivery, forget []store.Key) error
+	// SaveLane keeps a lane, and the deliveries that have changed with it, and writes events, as one step.
+	SaveLane(ctx context.Context, lane store.Lane, keep []store.Delivery, forget []store.Key, events ...store.Event) error
 	// Delivery returns what is remembered of an object at a partner, or store.ErrNotFound; Held returns those of a lane
 	// that wait.
 	Delivery(ctx context.Context, partner string, key store.Key) (store.Delivery, error)
@@ -84,6 +84,8 @@ type Config struct {
 	Client func(ctx context.Context, name string) (*ocpiclient.Client, error)
 	// OnBack is told of a partner that answers again after its lane had to wait; nil for nobody.
 	OnBack func(partner string)
+	// Parked makes the event that tells of an object that is parked; it is written with the lane. Nil for none.
+	Parked func(Parking) store.Event
 
 	// Poll is how often the feed is looked at while there are changes, and a fifth as often while there are none. Default
 	// 20 ms.

@@ -30,6 +30,16 @@ func (t *tx) Emit(e store.Event) error {
 	return nil
 }
 
+// emit writes events with what happened.
+func (t *tx) emit(events []store.Event) error {
+	for _, e := range events {
+		if err := t.Emit(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // noCollection is the number of no collection: what is numbered is no object.
 const noCollection = 0
 

@@ -43,8 +43,8 @@ func (db *DB) lanes(ctx context.Context, where string, args ...any) (lanes []sto
 	return lanes, err
 }
 
-// SaveLane keeps a lane and deliveries that have changed with it, and forgets others, as one step.
-func (db *DB) SaveLane(ctx context.Context, lane store.Lane, keep []store.Delivery, forget []store.Key) error {
+// SaveLane keeps a lane and deliveries that have changed with it, forgets others, and writes events, as one step.
+func (db *DB) SaveLane(ctx context.Context, lane store.Lane, keep []store.Delivery, forget []store.Key, events ...store.Event) error {
 	err := db.writer.do(ctx, func(t *tx) error {
 		err := t.conn.run(`INSERT INTO lane (partner, module, cursor, state) VALUES (?1, ?2, ?3, ?4)
 			ON CONFLICT (partner, module) DO UPDATE SET cursor = excluded.cursor, state = excluded.state`,
@@ -65,7 +65,7 @@ func (db *DB) SaveLane(ctx context.Context, lane store.Lane, keep []store.Delive
 				return err
 			}
 		}
-		return nil
+		return t.emit(events)
 	})
 	if err != nil {
 		return fmt.Errorf("keep lane %s of %q: %w", lane.Module, lane.Partner, explain(err))

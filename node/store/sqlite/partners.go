@@ -15,9 +15,14 @@ import (
 )
 
 // AddPartner adds a partner, or returns store.ErrExists if its name, one of its tokens or one of its parties in the same
-// role is taken.
-func (db *DB) AddPartner(ctx context.Context, p store.Partner) error {
-	err := db.writer.do(ctx, func(t *tx) error { return t.conn.addPartner(&p) })
+// role is taken. Events are written with it.
+func (db *DB) AddPartner(ctx context.Context, p store.Partner, events ...store.Event) error {
+	err := db.writer.do(ctx, func(t *tx) error {
+		if err := t.conn.addPartner(&p); err != nil {
+			return err
+		}
+		return t.emit(events)
+	})
 	if err != nil {
 		return fmt.Errorf("add partner %q: %w", p.ID, explain(err))
 	}
@@ -25,9 +30,16 @@ func (db *DB) AddPartner(ctx context.Context, p store.Partner) error {
 }
 
 // ChangePartner changes a partner as one atomic step, or returns store.ErrNotFound. Where fn fails, or the outcome has a
-// token or party that is taken (store.ErrExists), nothing is changed. The name stays as it is.
-func (db *DB) ChangePartner(ctx context.Context, name string, fn func(*store.Partner) error) error {
-	err := db.writer.do(ctx, func(t *tx) error { return t.conn.changePartner(name, fn) })
+// token or party that is taken (store.ErrExists), nothing is changed. The name stays as it is. The events that fn returns are
+// written with it.
+func (db *DB) ChangePartner(ctx context.Context, name string, fn func(*store.Partner) ([]store.Event, error)) error {
+	err := db.writer.do(ctx, func(t *tx) error {
+		events, err := t.conn.changePartner(name, fn)
+		if err != nil {
+			return err
+		}
+		return t.emit(events)
+	})
 	if err != nil {
 		return fmt.Errorf("change partner %q: %w", name, explain(err))
 	}
@@ -86,8 +98,8 @@ func (db *DB) partnerByToken(ctx context.Context, token store.TokenHash) (p stor
 	return p, nil
 }
 
-// RemovePartner removes a partner, or returns store.ErrNotFound. The objects that came from it stay.
-func (db *DB) RemovePartner(ctx context.Context, name string) error {
+// RemovePartner removes a partner, or returns store.ErrNotFound. The objects that came from it stay. Events are written with it.
+func (db *DB) RemovePartner(ctx context.Context, name string, events ...store.Event) error {
 	err := db.writer.do(ctx, func(t *tx) error {
 		if err := t.conn.run(`DELETE FROM partner WHERE name = ?1`, name); err != nil {
 			return err
@@ -98,7 +110,10 @@ func (db *DB) RemovePartner(ctx context.Context, name string) error {
 		if err := t.conn.run(`DELETE FROM partner_token WHERE partner = ?1`, name); err != nil {
 			return err
 		}
-		return t.conn.forgetMoves(name)
+		if err := t.conn.forgetMoves(name); err != nil {
+			return err
+		}
+		return t.emit(events)
 	})
 	if err != nil {
 		return fmt.Errorf("remove partner %q: %w", name, explain(err))
@@ -162,21 +177,22 @@ func (c *conn) addPartner(p *store.Partner) error {
 	return c.putPartner(p, others)
 }
 
-func (c *conn) changePartner(name string, fn func(*store.Partner) error) error {
+func (c *conn) changePartner(name string, fn func(*store.Partner) ([]store.Event, error)) ([]store.Event, error) {
 	others, err := c.partners(``)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	i := slices.IndexFunc(others, func(p store.Partner) bool { return p.ID == name })
 	if i < 0 {
-		return store.ErrNotFound
+		return nil, store.ErrNotFound
 	}
 	p := others[i]
-	if err := fn(&p); err != nil {
-		return err
+	events, err := fn(&p)
+	if err != nil {
+		return nil, err
 	}
 	p.ID = name
-	return c.putPartner(&p, slices.Delete(others, i, i+1))
+	return events, c.putPartner(&p, slices.Delete(others, i, i+1))
 }
 
 // putPartner writes a partner that is new or replaces the one of its name.

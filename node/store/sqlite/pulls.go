@@ -42,13 +42,17 @@ func (db *DB) pulls(ctx context.Context, where string, args ...any) (found []sto
 }
 
 // SavePull keeps how far pulls have come, under a lease: the error is store.ErrLeased where it is not the holder's any more.
-// Under the zero Lease it is kept in any case.
-func (db *DB) SavePull(ctx context.Context, p store.Pull, under store.Lease) error {
+// Under the zero Lease it is kept in any case. Events are written with it.
+func (db *DB) SavePull(ctx context.Context, p store.Pull, under store.Lease, events ...store.Event) error {
 	err := db.writer.do(ctx, func(t *tx) error {
 		if err := t.conn.holds(under); err != nil {
 			return err
 		}
-		return t.conn.run(`REPLACE INTO pull (partner, module, state) VALUES (?1, ?2, ?3)`, p.Partner, string(p.Module), p.State)
+		err := t.conn.run(`REPLACE INTO pull (partner, module, state) VALUES (?1, ?2, ?3)`, p.Partner, string(p.Module), p.State)
+		if err != nil {
+			return err
+		}
+		return t.emit(events)
 	})
 	if err != nil {
 		return fmt.Errorf("keep pull of %s from %q: %w", p.Module, p.Partner, explain(err))

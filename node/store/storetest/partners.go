@@ -93,7 +93,7 @@ var partnerTests = []test{
 		two.Access = ocpi.AccessRegistration
 		wantError(t, "AddPartner", home.AddPartner(t.Context(), two), nil)
 		wantError(t, "AddPartner", home.AddPartner(t.Context(), one), nil)
-		register := func(p *store.Partner) error { p.Access = ocpi.AccessFull; return nil }
+		register := func(p *store.Partner) ([]store.Event, error) { p.Access = ocpi.AccessFull; return nil, nil }
 		wantError(t, "registered with the parties of another", home.ChangePartner(t.Context(), "two", register), store.ErrExists)
 		all, err := home.Partners(t.Context())
 		wantError(t, "Partners", err, nil)
@@ -106,31 +106,36 @@ var partnerTests = []test{
 		wantError(t, "AddPartner", home.AddPartner(t.Context(), two), nil)
 
 		broken := errors.New("broken")
-		wantError(t, "fn fails", home.ChangePartner(t.Context(), "one", func(p *store.Partner) error {
+		wantError(t, "fn fails", home.ChangePartner(t.Context(), "one", func(p *store.Partner) ([]store.Event, error) {
 			p.Tokens, p.Relation = nil, []byte("other")
-			return broken
+			return []store.Event{{Type: "never"}}, broken
 		}), broken)
-		wantError(t, "a token of another", home.ChangePartner(t.Context(), "one", func(p *store.Partner) error {
+		wantError(t, "a token of another", home.ChangePartner(t.Context(), "one", func(p *store.Partner) ([]store.Event, error) {
 			p.Tokens = append(p.Tokens, two.Tokens[0])
-			return nil
+			return []store.Event{{Type: "never"}}, nil
 		}), store.ErrExists)
-		wantError(t, "unknown", home.ChangePartner(t.Context(), "three", func(*store.Partner) error { return nil }), store.ErrNotFound)
+		wantError(t, "unknown", home.ChangePartner(t.Context(), "three", func(*store.Partner) ([]store.Event, error) { return nil, nil }), store.ErrNotFound)
 		all, err := home.Partners(t.Context())
 		wantError(t, "Partners", err, nil)
 		samePartners(t, all, one, two)
 
 		one.Tokens[0], one.Relation, one.Version, one.Roles = store.Token{Hash: hash("secret 3"), Status: "pending"}, []byte("{}"), ocpi.V230, nil
-		wantError(t, "ChangePartner", home.ChangePartner(t.Context(), "one", func(p *store.Partner) error {
+		wantError(t, "ChangePartner", home.ChangePartner(t.Context(), "one", func(p *store.Partner) ([]store.Event, error) {
 			name := p.ID
 			*p = one
 			p.ID = "renamed " + name
-			return nil
+			return []store.Event{{Type: "changed", Subject: name}}, nil
 		}), nil)
 		got, err := home.Partner(t.Context(), "one")
 		wantError(t, "Partner", err, nil)
 		samePartner(t, got, one)
 		_, err = home.PartnerByToken(t.Context(), hash("secret 1"))
 		wantError(t, "the token it had", err, store.ErrNotFound)
+		events, _, err := home.Events(t.Context(), store.EventFilter{}, 0, 10)
+		wantError(t, "Events", err, nil)
+		if len(events) != 1 || events[0].Type != "changed" || events[0].Subject != "one" {
+			t.Errorf("events %+v", events)
+		}
 	}},
 	{name: "a note is what was kept last", run: func(t *testing.T, home Home) {
 		_, err := home.ReadNote(t.Context(), "self")

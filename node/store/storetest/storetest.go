@@ -31,12 +31,12 @@ type Home interface {
 	// this source; 0 if there never was one.
 	LatestChange(ctx context.Context, module ocpi.ModuleID, source string) (int64, error)
 
-	AddPartner(ctx context.Context, p store.Partner) error
-	ChangePartner(ctx context.Context, name string, fn func(*store.Partner) error) error
+	AddPartner(ctx context.Context, p store.Partner, events ...store.Event) error
+	ChangePartner(ctx context.Context, name string, fn func(*store.Partner) ([]store.Event, error)) error
 	Partner(ctx context.Context, name string) (store.Partner, error)
 	Partners(ctx context.Context) ([]store.Partner, error)
 	PartnerByToken(ctx context.Context, token store.TokenHash) (store.Partner, error)
-	RemovePartner(ctx context.Context, name string) error
+	RemovePartner(ctx context.Context, name string, events ...store.Event) error
 
 	Note(ctx context.Context, name string, value []byte) error
 	ReadNote(ctx context.Context, name string) ([]byte, error)
@@ -61,7 +61,7 @@ type Feed interface {
 type Moves interface {
 	Lane(ctx context.Context, partner string, module ocpi.ModuleID) (store.Lane, error)
 	Lanes(ctx context.Context) ([]store.Lane, error)
-	SaveLane(ctx context.Context, lane store.Lane, keep []store.Delivery, forget []store.Key) error
+	SaveLane(ctx context.Context, lane store.Lane, keep []store.Delivery, forget []store.Key, events ...store.Event) error
 	RemoveLane(ctx context.Context, partner string, module ocpi.ModuleID) error
 	Delivery(ctx context.Context, partner string, key store.Key) (store.Delivery, error)
 	// ChangeHeld changes the deliveries that wait, as one step, and nudges their lanes.
@@ -72,7 +72,7 @@ type Moves interface {
 	Pull(ctx context.Context, partner string, module ocpi.ModuleID) (store.Pull, error)
 	Pulls(ctx context.Context) ([]store.Pull, error)
 	// SavePull and ChangeMissing are store.ErrLeased where the lease is not its holder's any more. The zero Lease asks for none.
-	SavePull(ctx context.Context, p store.Pull, under store.Lease) error
+	SavePull(ctx context.Context, p store.Pull, under store.Lease, events ...store.Event) error
 	Missing(ctx context.Context, source string, module ocpi.ModuleID) ([]store.Missing, error)
 	ChangeMissing(ctx context.Context, keep, forget []store.Missing, under store.Lease) error
 
