@@ -23,8 +23,8 @@ var (
 	_ backend.Answers = (*sqlite.DB)(nil)
 )
 
-// newBackend makes the API for the operator's own systems. more adds what the API offers beyond objects and partners.
-func newBackend(n *Node, more ...func(*backend.Config)) (*backend.API, error) {
+// newBackend makes the API for the operator's own systems.
+func newBackend(n *Node) (*backend.API, error) {
 	docs, err := apidocs.Page{
 		Title: "Roamwire: backend API", Prefix: backend.DocsPrefix,
 		Documents: []apidocs.Document{{Name: "Backend API", URL: backend.DocumentURL}},
@@ -39,10 +39,12 @@ func newBackend(n *Node, more ...func(*backend.Config)) (*backend.API, error) {
 			Tariffs: ownObjects(n.Objects.Tariffs), Tokens: ownObjects(n.Objects.Tokens),
 		},
 		Partners: partners{n.Partners}, Registrations: registrations{n.handshake, n.Data}, Moves: moves{n}, Pusher: pushNow{n},
-		Docs: docs, BodyTimeout: n.config.BodyTimeout, Logger: n.config.Logger, Now: n.config.Now,
+		Commands: commands{n}, Authorizer: authorizer{n}, Webhooks: webhooks{n.events.Webhooks},
+		Events: backend.Events{Stream: n.events.Stream(), Socket: n.events.Socket()},
+		Docs:   docs, BodyTimeout: n.config.BodyTimeout, Version: n.config.Version, Logger: n.config.Logger, Now: n.config.Now,
 	}
-	for _, add := range more {
-		add(&config)
+	if !n.config.has(ocpi.RoleCPO) { // who has no chargers lets nobody charge
+		config.Authorizer = nil
 	}
 	return backend.New(config)
 }
@@ -92,13 +94,17 @@ func policyOut(p partner.Policy) backend.Policy {
 	out := backend.Policy{
 		Push: backend.PushPolicy{
 			Off: p.Push.Off, Except: moduleNames(p.Push.Except), Whole: p.Push.Whole, FromNow: p.Push.FromNow,
-			Rate: p.Push.Rate, Concurrency: p.Push.Concurrency,
+			Rate: p.Push.Rate, Concurrency: p.Push.Concurrency, Timeout: backend.Duration(p.Push.Timeout),
 		},
 		Pull: backend.PullPolicy{
 			Off: p.Pull.Off, Except: moduleNames(p.Pull.Except), Every: backend.Duration(p.Pull.Every),
 			FullEvery: backend.Duration(p.Pull.FullEvery), GoneAfter: p.Pull.GoneAfter, Limit: p.Pull.Limit,
 		},
-		Receive: backend.ReceivePolicy{AllowOlder: p.Receive.AllowOlder, PatchedEVSEs: string(p.Receive.EVSEs)},
+		Receive:     backend.ReceivePolicy{AllowOlder: p.Receive.AllowOlder, PatchedEVSEs: string(p.Receive.EVSEs)},
+		ResultHosts: p.ResultHosts,
+		Authorize: backend.AuthorizePolicy{
+			Off: p.Authorize.Off, Realtime: p.Authorize.Realtime, Deadline: backend.Duration(p.Authorize.Deadline),
+		},
 	}
 	for _, party := range p.Push.Parties {
 		out.Push.Parties = append(out.Push.Parties, party.String())
@@ -111,13 +117,15 @@ func policyIn(p backend.Policy) (partner.Policy, error) {
 	in := partner.Policy{
 		Push: partner.PushPolicy{
 			Off: p.Push.Off, Except: moduleIDs(p.Push.Except), Whole: p.Push.Whole, FromNow: p.Push.FromNow,
-			Rate: p.Push.Rate, Concurrency: p.Push.Concurrency,
+			Rate: p.Push.Rate, Concurrency: p.Push.Concurrency, Timeout: time.Duration(p.Push.Timeout),
 		},
 		Pull: partner.PullPolicy{
 			Off: p.Pull.Off, Except: moduleIDs(p.Pull.Except), Every: time.Duration(p.Pull.Every), FullEvery: time.Duration(p.Pull.FullEvery),
 			GoneAfter: p.Pull.GoneAfter, Limit: p.Pull.Limit,
 		},
-		Receive: ocpi.Receiving{AllowOlder: p.Receive.AllowOlder, EVSEs: ocpi.PatchedEVSEs(p.Receive.PatchedEVSEs)},
+		Receive:     ocpi.Receiving{AllowOlder: p.Receive.AllowOlder, EVSEs: ocpi.PatchedEVSEs(p.Receive.PatchedEVSEs)},
+		ResultHosts: p.ResultHosts,
+		Authorize:   partner.AuthorizePolicy{Off: p.Authorize.Off, Realtime: p.Authorize.Realtime, Deadline: time.Duration(p.Authorize.Deadline)},
 	}
 	if in.Receive.EVSEs == "merge" {
 		in.Receive.EVSEs = ocpi.MergeEVSEs
@@ -180,6 +188,7 @@ func (m moves) Status(ctx context.Context, name string) ([]backend.PartnerStatus
 func statusOut(s *Status) (backend.PartnerStatus, error) {
 	out := backend.PartnerStatus{
 		Partner: s.Partner, Version: s.Version, State: string(s.State), Words: s.Words, Suspended: s.Suspended, Failure: s.Failure,
+		PushOff: s.PushOff, PullOff: s.PullOff,
 		Roles: []backend.PartnerRole{}, Push: []backend.PushStatus{}, Pull: []backend.PullStatus{},
 	}
 	for _, role := range s.Roles {
@@ -209,7 +218,8 @@ func heldOut(module ocpi.ModuleID, held []push.Held) []backend.HeldObject {
 	var out []backend.HeldObject
 	for _, h := range held {
 		out = append(out, backend.HeldObject{
-			Module: module, ID: h.ID, Party: h.Party, TokenType: h.TokenType, Attempts: h.Attempts, Reason: h.Reason, Failed: h.Failed, Due: h.Due, Unclear: h.Unclear,
+			Module: module, ID: h.ID, Party: h.Party, TokenType: h.TokenType, Attempts: h.Attempts, Refused: h.Refused, Reason: h.Reason,
+			First: h.First, Failed: h.Failed, Due: h.Due, Unclear: h.Unclear,
 		})
 	}
 	return out
@@ -244,6 +254,15 @@ func (m moves) PullModules(ctx context.Context, name string) ([]ocpi.ModuleID, e
 // RetryPushes implements backend.Moves.
 func (m moves) RetryPushes(ctx context.Context, name string, module ocpi.ModuleID, id string) (int, error) {
 	return m.n.RetryPushes(ctx, name, module, id)
+}
+
+// SettleCDR implements backend.Moves.
+func (m moves) SettleCDR(ctx context.Context, name, id string, arrived bool) error {
+	outcome := push.NotArrived
+	if arrived {
+		outcome = push.Arrived
+	}
+	return m.n.SettleCDR(ctx, name, id, outcome)
 }
 
 // sees reports whether a partner may have an object with an audience.

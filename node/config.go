@@ -39,6 +39,11 @@ type Config struct {
 
 	// AdminListen is the address of /healthz, /readyz and /metrics; empty for none.
 	AdminListen string
+	// APIListen is the address of the API for the operator's own systems, under /api; empty for none. It is another than
+	// Listen, so that the world reaches OCPI alone.
+	APIListen string
+	// Version is the program's, for those who ask.
+	Version string
 	// TLSCert and TLSKey are files in PEM form; both or none.
 	TLSCert, TLSKey string
 
@@ -53,6 +58,8 @@ type Config struct {
 	ShutdownTimeout time.Duration
 	// TrailingSlash ends the endpoint URLs in version details with "/".
 	TrailingSlash bool
+	// NoOpenAPI leaves out the OpenAPI documents of the OCPI endpoints, and the pages that show them.
+	NoOpenAPI bool
 	// OpenData lets anyone read locations and tariffs without a token.
 	OpenData bool
 	// CORSOrigins are the web origins that may call from a browser; "*" for any.
@@ -74,6 +81,8 @@ type Config struct {
 	Commands command.Settings
 	// Authorize says how it is decided who may charge.
 	Authorize AuthorizeConfig
+	// Events says for how long what has happened is kept.
+	Events EventsConfig
 	// OnStep is told of each step of an exchange of credentials; nil for nobody.
 	OnStep func(context.Context, handshake.Step)
 
@@ -89,6 +98,17 @@ type Party struct {
 	Roles   []ocpi.Role
 	Name    string
 	Website string
+}
+
+// EventsConfig says for how long what has happened is kept for those who want to hear of it. Zero values stand for the defaults
+// of package event.
+type EventsConfig struct {
+	// Keep is how long events are kept, KeepCount how many, KeepDead how long those that a webhook did not take.
+	Keep      time.Duration
+	KeepCount int
+	KeepDead  time.Duration
+	// RefusePrivate forbids webhooks at private and local addresses, and without TLS.
+	RefusePrivate bool
 }
 
 // PushLimits say how pushes go. Zero values stand for the defaults of package push.
@@ -165,6 +185,8 @@ func (c Config) check() error {
 		"token grace": int64(c.Registration.Grace), "registration window": int64(c.Registration.Window),
 		"time between updates": int64(c.Registration.UpdateEvery), "deadline of authorizations": int64(c.Authorize.Deadline),
 		"deadline of the authorization webhook": int64(c.Authorize.WebhookDeadline),
+		"time that events are kept":             int64(c.Events.Keep), "number of events that are kept": int64(c.Events.KeepCount),
+		"time that dead events are kept": int64(c.Events.KeepDead),
 	} {
 		if n < 0 {
 			return fmt.Errorf("the %s cannot be negative", name)
@@ -203,6 +225,11 @@ func partyRoles(parties []Party) []ocpi.PartyRole {
 
 func (c Config) has(role ocpi.Role) bool {
 	return slices.ContainsFunc(c.Parties, func(p Party) bool { return slices.Contains(p.Roles, role) })
+}
+
+// speaksFor reports whether a party is ours, in a role.
+func (c Config) speaksFor(party ocpi.Party, role ocpi.Role) bool {
+	return slices.ContainsFunc(c.Parties, func(p Party) bool { return p.Party == party && slices.Contains(p.Roles, role) })
 }
 
 // makeFolder makes the data folder and the file in it, readable by nobody else: they hold partners' data.

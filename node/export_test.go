@@ -3,4 +3,4 @@ package node
 import "net/http"
 
 // Backend is the backend API of a node.
-func (n *Node) Backend() (http.Handler, error) { return newBackend(n) }
+func (n *Node) Backend() (http.Handler, error) { return n.API(), nil }

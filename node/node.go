@@ -13,11 +13,15 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 
+	"github.com/roamwire/roamwire/node/apidocs"
 	"github.com/roamwire/roamwire/node/authorize"
+	"github.com/roamwire/roamwire/node/backend"
 	"github.com/roamwire/roamwire/node/command"
+	"github.com/roamwire/roamwire/node/event"
 	"github.com/roamwire/roamwire/node/exchange"
 	"github.com/roamwire/roamwire/node/object"
 	"github.com/roamwire/roamwire/node/partner"
@@ -116,6 +120,12 @@ type Node struct {
 	drivers *drivers
 	// asker decides about the drivers of eMSPs.
 	asker *authorize.Asker
+	// events tells the operator's systems what happens, and backend is their API.
+	events  *event.Events
+	backend *backend.API
+	api     net.Listener
+	// stopping is closed when the node stops: nobody waits any longer.
+	stopping chan struct{}
 }
 
 // New opens the data, listens, and builds the server; Run serves. Listening already here means that the URLs of the
@@ -125,7 +135,7 @@ func New(ctx context.Context, config Config) (n *Node, err error) {
 	if err := config.check(); err != nil {
 		return nil, err
 	}
-	n = &Node{metrics: telemetry.New()}
+	n = &Node{metrics: telemetry.New(), stopping: make(chan struct{})}
 	if n.Data, err = OpenData(ctx, config); err != nil {
 		return nil, err
 	}
@@ -167,6 +177,10 @@ func (n *Node) assemble(ctx context.Context) error {
 		return err
 	}
 	n.Commands = n.newCommands()
+	n.events = n.newEvents()
+	if n.backend, err = newBackend(n); err != nil {
+		return err
+	}
 	n.server, err = n.build()
 	return err
 }
@@ -178,11 +192,20 @@ func (n *Node) checkKeys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if sealed > 0 {
+	hooks, unreadableHook, err := n.newEvents().Webhooks.Sealed(ctx)
+	if err != nil {
+		return err
+	}
+	if sealed+hooks > 0 {
 		n.Keys.Miss()
 	}
 	if unreadable != nil {
 		n.config.Logger.ErrorContext(ctx, "partners whose tokens cannot be decrypted cannot be called; they can call", "error", unreadable)
+	}
+	if unreadableHook != nil {
+		n.config.Logger.ErrorContext(ctx, "webhooks whose secrets cannot be decrypted get no events until the key is back", "error", unreadableHook)
+	}
+	if unreadable != nil || unreadableHook != nil {
 		return nil
 	}
 	readable, err := n.Keys.Ensure()
@@ -229,8 +252,19 @@ func (n *Node) AdminURL() string {
 	return "http://" + n.admin.Addr().String()
 }
 
+// APIURL is where the API for the operator's own systems is; empty for none.
+func (n *Node) APIURL() string {
+	if n.api == nil {
+		return ""
+	}
+	return "http://" + reachable(n.api.Addr())
+}
+
 // Handler is the node's OCPI server.
 func (n *Node) Handler() http.Handler { return n.server }
+
+// API is the API for the operator's own systems, whether or not the node serves it on an address of its own.
+func (n *Node) API() http.Handler { return n.backend }
 
 // build makes the OCPI server over the data.
 func (n *Node) build() (*ocpiserver.Server, error) {
@@ -250,6 +284,11 @@ func (n *Node) build() (*ocpiserver.Server, error) {
 		Now:           n.config.Now,
 		Observe:       n.observe,
 		Capture:       n.Exchanges.Capture(),
+		NoOpenAPI:     n.config.NoOpenAPI,
+	}
+	var err error
+	if config.Docs, err = n.viewer(); err != nil {
+		return nil, err
 	}
 	if n.config.has(ocpi.RoleCPO) {
 		config.CPO = n.cpo()
@@ -258,6 +297,33 @@ func (n *Node) build() (*ocpiserver.Server, error) {
 		config.EMSP = n.emsp()
 	}
 	return ocpiserver.New(config)
+}
+
+// viewer shows the OpenAPI documents of the OCPI endpoints; nil for none. Its pages are below those of the server, which takes
+// the path to them away.
+func (n *Node) viewer() (http.Handler, error) {
+	if n.config.NoOpenAPI {
+		return nil, nil
+	}
+	base, err := url.Parse(n.URL())
+	if err != nil {
+		return nil, err
+	}
+	prefix := strings.TrimRight(base.Path, "/")
+	page := apidocs.Page{Title: "Roamwire: OCPI", Prefix: prefix + "/docs"}
+	for _, v := range n.config.Versions {
+		page.Documents = append(page.Documents, apidocs.Document{Name: "OCPI " + string(v), URL: prefix + "/" + string(v) + "/openapi.json"})
+	}
+	page.Documents = append(page.Documents, apidocs.Document{Name: "Everything", URL: prefix + "/openapi.json"})
+	pages, err := page.Handler()
+	if err != nil {
+		return nil, err
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		whole := r.Clone(r.Context())
+		whole.URL.Path = page.Prefix + r.URL.Path
+		pages.ServeHTTP(w, whole)
+	}), nil
 }
 
 func (n *Node) cpo() *ocpiserver.CPO {

@@ -84,7 +84,7 @@ func (d *Data) sameKeys(own self) error {
 	return errors.New("the node encrypts partners' tokens with another key: give this command the --key-file or the variable ROAMWIRE_KEY of the node; a new key must be given to the node first")
 }
 
-// EncryptAnew encrypts the tokens of all partners with a new key, and returns how many relations that were. With keys from
+// EncryptAnew encrypts the tokens of all partners and the secrets of all webhooks with a new key, and returns how many relations that were. With keys from
 // the environment, it is the first of them, which the node must have been started with.
 func (d *Data) EncryptAnew(ctx context.Context) (relations int, err error) {
 	own, err := d.self(ctx)
@@ -95,8 +95,10 @@ func (d *Data) EncryptAnew(ctx context.Context) (relations int, err error) {
 		return 0, err
 	}
 	again := func() (err error) {
-		relations, err = d.Partners.EncryptAnew(ctx)
-		return err
+		if relations, err = d.Partners.EncryptAnew(ctx); err != nil {
+			return err
+		}
+		return d.newEvents().Webhooks.Reseal(ctx)
 	}
 	if d.config.Key != "" {
 		return relations, again()

@@ -22,13 +22,15 @@ func (n *Node) Run(ctx context.Context) error {
 	work.Go(func() { n.pusher.Run(background) })
 	work.Go(func() { n.puller.Run(background) })
 	work.Go(func() { n.Commands.Run(background) })
+	work.Go(func() { n.events.Run(background) })
 	var err error
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
+	close(n.stopping)
 	end()
-	work.Wait()
+	work.Wait() // with the events end their streams, which would hold up the servers
 	// The parent context has ended; the grace period is counted from now.
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.config.ShutdownTimeout)
 	defer cancel()
@@ -49,7 +51,7 @@ func stop(grace context.Context, s *http.Server) error {
 
 // start serves on the listeners in the background.
 func (n *Node) start() ([]*http.Server, <-chan error) {
-	failed := make(chan error, 2)
+	failed := make(chan error, 3)
 	run := func(s *http.Server, l net.Listener) {
 		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			failed <- fmt.Errorf("serve on %s: %w", l.Addr(), err)
@@ -65,7 +67,25 @@ func (n *Node) start() ([]*http.Server, <-chan error) {
 		servers = append(servers, admin)
 		go run(admin, n.admin)
 	}
+	if n.api != nil {
+		api := n.newServer(n.backend)
+		servers = append(servers, api)
+		go run(api, n.api)
+	}
 	return servers, failed
+}
+
+// whileRunning is a context that ends with another, after a time, or when the node stops.
+func (n *Node) whileRunning(ctx context.Context, wait time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	go func() {
+		select {
+		case <-n.stopping:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }
 
 func (n *Node) newServer(h http.Handler) *http.Server {
@@ -93,11 +113,17 @@ func (n *Node) listen(ctx context.Context) error {
 			return errors.Join(err, l.Close())
 		}
 	}
-	if n.config.AdminListen == "" {
-		return nil
-	}
-	if n.admin, err = listen.Listen(ctx, "tcp", n.config.AdminListen); err != nil {
-		return errors.Join(fmt.Errorf("listen for administration: %w", err), n.listener.Close())
+	for _, other := range []struct {
+		what, address string
+		to            *net.Listener
+	}{{"administration", n.config.AdminListen, &n.admin}, {"the backend API", n.config.APIListen, &n.api}} {
+		if other.address == "" {
+			continue
+		}
+		if *other.to, err = listen.Listen(ctx, "tcp", other.address); err != nil {
+			n.closeListeners()
+			return fmt.Errorf("listen for %s: %w", other.what, err)
+		}
 	}
 	return nil
 }
@@ -113,7 +139,7 @@ func withTLS(l net.Listener, certFile, keyFile string) (net.Listener, error) {
 }
 
 func (n *Node) closeListeners() {
-	for _, l := range []net.Listener{n.listener, n.admin} {
+	for _, l := range []net.Listener{n.listener, n.admin, n.api} {
 		if l != nil {
 			_ = l.Close() // Shutdown has usually closed it already
 		}

@@ -104,6 +104,8 @@ type Question struct {
 	Location *Place `json:"location,omitempty"`
 	// Partner is the name of the eMSP whose token it is, for uids that several have; empty where that is not known.
 	Partner string `json:"partner,omitempty"`
+	// Offline asks no eMSP: it is decided as if none answered.
+	Offline bool `json:"offline,omitzero"`
 }
 
 // A Verdict is the answer to a Question.
@@ -341,6 +343,9 @@ type reply struct {
 
 // ask asks an eMSP in real time, within its deadline.
 func (a *Asker) ask(ctx context.Context, q Question, p Partner, uid string, tokenType v230.TokenType) reply {
+	if q.Offline {
+		return reply{outcome: NoAnswer, reason: "it was not to be asked"}
+	}
 	if !p.CanAsk {
 		return reply{outcome: NoAnswer, trouble: NotOffered, reason: "its tokens module cannot be called"}
 	}

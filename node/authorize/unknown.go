@@ -17,6 +17,9 @@ func (a *Asker) unknown(ctx context.Context, q Question, partners []Partner) Ver
 	refused := Verdict{Allowed: v230.AllowedTypeNotAllowed, By: ByUnknown}
 	asked := slices.DeleteFunc(slices.Clone(partners), func(p Partner) bool { return !p.CanAsk })
 	switch {
+	case q.Offline:
+		refused.Why = "no partner has sent this token, and others were not to be asked about it"
+		return refused
 	case a.config.RefuseUnknown:
 		refused.Why = "no partner has sent this token, and others are not asked about"
 		return refused

@@ -59,6 +59,7 @@ func (moves) PullModules(context.Context, string) ([]ocpi.ModuleID, error) {
 	return []ocpi.ModuleID{ocpi.ModuleLocations}, nil
 }
 func (moves) RetryPushes(context.Context, string, ocpi.ModuleID, string) (int, error) { return 3, nil }
+func (moves) SettleCDR(context.Context, string, string, bool) error                   { return store.ErrNotFound }
 
 func (c commands) Send(_ context.Context, r backend.CommandRequest, wait time.Duration) (backend.Command, error) {
 	*c.sent = r
@@ -78,8 +79,9 @@ func (commands) Result(context.Context, string, backend.CommandAnswer) (backend.
 }
 
 func (webhooks) Webhooks(context.Context) ([]backend.Webhook, error) { return nil, nil }
-func (webhooks) AddWebhook(_ context.Context, s backend.WebhookSettings) (backend.Webhook, error) {
-	return backend.Webhook{ID: "h1", WebhookSettings: s, Secret: "whsec_x"}, nil
+func (webhooks) AddWebhook(_ context.Context, _ string, s backend.WebhookSettings) (backend.Webhook, error) {
+	s.Secret = "whsec_x"
+	return backend.Webhook{ID: "h1", WebhookSettings: s}, nil
 }
 func (webhooks) ChangeWebhook(_ context.Context, id string, fn func(*backend.WebhookSettings) error) (backend.Webhook, error) {
 	s := backend.WebhookSettings{URL: "https://example.com/hook"}
@@ -91,6 +93,9 @@ func (webhooks) DeadEvents(context.Context, string, int64, int) ([]backend.DeadE
 	return nil, nil
 }
 func (webhooks) Replay(context.Context, string, backend.Replay) (int, error) { return 2, nil }
+func (webhooks) Try(context.Context, string) (backend.WebhookTry, error) {
+	return backend.WebhookTry{}, store.ErrNotFound
+}
 
 func (pusher) Receivers(context.Context, store.Object) ([]string, error) {
 	return []string{"good", "bad", "hung"}, nil

@@ -9,8 +9,8 @@ import (
 // Webhooks are the endpoints that events are sent to.
 type Webhooks interface {
 	Webhooks(ctx context.Context) ([]Webhook, error)
-	// AddWebhook makes one, and returns it with its secret.
-	AddWebhook(ctx context.Context, settings WebhookSettings) (Webhook, error)
+	// AddWebhook makes one, with a name of its own where none is given, and returns it with its secret.
+	AddWebhook(ctx context.Context, id string, settings WebhookSettings) (Webhook, error)
 	// ChangeWebhook changes one as one atomic step, or returns store.ErrNotFound.
 	ChangeWebhook(ctx context.Context, id string, fn func(*WebhookSettings) error) (Webhook, error)
 	RemoveWebhook(ctx context.Context, id string) error
@@ -18,26 +18,31 @@ type Webhooks interface {
 	DeadEvents(ctx context.Context, id string, after int64, limit int) ([]DeadEvent, error)
 	// Replay sends events again, and returns how many.
 	Replay(ctx context.Context, id string, what Replay) (int, error)
+	// Try sends an event now that tells of nothing.
+	Try(ctx context.Context, id string) (WebhookTry, error)
 }
 
 // WebhookSettings are what the operator decides about a webhook.
 type WebhookSettings struct {
-	URL      string   `json:"url" format:"uri" minLength:"1" doc:"Where events are sent by POST"`
-	Types    []string `json:"types,omitempty" doc:"Only events of these types, as in location.changed or location.*. Default: all"`
-	Partners []string `json:"partners,omitempty" doc:"Only events about these partners. Default: all"`
-	Modules  []string `json:"modules,omitempty" doc:"Only events of these modules. Default: all"`
-	Disabled bool     `json:"disabled,omitzero" required:"false" doc:"Nothing is sent; what happens meanwhile is sent later, as far as it is kept"`
+	URL         string   `json:"url" format:"uri" minLength:"1" doc:"Where events are sent by POST"`
+	Description string   `json:"description,omitempty" maxLength:"500" doc:"For people"`
+	Types       []string `json:"types,omitempty" doc:"Only events of these types, as in location.changed or location.*. Default: all"`
+	Partners    []string `json:"partners,omitempty" doc:"Only events about these partners. Default: all"`
+	Modules     []string `json:"modules,omitempty" doc:"Only events of these modules. Default: all"`
+	Disabled    bool     `json:"disabled,omitzero" required:"false" doc:"Nothing is sent; what happens meanwhile is sent later, as far as it is kept"`
+	Secret      string   `json:"secret,omitempty" doc:"What signs the messages (Standard Webhooks): whsec_ and Base64. One is made where none is given when the webhook is added; it is shown once. After a change the old one signs too for a day"`
 }
 
 // A Webhook is an endpoint that events are sent to.
 type Webhook struct {
 	ID string `json:"id"`
 	WebhookSettings
-	Secret      string    `json:"secret,omitempty" doc:"What signs the messages (Standard Webhooks). It is shown once"`
 	Created     time.Time `json:"created"`
 	Cursor      int64     `json:"cursor" doc:"The number of the last event that was dealt with"`
-	Waiting     int       `json:"waiting,omitzero" required:"false" doc:"How many events wait"`
-	Dead        int       `json:"dead,omitzero" required:"false" doc:"How many events it did not take"`
+	Waiting     int       `json:"waiting,omitzero" required:"false" doc:"How many events wait; 1,000 stands for that or more"`
+	Oldest      time.Time `json:"oldest_waiting,omitzero" required:"false" doc:"When the first of them happened"`
+	Dead        int       `json:"dead,omitzero" required:"false" doc:"How many events are kept that it did not take; 1,000 stands for that or more"`
+	Sent        int64     `json:"sent" doc:"How many events it took"`
 	LastSuccess time.Time `json:"last_success,omitzero" required:"false"`
 	LastFailure time.Time `json:"last_failure,omitzero" required:"false"`
 	LastError   string    `json:"last_error,omitempty"`
@@ -48,11 +53,18 @@ type Webhook struct {
 
 // A DeadEvent is an event that an endpoint did not take.
 type DeadEvent struct {
-	Number   int64     `json:"number" doc:"The event's number"`
-	Event    JSON      `json:"event" doc:"The event as it was sent"`
-	Attempts int       `json:"attempts"`
-	Reason   string    `json:"reason"`
-	Failed   time.Time `json:"failed"`
+	Number int64     `json:"number" doc:"The event's number"`
+	Event  JSON      `json:"event" doc:"The event as it was sent"`
+	Reason string    `json:"reason" doc:"Why it was not taken"`
+	Died   time.Time `json:"died" doc:"When it was given up"`
+}
+
+// A WebhookTry is what an endpoint answered to an event that tells of nothing.
+type WebhookTry struct {
+	Taken bool     `json:"taken" doc:"Whether the endpoint answers as it should"`
+	HTTP  int      `json:"http_status,omitzero" required:"false" doc:"The HTTP status of its answer; missing where there was none"`
+	Error string   `json:"error,omitempty"`
+	Took  Duration `json:"took" doc:"How long it took, as in 120ms"`
 }
 
 // A Replay says which events are sent again.
@@ -63,7 +75,10 @@ type Replay struct {
 
 type (
 	addHookInput struct {
-		Body WebhookSettings
+		Body struct {
+			ID string `json:"id,omitempty" maxLength:"64" doc:"Its name, of letters, digits, hyphens, underscores and dots. Default: one that is made"`
+			WebhookSettings
+		}
 	}
 	hookInput struct {
 		ID string `path:"id"`
@@ -109,12 +124,13 @@ func (a *API) addWebhooks() {
 	create := base.as("POST", "/webhooks", "add-webhook", "Have events sent to a URL")
 	create.statuses = []int{http.StatusCreated}
 	add(a, create, func(ctx context.Context, in *addHookInput) (*answer, error) {
-		hook, err := hooks.AddWebhook(ctx, in.Body)
+		hook, err := hooks.AddWebhook(ctx, in.Body.ID, in.Body.WebhookSettings)
 		if err != nil {
 			return nil, err
 		}
 		return answered(http.StatusCreated, hook)
 	})
+	schemaOf[WebhookSettings](a)
 	change := base.as("PATCH", "/webhooks/{id}", "change-webhook", "Change a webhook")
 	change.body, change.bodyType = "WebhookSettings", "application/merge-patch+json"
 	add(a, change, func(ctx context.Context, in *patchHookInput) (*answer, error) {
@@ -150,6 +166,15 @@ func (a *API) addDeadEvents(base operation) {
 			return nil, err
 		}
 		return answered(http.StatusOK, Replayed{n})
+	})
+	try := base.as("POST", "/webhooks/{id}/test", "test-webhook", "Send an event of type webhook.test now")
+	try.result, try.doc = schemaOf[WebhookTry](a), "It is sent beside what waits, whether or not the webhook is disabled."
+	add(a, try, func(ctx context.Context, in *hookInput) (*answer, error) {
+		result, err := a.config.Webhooks.Try(ctx, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		return answered(http.StatusOK, result)
 	})
 }
 

@@ -22,6 +22,9 @@ type Moves interface {
 	PullModules(ctx context.Context, name string) ([]ocpi.ModuleID, error)
 	// RetryPushes lets objects be tried again now that a partner did not take, and returns how many there are.
 	RetryPushes(ctx context.Context, name string, module ocpi.ModuleID, id string) (int, error)
+	// SettleCDR tells what a person has found out about a CDR of which it was not known whether it arrived, or says
+	// store.ErrNotFound.
+	SettleCDR(ctx context.Context, name, id string, arrived bool) error
 }
 
 // A PartnerStatus is where we stand with a partner, and how far what moves has come.
@@ -33,6 +36,8 @@ type PartnerStatus struct {
 	Words     string        `json:"words" doc:"The state for people, with what is under way or has failed"`
 	Suspended bool          `json:"suspended"`
 	Failure   string        `json:"failure,omitempty" doc:"Why the last exchange of credentials failed"`
+	PushOff   string        `json:"push_off,omitempty" doc:"Why nothing is pushed by itself; missing where it is"`
+	PullOff   string        `json:"pull_off,omitempty" doc:"Why nothing is pulled by itself; missing where it is"`
 	Push      []PushStatus  `json:"push" nullable:"false"`
 	Pull      []PullStatus  `json:"pull" nullable:"false"`
 }
@@ -42,7 +47,7 @@ type PushStatus struct {
 	Module      ocpi.ModuleID `json:"module"`
 	Cursor      int64         `json:"cursor" doc:"How far the feed of changes was dealt with"`
 	Backlog     int           `json:"backlog" doc:"How many objects have changed since"`
-	Oldest      time.Time     `json:"oldest_waiting,omitzero" required:"false" doc:"When the first of these changes was made"`
+	Oldest      time.Time     `json:"oldest_waiting,omitzero" required:"false" doc:"Since when the first object waits that the partner has not got"`
 	Held        []HeldObject  `json:"held,omitempty" doc:"Objects that wait for another try"`
 	Parked      []HeldObject  `json:"parked,omitempty" doc:"Objects that wait for a person"`
 	Sent        int64         `json:"sent"`
@@ -60,9 +65,11 @@ type HeldObject struct {
 	Party     string        `json:"party"`
 	TokenType string        `json:"token_type,omitempty"`
 	Attempts  int           `json:"attempts"`
+	Refused   int           `json:"refused,omitzero" required:"false" doc:"How often the partner refused its present state"`
 	Reason    string        `json:"reason"`
-	Failed    time.Time     `json:"failed,omitzero" required:"false"`
-	Due       time.Time     `json:"due,omitzero" required:"false" doc:"When it is tried again; missing for one that is parked"`
+	First     time.Time     `json:"first,omitzero" required:"false" doc:"When it first failed"`
+	Failed    time.Time     `json:"failed,omitzero" required:"false" doc:"When it last failed"`
+	Due       time.Time     `json:"due,omitzero" required:"false" doc:"When it is tried again"`
 	Unclear   bool          `json:"unclear,omitzero" required:"false" doc:"Of a CDR: it is not known whether it arrived"`
 }
 
@@ -71,7 +78,9 @@ type PullStatus struct {
 	Module          ocpi.ModuleID `json:"module"`
 	Cursor          time.Time     `json:"cursor,omitzero" required:"false"`
 	Due             time.Time     `json:"due,omitzero" required:"false"`
+	DeltaDue        time.Time     `json:"delta_due,omitzero" required:"false"`
 	FullDue         time.Time     `json:"full_due,omitzero" required:"false"`
+	NotBefore       time.Time     `json:"not_before,omitzero" required:"false" doc:"Until when the partner has asked to be left alone"`
 	LastFull        time.Time     `json:"last_full,omitzero" required:"false"`
 	LastDelta       time.Time     `json:"last_delta,omitzero" required:"false"`
 	Objects         int           `json:"objects" doc:"How many there were in the last pull of everything"`
@@ -79,6 +88,9 @@ type PullStatus struct {
 	LastError       string        `json:"last_error,omitempty"`
 	LastFailure     time.Time     `json:"last_failure,omitzero" required:"false"`
 	Failures        int           `json:"failures,omitzero" required:"false"`
+	FullError       string        `json:"full_error,omitempty" doc:"Why the last pull of everything failed"`
+	FullFailures    int           `json:"full_failures,omitzero" required:"false"`
+	Unproven        string        `json:"unproven,omitempty" doc:"Why the last list of everything says nothing about what has vanished"`
 	IgnoresDateFrom bool          `json:"ignores_date_from,omitzero" required:"false"`
 	Problems        []PullProblem `json:"problems,omitempty" doc:"The first objects of the last pull that could not be stored"`
 }
@@ -123,6 +135,14 @@ type (
 	}
 )
 
+type settleInput struct {
+	NamedInput
+	Body struct {
+		ID      string `json:"id" minLength:"1" doc:"The CDR's id"`
+		Arrived bool   `json:"arrived" doc:"Whether the partner has it. If not, it is posted again"`
+	}
+}
+
 // Retried is how many objects are tried again.
 type Retried struct {
 	Retried int `json:"retried"`
@@ -151,6 +171,18 @@ func (a *API) addMoves() {
 			return nil, partnerError(err)
 		}
 		return answered(http.StatusOK, Retried{n})
+	})
+	settle := write.as("POST", "/partners/{name}/settle-cdr", "settle-cdr", "Tell whether a partner has a CDR of which it was not known whether it arrived")
+	settle.statuses = []int{http.StatusNoContent}
+	add(a, settle, func(ctx context.Context, in *settleInput) (*answer, error) {
+		err := a.config.Moves.SettleCDR(ctx, in.Name, in.Body.ID, in.Body.Arrived)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, problem(http.StatusNotFound, "there is no CDR %s of which it is not known whether %s has it", in.Body.ID, in.Name)
+		}
+		if err != nil {
+			return nil, partnerError(err)
+		}
+		return &answer{Status: http.StatusNoContent}, nil
 	})
 	pull := write.as("POST", "/partners/{name}/pull", "pull-now", "Fetch a partner's objects now")
 	pull.result, pull.doc = listOf(schemaOf[PullResult](a)), "The answer comes when it is done, which may take minutes. One module that fails keeps no other."

@@ -470,6 +470,16 @@ type Policy struct {
 	Push    PushPolicy    `json:"push,omitzero" required:"false"`
 	Pull    PullPolicy    `json:"pull,omitzero" required:"false"`
 	Receive ReceivePolicy `json:"receive,omitzero" required:"false"`
+	// ResultHosts get the partner's token.
+	ResultHosts []string        `json:"result_hosts,omitempty" doc:"Hosts where the partner has no endpoints and takes the results of its commands all the same: they get its token. With a port where that is not the usual one"`
+	Authorize   AuthorizePolicy `json:"authorize,omitzero" required:"false"`
+}
+
+// An AuthorizePolicy says how an eMSP is asked whether its drivers may charge.
+type AuthorizePolicy struct {
+	Off      bool     `json:"off,omitzero" required:"false" doc:"It is never asked"`
+	Realtime bool     `json:"realtime,omitzero" required:"false" doc:"It is asked about tokens whose whitelist leaves that to us. Without it, those are decided by what it has sent"`
+	Deadline Duration `json:"deadline,omitzero" required:"false" doc:"How long it may take to answer, as in 3s; 0s for the default"`
 }
 
 // A PushPolicy says what a partner gets from us without asking.
@@ -481,6 +491,7 @@ type PushPolicy struct {
 	FromNow     bool     `json:"from_now,omitzero" required:"false" doc:"Begin with what changes from now on"`
 	Rate        int      `json:"rate,omitzero" required:"false" minimum:"0" doc:"The largest number of messages of a module in a second; 0 for no limit"`
 	Concurrency int      `json:"concurrency,omitzero" required:"false" minimum:"0" doc:"How many messages of a module can be under way at once; 0 for the default"`
+	Timeout     Duration `json:"timeout,omitzero" required:"false" doc:"How long the sending of one object may take, with all its requests; 0s for as long as these take"`
 }
 
 // A PullPolicy says what we ask a partner for.
@@ -550,6 +561,7 @@ func (p *Policy) check() error {
 	for pointer, number := range map[string]int64{
 		"/push/rate": int64(p.Push.Rate), "/push/concurrency": int64(p.Push.Concurrency), "/pull/gone_after": int64(p.Pull.GoneAfter),
 		"/pull/limit": int64(p.Pull.Limit), "/pull/every": int64(p.Pull.Every), "/pull/full_every": int64(p.Pull.FullEvery),
+		"/push/timeout": int64(p.Push.Timeout), "/authorize/deadline": int64(p.Authorize.Deadline),
 	} {
 		if number < 0 {
 			wrong(pointer, ocpi.FindingRange, "cannot be negative")

@@ -19,7 +19,8 @@ func Refuse(status int, format string, args ...any) error { return problem(statu
 
 // Commands are commands in both directions. Its errors are told as Refuse, ocpi.Error and store.ErrNotFound say.
 type Commands interface {
-	// Send sends a command to a partner, and waits as long as wanted for its end.
+	// Send sends a command to a partner, and waits as long as wanted for its end. Without a wait it returns as soon as the
+	// partner has answered, or after a moment.
 	Send(ctx context.Context, r CommandRequest, wait time.Duration) (Command, error)
 	// Command returns one, Commands those that are wanted, newest first; next is Before of the next page, empty at the end.
 	Command(ctx context.Context, id string) (Command, error)
@@ -59,6 +60,7 @@ type Command struct {
 	Done      bool           `json:"done" doc:"Whether it has come to its end"`
 	Request   JSON           `json:"request,omitempty" doc:"What is asked for, in the model's terms"`
 	Answer    *CommandReply  `json:"answer,omitempty" doc:"The CPO's own answer"`
+	Outcome   string         `json:"outcome,omitempty" doc:"How it ended: the result; an answer that refuses it; or UNKNOWN_LOCATION, REFUSED (with an error) or NOT_SENT"`
 	Result    *CommandReply  `json:"result,omitempty" doc:"What came of it at the charge point"`
 	Later     []CommandReply `json:"later,omitempty" doc:"Results that came when it had its end already"`
 	SessionID string         `json:"session_id,omitempty" doc:"The session that it started, where it is known"`
@@ -72,7 +74,7 @@ type Command struct {
 type CommandReply struct {
 	Result  string    `json:"result" example:"ACCEPTED"`
 	Message string    `json:"message,omitempty"`
-	Timeout int       `json:"timeout,omitzero" required:"false" doc:"How many seconds the CPO has for the result"`
+	Default bool      `json:"default,omitzero" required:"false" doc:"It stands because the operator's system gave none in time"`
 	At      time.Time `json:"at"`
 }
 
@@ -87,8 +89,7 @@ type CommandFilter struct {
 // A CommandAnswer is what the operator says to a command.
 type CommandAnswer struct {
 	Result  string `json:"result" doc:"To answer: ACCEPTED, REJECTED, NOT_SUPPORTED or UNKNOWN_SESSION. As a result: ACCEPTED, REJECTED, FAILED, TIMEOUT and others of CommandResultType"`
-	Message string `json:"message,omitempty" maxLength:"512"`
-	Timeout int    `json:"timeout,omitzero" required:"false" minimum:"0" maximum:"3600" doc:"In an answer: how many seconds the result may take"`
+	Message string `json:"message,omitempty" maxLength:"512" doc:"For people"`
 }
 
 // CommandToken says who charges.
@@ -124,7 +125,7 @@ func (t *TokenObject) UnmarshalJSON(raw []byte) error { return (*jsontext.Value)
 
 // WaitInput says how long to wait.
 type WaitInput struct {
-	Wait int `query:"wait" minimum:"0" maximum:"120" doc:"How many seconds to wait for the result. Default: none; the answer is then the command to follow"`
+	Wait int `query:"wait" minimum:"0" maximum:"120" doc:"How many seconds to wait for the result. Default: none; the answer is then the command to follow, with the CPO's own answer where that came at once"`
 }
 
 type (
@@ -329,7 +330,7 @@ type Authorizer interface {
 // An AuthorizeRequest is the question whether a driver may charge.
 type AuthorizeRequest struct {
 	TokenUID  string             `json:"token_uid" minLength:"1" maxLength:"36" doc:"What the card reader or the app says"`
-	TokenType string             `json:"token_type,omitempty" enum:"AD_HOC_USER,APP_USER,EMAID,OTHER,RFID" doc:"Default: RFID"`
+	TokenType string             `json:"token_type,omitempty" enum:"AD_HOC_USER,APP_USER,EMAID,OTHER,RFID" doc:"Default: RFID, or what there is where there is no RFID token of this uid"`
 	Partner   string             `json:"partner,omitempty" doc:"The eMSP to ask. Default: the one whose token it is"`
 	Location  *LocationReference `json:"location,omitempty" doc:"Where the driver wants to charge"`
 	Offline   bool               `json:"offline,omitzero" required:"false" doc:"Decide from what is known here, without asking the eMSP"`
@@ -337,18 +338,23 @@ type AuthorizeRequest struct {
 
 // A LocationReference is where somebody wants to charge.
 type LocationReference struct {
-	LocationID string   `json:"location_id" minLength:"1" maxLength:"36"`
-	EVSEUIDs   []string `json:"evse_uids,omitempty"`
+	LocationID   string   `json:"location_id" minLength:"1" maxLength:"36"`
+	EVSEUIDs     []string `json:"evse_uids,omitempty"`
+	ConnectorIDs []string `json:"connector_ids,omitempty" doc:"For partners that speak 2.1.1; later versions have no such thing"`
 }
 
 // An Authorization is the answer, with how it came about.
 type Authorization struct {
 	Allowed   string             `json:"allowed" enum:"ALLOWED,BLOCKED,EXPIRED,NO_CREDIT,NOT_ALLOWED" doc:"Whether the driver may charge"`
 	Reason    string             `json:"reason" doc:"Why, for people"`
-	Source    string             `json:"source" doc:"Who decided: the whitelist, the eMSP in real time, or a fallback"`
+	Source    string             `json:"source" enum:"cache,realtime,fallback,unknown" doc:"What it was decided by: the token as its eMSP has sent it, the eMSP in real time, the token because the eMSP was not heard, or the rule for tokens that nobody knows"`
+	Trouble   string             `json:"trouble,omitempty" doc:"Why an eMSP was not heard that should have been, in a word"`
 	Partner   string             `json:"partner,omitempty" doc:"The eMSP"`
+	Party     string             `json:"party,omitempty" example:"DE/GWH" doc:"The party of it that pays"`
+	Others    []string           `json:"others,omitempty" doc:"Further eMSPs that have a token of this uid"`
 	Token     JSON               `json:"token,omitempty" doc:"The token, as it is known"`
-	Location  *LocationReference `json:"location,omitempty" doc:"Where exactly, if not everywhere that was asked for"`
+	Location  *LocationReference `json:"location,omitempty" doc:"Where the driver may charge, of what was asked about"`
+	Method    string             `json:"auth_method,omitempty" enum:"AUTH_REQUEST,WHITELIST" doc:"What the session and CDR must say"`
 	Reference string             `json:"authorization_reference,omitempty" doc:"What the session and CDR must carry"`
 	Info      string             `json:"info,omitempty" doc:"A text for the driver"`
 	Took      Duration           `json:"took" doc:"How long it took, as in 12ms"`

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
@@ -220,6 +221,20 @@ func (w *Webhooks) Reseal(ctx context.Context) error {
 	return nil
 }
 
+// Sealed returns how many webhooks there are, and the first of their secrets that cannot be decrypted.
+func (w *Webhooks) Sealed(ctx context.Context) (webhooks int, unreadable error, err error) {
+	hooks, err := w.all(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	for _, h := range hooks {
+		if _, err := w.keys(&h.state); err != nil && unreadable == nil {
+			unreadable = fmt.Errorf("webhook %s: %w", h.record.ID, err)
+		}
+	}
+	return len(hooks), unreadable, nil
+}
+
 // Remove removes a webhook with its dead events, or returns store.ErrNotFound.
 func (w *Webhooks) Remove(ctx context.Context, id string) error {
 	defer w.poke()
@@ -301,7 +316,14 @@ func (w *Webhooks) Dead(ctx context.Context, id string, after int64, limit int) 
 	}
 	dead := make([]DeadEvent, len(found))
 	for i, d := range found {
-		dead[i] = DeadEvent{Number: d.Number, Time: d.Time, Type: d.Type, Subject: d.Subject, Partner: d.Partner, Module: d.Module, Reason: d.Reason, Died: d.Died}
+		m, err := write(w.config.Source, d.Event)
+		if err != nil {
+			return nil, err
+		}
+		dead[i] = DeadEvent{
+			Number: d.Number, Time: d.Time, Type: d.Type, Subject: d.Subject, Partner: d.Partner, Module: d.Module, Reason: d.Reason, Died: d.Died,
+			Event: m.json(),
+		}
 	}
 	return dead, nil
 }
@@ -317,6 +339,8 @@ type DeadEvent struct {
 	// Reason is why it was not taken, Died when it was given up.
 	Reason string    `json:"reason"`
 	Died   time.Time `json:"died"`
+	// Event is the CloudEvent that was sent.
+	Event jsontext.Value `json:"event"`
 }
 
 // RemoveDead removes dead events of a webhook; all of them where no number is given. It returns how many there were.
