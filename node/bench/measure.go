@@ -29,7 +29,7 @@ func (b *bench) launchNode(ctx context.Context, flags ...string) (*process, erro
 		return nil, err
 	}
 	return launch(ctx, "http://"+address+"/ocpi/versions", b.header(), b.program, append([]string{
-		"serve", "--party", ownParty, "--listen", address, "--data", b.dataFolder(), "--log-level", "warn"}, flags...)...)
+		"serve", "--party", ownParty, "--listen", address, "--api-listen", "", "--data", b.dataFolder(), "--log-level", "warn"}, flags...)...)
 }
 
 func (b *bench) header() http.Header { return http.Header{"Authorization": {"Token " + b.token}} }

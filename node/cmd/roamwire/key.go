@@ -139,7 +139,7 @@ type keyRotateCmd struct {
 
 // Help is what key rotate --help teaches beside its flags.
 func (keyRotateCmd) Help() string {
-	return `The key encrypts the tokens we call partners with. The new key stands first in the key file; the one before is kept
+	return `The key encrypts the tokens we call partners with, and the secrets of webhooks. The new key stands first in the key file; the one before is kept
 after it until the next rotation, for a node that runs at this moment. With keys in the variable ROAMWIRE_KEY, put a new
 key in front of the old one, separated by a comma, restart the node, run this command, and take the old one away.`
 }

@@ -177,7 +177,7 @@ func (d *duel) command(ctx context.Context, die string, args ...string) (string,
 
 // serve starts a node.
 func (d *duel) serve(ctx context.Context, side, party, role, die string) error {
-	cmd := exec.CommandContext(ctx, d.program, "serve", "--party", party, "--role", role, "--listen", "127.0.0.1:0",
+	cmd := exec.CommandContext(ctx, d.program, "serve", "--party", party, "--role", role, "--listen", "127.0.0.1:0", "--api-listen", "",
 		"--data", d.data(side), "--allow-private", "--registration-timeout", "2s")
 	if at := strings.TrimPrefix(d.urls[side], "http://"); at != "" { // where the other one knows it to be
 		cmd.Args = append(cmd.Args, "--listen", strings.TrimSuffix(at, "/ocpi"))

@@ -81,7 +81,7 @@ func program(t *testing.T, folder string) string {
 // serve starts the program and returns its URL and a function that kills it.
 func serve(t *testing.T, program, data string) (string, func()) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), program, "serve", "--party", "NL/GPE", "--listen", "127.0.0.1:0", "--data", data)
+	cmd := exec.CommandContext(t.Context(), program, "serve", "--party", "NL/GPE", "--listen", "127.0.0.1:0", "--api-listen", "", "--data", data)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -41,6 +41,11 @@ func roamwire() {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
+		// Scripts run beside one another, and beside whatever else there is on this machine.
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("ROAMWIRE_API_LISTEN", "127.0.0.1:0")
+			return nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"waitfor": waitFor,
 			"http":    httpCall,

@@ -16,23 +16,26 @@ import (
 
 type partnerPolicyCmd struct {
 	nameFlags
-	Push            *bool          `help:"Push our objects to the partner." negatable:"" env:"ROAMWIRE_PARTNER_PUSH" setting:"partner-push"`
-	PushExcept      listFlag       `help:"Modules that are not pushed. Can be repeated; empty for none." placeholder:"MODULE" env:"ROAMWIRE_PARTNER_PUSH_EXCEPT" setting:"partner-push-except"`
-	PushParties     listFlag       `help:"The parties of ours whose objects are pushed. Can be repeated; empty for all." placeholder:"PARTY" env:"ROAMWIRE_PARTNER_PUSH_PARTIES" setting:"partner-push-parties"`
-	PushWhole       *bool          `help:"Push whole objects in place of PATCH." negatable:"" env:"ROAMWIRE_PARTNER_PUSH_WHOLE" setting:"partner-push-whole"`
-	PushRate        *int           `help:"The largest number of messages of a module in a second; 0 for no limit." placeholder:"N" env:"ROAMWIRE_PARTNER_PUSH_RATE" setting:"partner-push-rate"`
-	PushConcurrency *int           `help:"How many messages of a module can be under way at once; 0 for the default." placeholder:"N" env:"ROAMWIRE_PARTNER_PUSH_CONCURRENCY" setting:"partner-push-concurrency"`
-	PushTimeout     *time.Duration `help:"How long the sending of one object may take; 0 for as long as its requests take." placeholder:"TIME" env:"ROAMWIRE_PARTNER_PUSH_TIMEOUT" setting:"partner-push-timeout"`
-	PushFromNow     *bool          `help:"Let pushes of a module that begins to be pushed begin with what changes from the registration on, and not with all there is." negatable:"" env:"ROAMWIRE_PARTNER_PUSH_FROM_NOW" setting:"partner-push-from-now"`
-	Pull            *bool          `help:"Pull the partner's objects." negatable:"" env:"ROAMWIRE_PARTNER_PULL" setting:"partner-pull"`
-	PullExcept      listFlag       `help:"Modules that are not pulled. Can be repeated; empty for none." placeholder:"MODULE" env:"ROAMWIRE_PARTNER_PULL_EXCEPT" setting:"partner-pull-except"`
-	PullEvery       *time.Duration `help:"Time between pulls of what is new; 0 for the default." placeholder:"TIME" env:"ROAMWIRE_PARTNER_PULL_EVERY" setting:"partner-pull-every"`
-	PullFullEvery   *time.Duration `help:"Time between pulls of everything; 0 for the default." placeholder:"TIME" env:"ROAMWIRE_PARTNER_PULL_FULL_EVERY" setting:"partner-pull-full-every"`
-	PullGoneAfter   *int           `help:"How many pulls of everything in a row an object must be missing from to count as gone; 0 for the default." placeholder:"N" env:"ROAMWIRE_PARTNER_PULL_GONE_AFTER" setting:"partner-pull-gone-after"`
-	PullLimit       *int           `help:"Objects on a page; 0 for the default." placeholder:"N" env:"ROAMWIRE_PARTNER_PULL_LIMIT" setting:"partner-pull-limit"`
-	AllowOlder      *bool          `help:"Let objects of the partner replace ones with a later last_updated." negatable:"" env:"ROAMWIRE_PARTNER_ALLOW_OLDER" setting:"partner-allow-older"`
-	PatchedEVSEs    *string        `help:"What becomes of EVSEs in the PATCH of a location: merge, replace or reject." name:"patched-evses" placeholder:"HOW" env:"ROAMWIRE_PARTNER_PATCHED_EVSES" setting:"partner-patched-evses"`
-	ResultHosts     *[]string      `help:"Hosts besides the partner's own that may get its token with the result of a command." placeholder:"HOST" env:"ROAMWIRE_PARTNER_RESULT_HOSTS" setting:"partner-result-hosts"`
+	Push              *bool          `help:"Push our objects to the partner." negatable:"" env:"ROAMWIRE_PARTNER_PUSH" setting:"partner-push"`
+	PushExcept        listFlag       `help:"Modules that are not pushed. Can be repeated; empty for none." placeholder:"MODULE" env:"ROAMWIRE_PARTNER_PUSH_EXCEPT" setting:"partner-push-except"`
+	PushParties       listFlag       `help:"The parties of ours whose objects are pushed. Can be repeated; empty for all." placeholder:"PARTY" env:"ROAMWIRE_PARTNER_PUSH_PARTIES" setting:"partner-push-parties"`
+	PushWhole         *bool          `help:"Push whole objects in place of PATCH." negatable:"" env:"ROAMWIRE_PARTNER_PUSH_WHOLE" setting:"partner-push-whole"`
+	PushRate          *int           `help:"The largest number of messages of a module in a second; 0 for no limit." placeholder:"N" env:"ROAMWIRE_PARTNER_PUSH_RATE" setting:"partner-push-rate"`
+	PushConcurrency   *int           `help:"How many messages of a module can be under way at once; 0 for the default." placeholder:"N" env:"ROAMWIRE_PARTNER_PUSH_CONCURRENCY" setting:"partner-push-concurrency"`
+	PushTimeout       *time.Duration `help:"How long the sending of one object may take; 0 for as long as its requests take." placeholder:"TIME" env:"ROAMWIRE_PARTNER_PUSH_TIMEOUT" setting:"partner-push-timeout"`
+	PushFromNow       *bool          `help:"Let pushes of a module that begins to be pushed begin with what changes from the registration on, and not with all there is." negatable:"" env:"ROAMWIRE_PARTNER_PUSH_FROM_NOW" setting:"partner-push-from-now"`
+	Pull              *bool          `help:"Pull the partner's objects." negatable:"" env:"ROAMWIRE_PARTNER_PULL" setting:"partner-pull"`
+	PullExcept        listFlag       `help:"Modules that are not pulled. Can be repeated; empty for none." placeholder:"MODULE" env:"ROAMWIRE_PARTNER_PULL_EXCEPT" setting:"partner-pull-except"`
+	PullEvery         *time.Duration `help:"Time between pulls of what is new; 0 for the default." placeholder:"TIME" env:"ROAMWIRE_PARTNER_PULL_EVERY" setting:"partner-pull-every"`
+	PullFullEvery     *time.Duration `help:"Time between pulls of everything; 0 for the default." placeholder:"TIME" env:"ROAMWIRE_PARTNER_PULL_FULL_EVERY" setting:"partner-pull-full-every"`
+	PullGoneAfter     *int           `help:"How many pulls of everything in a row an object must be missing from to count as gone; 0 for the default." placeholder:"N" env:"ROAMWIRE_PARTNER_PULL_GONE_AFTER" setting:"partner-pull-gone-after"`
+	PullLimit         *int           `help:"Objects on a page; 0 for the default." placeholder:"N" env:"ROAMWIRE_PARTNER_PULL_LIMIT" setting:"partner-pull-limit"`
+	AllowOlder        *bool          `help:"Let objects of the partner replace ones with a later last_updated." negatable:"" env:"ROAMWIRE_PARTNER_ALLOW_OLDER" setting:"partner-allow-older"`
+	PatchedEVSEs      *string        `help:"What becomes of EVSEs in the PATCH of a location: merge, replace or reject." name:"patched-evses" placeholder:"HOW" env:"ROAMWIRE_PARTNER_PATCHED_EVSES" setting:"partner-patched-evses"`
+	Authorize         *bool          `help:"Ask the partner whether its drivers may charge." negatable:"" env:"ROAMWIRE_PARTNER_AUTHORIZE" setting:"partner-authorize"`
+	AuthorizeRealtime *bool          `help:"Ask it about tokens too whose whitelist leaves that to us." negatable:"" env:"ROAMWIRE_PARTNER_AUTHORIZE_REALTIME" setting:"partner-authorize-realtime"`
+	AuthorizeDeadline *time.Duration `help:"How long it may take to answer that; 0 for the default." placeholder:"TIME" env:"ROAMWIRE_PARTNER_AUTHORIZE_DEADLINE" setting:"partner-authorize-deadline"`
+	ResultHosts       *[]string      `help:"Hosts besides the partner's own that may get its token with the result of a command." placeholder:"HOST" env:"ROAMWIRE_PARTNER_RESULT_HOSTS" setting:"partner-result-hosts"`
 }
 
 // Run changes the policy for a partner, and prints it.
@@ -82,6 +85,11 @@ func (c *partnerPolicyCmd) change(p *partner.Policy, own []ocpi.Party) error {
 	set(&p.Pull.Limit, c.PullLimit)
 	set(&p.Receive.AllowOlder, c.AllowOlder)
 	set(&p.ResultHosts, c.ResultHosts)
+	set(&p.Authorize.Realtime, c.AuthorizeRealtime)
+	set(&p.Authorize.Deadline, c.AuthorizeDeadline)
+	if c.Authorize != nil {
+		p.Authorize.Off = !*c.Authorize
+	}
 	if c.Push != nil {
 		p.Push.Off = !*c.Push
 	}
@@ -120,7 +128,8 @@ func (c *partnerPolicyCmd) pushed(p *partner.PushPolicy, own []ocpi.Party) error
 
 // checkNumbers refuses what would hurt: a partner, or us.
 func checkNumbers(p *partner.Policy) error {
-	for _, number := range []int{p.Push.Rate, p.Push.Concurrency, p.Pull.GoneAfter, p.Pull.Limit, int(p.Push.Timeout), int(p.Pull.Every), int(p.Pull.FullEvery)} {
+	for _, number := range []int{p.Push.Rate, p.Push.Concurrency, p.Pull.GoneAfter, p.Pull.Limit, int(p.Push.Timeout), int(p.Pull.Every), int(p.Pull.FullEvery),
+		int(p.Authorize.Deadline)} {
 		if number < 0 {
 			return errors.New("no number in it can be negative")
 		}

@@ -14,6 +14,9 @@ type serveCmd struct {
 	dataFlag
 	logFlags
 	exchangeFlags
+	apiFlags
+	commandFlags
+	authorizeFlags
 	Listen      string      `help:"Address to serve OCPI on." default:"127.0.0.1:8080" placeholder:"ADDR"`
 	PublicURL   string      `help:"Where partners reach this node from outside, without the prefix, such as https://ocpi.example.com. Every URL handed out starts with it. Default: the address listened on, which partners elsewhere cannot reach." placeholder:"URL"`
 	Prefix      string      `help:"Path of OCPI below the public URL; / for none." default:"/ocpi" placeholder:"PATH"`
@@ -55,22 +58,25 @@ Example:
   roamwire serve --party "DE/ROA=Roamwire Power" --listen :8080 --public-url https://ocpi.example.com`
 }
 
-func (s *serveCmd) config(io streams) node.Config {
-	config := s.dataFlag.config()
+func (s *serveCmd) config(io streams) (config node.Config, err error) {
+	config = s.dataFlag.config()
 	config.Listen, config.PublicURL, config.Prefix, config.AdminListen = s.Listen, s.PublicURL, s.Prefix, s.AdminListen
 	config.TLSCert, config.TLSKey = s.TLSCert, s.TLSKey
 	config.PageLimit, config.MaxBody = s.PageLimit, s.MaxBody
 	config.HeaderTimeout, config.BodyTimeout, config.IdleTimeout = s.HeaderTimeout, s.BodyTimeout, s.IdleTimeout
 	config.ShutdownTimeout, config.TrailingSlash, config.OpenData, config.CORSOrigins = s.ShutdownTimeout, s.TrailingSlash, s.OpenData, s.CORSOrigin
-	config.AllowPrivate, config.Exchanges, config.Logger, config.OnStep = s.AllowPrivate, s.settings(), s.logger(io.err), onStep
+	config.AllowPrivate, config.Exchanges, config.Logger, config.OnStep = s.AllowPrivate, s.exchangeFlags.settings(), s.logger(io.err), onStep
 	config.Registration = node.RegistrationLimits{
 		CallTimeout: s.CallTimeout, Timeout: s.RegistrationTimeout, Grace: s.TokenGrace, Window: s.RegistrationWindow, UpdateEvery: s.UpdateEvery,
 	}
 	config.Push.Backoff.Settle = s.CDRSettle
+	s.apiFlags.into(&config)
+	config.Version, config.Commands = built(), s.commandFlags.settings()
+	config.Authorize, err = s.authorizeFlags.settings()
 	for _, p := range s.Party {
 		config.Parties = append(config.Parties, node.Party{Party: p.party, Roles: roles(s.Role), Name: p.name, Website: s.Website})
 	}
-	return config
+	return config, err
 }
 
 // Run serves until interrupted.
@@ -80,13 +86,20 @@ func (s *serveCmd) Run(ctx context.Context, io streams) error {
 			return fmt.Errorf("the role %s is not served: use CPO, EMSP or both", role)
 		}
 	}
-	n, err := node.New(ctx, s.config(io))
+	config, err := s.config(io)
+	if err != nil {
+		return err
+	}
+	n, err := node.New(ctx, config)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(io.out, "roamwire serves OCPI at %s/versions\n", n.URL())
 	if admin := n.AdminURL(); admin != "" {
 		fmt.Fprintf(io.out, "health and metrics at %s/healthz, /readyz and /metrics\n", admin)
+	}
+	if api := n.APIURL(); api != "" {
+		fmt.Fprintf(io.out, "the backend API at %s/api/v1, shown at %s/api/docs\n", api, api)
 	}
 	return n.Run(ctx)
 }

@@ -102,7 +102,7 @@ func newVictim(t *testing.T, folder, name, party, role string) *victim {
 
 func (v *victim) start(t *testing.T) {
 	t.Helper()
-	v.process = exec.Command(v.program, "serve", "--data", v.data, "--listen", v.listen, "--public-url", v.cable.url(),
+	v.process = exec.Command(v.program, "serve", "--data", v.data, "--listen", v.listen, "--api-listen", "", "--public-url", v.cable.url(),
 		"--party", v.party, "--role", v.role, "--allow-private", "--admin-listen", "", "--cdr-settle", "2s")
 	if os.Getenv(tortureKills) == "" {
 		v.process.Stderr = nil

@@ -11,6 +11,12 @@ type versionCmd struct{}
 
 // Run prints the version the program was built from, and those of OCPI it has types for.
 func (versionCmd) Run(s streams) error {
+	_, err := fmt.Fprintf(s.out, "roamwire %s\nserves OCPI %s; has types for %v\n", built(), ocpi.V211, ocpi.Versions())
+	return err
+}
+
+// built is what the program was built from.
+func built() string {
 	built := "unknown"
 	if info, ok := debug.ReadBuildInfo(); ok {
 		built = info.Main.Version
@@ -21,6 +27,5 @@ func (versionCmd) Run(s streams) error {
 		}
 		built += ", " + info.GoVersion
 	}
-	_, err := fmt.Fprintf(s.out, "roamwire %s\nserves OCPI %s; has types for %v\n", built, ocpi.V211, ocpi.Versions())
-	return err
+	return built
 }
