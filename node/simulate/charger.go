@@ -16,6 +16,8 @@ type charger struct {
 	status   v230.Status
 	// left is for how many slices a status that ends by itself still lasts.
 	left int
+	// reserved is the token that an EVSE is reserved for by an order; nil for none.
+	reserved *v230.Token
 	// charge is what is under way; nil for nothing.
 	charge *charge
 }
@@ -79,6 +81,10 @@ func (d *Day) advance(ctx context.Context, c *charger, slices int, now time.Time
 	}
 	if c.left -= slices; c.left > 0 {
 		return nil
+	}
+	if c.reserved != nil { // who it was for has not come
+		c.reserved = nil
+		return d.change(ctx, c, v230.StatusAvailable, now)
 	}
 	if c.status == v230.StatusReserved && d.config.Rand.IntN(10) < keptReservations {
 		if token, ok := d.driver(); ok {

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/roamwire/roamwire/ocpi"
@@ -80,12 +81,14 @@ const (
 	slicesPerDay  = 24 * slicesPerHour
 )
 
-// A Day is a simulation. Its methods are not for use by several goroutines at once.
+// A Day is a simulation. Any number of goroutines may use it, but not from within Tell.
 //
 // What partners compare, last_updated, is real time, while the times of sessions and CDRs, from which their costs follow,
 // are simulated time.
 type Day struct {
-	config   Config
+	config Config
+
+	mu       sync.Mutex
 	chargers []*charger
 	tariffs  map[tariffKey]*v230.Tariff
 	// began and latest are when the first and the latest step were, passed is how many slices went by since began.
@@ -139,6 +142,8 @@ func (d *Day) Run(ctx context.Context) {
 //
 // An error leaves the EVSEs it is about as they were; they go on with the next step.
 func (d *Day) Step(ctx context.Context, now time.Time) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	now = now.UTC().Truncate(time.Second)
 	if !now.After(d.latest) {
 		return nil
