@@ -185,7 +185,7 @@ func (n *Node) assemble(ctx context.Context) error {
 	return err
 }
 
-// checkKeys makes the key file of a new node. Where tokens cannot be decrypted, because their key is missing, the node
+// checkKeys makes the key file of a new node. Where tokens or secrets cannot be decrypted, because their key is missing, the node
 // says so and goes on: partners can call it.
 func (n *Node) checkKeys(ctx context.Context) error {
 	sealed, unreadable, err := n.Partners.Sealed(ctx)
@@ -199,13 +199,8 @@ func (n *Node) checkKeys(ctx context.Context) error {
 	if sealed+hooks > 0 {
 		n.Keys.Miss()
 	}
-	if unreadable != nil {
-		n.config.Logger.ErrorContext(ctx, "partners whose tokens cannot be decrypted cannot be called; they can call", "error", unreadable)
-	}
-	if unreadableHook != nil {
-		n.config.Logger.ErrorContext(ctx, "webhooks whose secrets cannot be decrypted get no events until the key is back", "error", unreadableHook)
-	}
-	if unreadable != nil || unreadableHook != nil {
+	missing := n.complains(ctx, unreadable, "partners whose tokens cannot be decrypted cannot be called; they can call")
+	if n.complains(ctx, unreadableHook, "webhooks whose secrets cannot be decrypted get no events until the key is back") || missing {
 		return nil
 	}
 	readable, err := n.Keys.Ensure()
@@ -213,6 +208,14 @@ func (n *Node) checkKeys(ctx context.Context) error {
 		n.config.Logger.WarnContext(ctx, "others on this machine can read the key file; it should be readable by its owner alone")
 	}
 	return err
+}
+
+// complains tells of a secret that cannot be decrypted, if there is one.
+func (n *Node) complains(ctx context.Context, unreadable error, what string) bool {
+	if unreadable != nil {
+		n.config.Logger.ErrorContext(ctx, what, "error", unreadable)
+	}
+	return unreadable != nil
 }
 
 // URL is where partners reach the node, with the prefix.

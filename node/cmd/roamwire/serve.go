@@ -70,7 +70,7 @@ func (s *serveCmd) config(io streams) (config node.Config, err error) {
 		CallTimeout: s.CallTimeout, Timeout: s.RegistrationTimeout, Grace: s.TokenGrace, Window: s.RegistrationWindow, UpdateEvery: s.UpdateEvery,
 	}
 	config.Push.Backoff.Settle = s.CDRSettle
-	s.apiFlags.into(&config)
+	s.serveAPI(&config)
 	config.Version, config.Commands = built(), s.commandFlags.settings()
 	config.Authorize, err = s.authorizeFlags.settings()
 	for _, p := range s.Party {

@@ -20,7 +20,7 @@ type apiFlags struct {
 	OpenAPI              bool    `help:"Serve the OpenAPI documents of the OCPI endpoints, and pages that show them, to anyone." name:"openapi" default:"true" negatable:""`
 }
 
-func (a *apiFlags) into(config *node.Config) {
+func (a *apiFlags) serveAPI(config *node.Config) {
 	config.APIListen, config.NoOpenAPI = a.APIListen, !a.OpenAPI
 	config.Events = node.EventsConfig{Keep: time.Duration(a.EventsKeep), KeepCount: a.EventsKeepCount, RefusePrivate: a.WebhookRefusePrivate}
 }
