@@ -125,6 +125,15 @@ func TestAnOperatorManagesPartners(t *testing.T) {
 	if err != nil || len(kept.Push.Except) != 1 || kept.Pull.Every != 10*time.Minute || kept.Receive.EVSEs != ocpi.RejectEVSEs {
 		t.Errorf("%+v, %v", kept, err)
 	}
+	o.want(http.StatusOK, "PATCH", "/api/v1/partners/"+emsp+"/policy",
+		`{"push":{"timeout":"20s"},"result_hosts":["results.example.com"],"authorize":{"realtime":true,"deadline":"1s"}}`, &policy)
+	kept, err = n.Partners.Policy(t.Context(), emsp)
+	if err != nil || kept.Push.Timeout != 20*time.Second || len(kept.ResultHosts) != 1 || !kept.Authorize.Realtime || kept.Authorize.Deadline != time.Second ||
+		len(kept.Push.Except) != 1 || policy.Authorize.Deadline != backend.Duration(time.Second) {
+		t.Errorf("%+v, %v", kept, err)
+	}
+	o.want(http.StatusUnprocessableEntity, "PATCH", "/api/v1/partners/"+emsp+"/policy", `{"authorize":{"deadline":"-1s"}}`, nil)
+	o.want(http.StatusNotFound, "POST", "/api/v1/partners/"+emsp+"/settle-cdr", `{"id":"CDR-1","arrived":true}`, nil)
 	var invitation backend.Invitation
 	o.want(http.StatusOK, "POST", "/api/v1/partners/newcomer/invite", `{}`, &invitation)
 	if len(invitation.TokenA) != 64 || !strings.HasSuffix(invitation.VersionsURL, "/versions") {
@@ -171,6 +180,7 @@ func TestAnOperatorManagesPartners(t *testing.T) {
 	for _, c := range []struct{ method, path, body string }{
 		{"GET", "", ""}, {"DELETE", "", ""}, {"POST", "/rotate", ""}, {"POST", "/suspend", ""}, {"POST", "/unregister", ""}, {"GET", "/policy", ""},
 		{"PATCH", "/policy", "{}"}, {"PATCH", "/terms", "{}"}, {"GET", "/status", ""}, {"GET", "/parked", ""}, {"POST", "/pull", "{}"}, {"POST", "/retry-pushes", "{}"},
+		{"POST", "/settle-cdr", `{"id":"x","arrived":false}`},
 	} {
 		o.want(http.StatusNotFound, c.method, "/api/v1/partners/nobody"+c.path, c.body, nil)
 	}
