@@ -8,8 +8,8 @@ import (
 )
 
 // due reports whether a module is to be pulled now: its time has come, or its partner is to be caught up with.
-func (s *State) due(now time.Time, w wake) bool {
-	if !now.Before(s.Due) {
+func (s *State) due(policy Policy, now time.Time, w wake) bool {
+	if !now.Before(s.Due) || s.overdue(policy, now) {
 		return true
 	}
 	last := s.LastDelta
@@ -19,8 +19,24 @@ func (s *State) due(now time.Time, w wake) bool {
 	return last.Before(w.since)
 }
 
+// overdue reports whether the next pull was planned under a policy with longer times than the present one.
+func (s *State) overdue(policy Policy, now time.Time) bool {
+	if s.Failures > 0 || now.Before(s.NotBefore) || s.LastFull.IsZero() || s.IgnoresDateFrom {
+		return false
+	}
+	last := s.LastDelta
+	if s.LastFull.After(last) {
+		last = s.LastFull
+	}
+	return policy.Every > 0 && now.Sub(last) > policy.Every*6/5
+}
+
 // fullDue reports whether everything is to be pulled when something is.
-func (s *State) fullDue(now time.Time) bool { return s.LastFull.IsZero() || !now.Before(s.FullDue) }
+func (s *State) fullDue(policy Policy, now time.Time) bool {
+	planned := s.LastFull.IsZero() || !now.Before(s.FullDue)
+	sooner := policy.FullEvery > 0 && !s.seldom() && s.FullFailures == 0 && now.Sub(s.LastFull) > policy.FullEvery*6/5
+	return planned || sooner
+}
 
 // lookBack is how far the nightly pulls of sessions and CDRs go back.
 const lookBack = 5 * 7 * 24 * time.Hour

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -159,6 +160,20 @@ func TestCDRsOfTheLastWeeksAreAskedForEveryNight(t *testing.T) {
 	if back < weeks || state.LookBackDue.Sub(r.now) > 30*time.Hour || state.LookBackDue.Before(r.now) {
 		t.Errorf("it is made up for with %s, and the next is at %s", back, state.LookBackDue)
 	}
+}
+
+// A policy holds at once, and not after the pull that was planned before it.
+func TestAShorterTimeBetweenPullsHoldsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRigAt(t, time.Time{}, always(page(20, 0, 20)))
+		r.running(t, func() { time.Sleep(3 * time.Minute) })
+		_, before := r.asked()
+		r.partner.Policy.Every = time.Minute
+		r.running(t, func() { time.Sleep(5 * time.Minute) })
+		if _, n := r.asked(); n < before+3 {
+			t.Errorf("asked %d times in five minutes", n-before)
+		}
+	})
 }
 
 // A list that breaks off every time it is pulled in full does not keep what is new away.

@@ -33,6 +33,8 @@ type State struct {
 	LastDelta time.Time `json:"last_delta,omitzero"`
 	// Objects is how many there were in the last pull of everything, each counted once.
 	Objects int `json:"objects"`
+	// Listed tells that there was an object in a list of everything at some time.
+	Listed bool `json:"listed,omitzero"`
 	// GoneAfter is how many pulls an object had to be missing from when what had vanished was last counted.
 	GoneAfter int `json:"gone_after,omitzero"`
 	// Last is what became of the objects of the last pull.
