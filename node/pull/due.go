@@ -8,8 +8,8 @@ import (
 )
 
 // due reports whether a module is to be pulled now: its time has come, or its partner is to be caught up with.
-func (s *State) due(now time.Time, w wake) bool {
-	if !now.Before(s.Due) {
+func (s *State) due(policy Policy, now time.Time, w wake) bool {
+	if !now.Before(s.Due) || s.overdue(policy, now) {
 		return true
 	}
 	last := s.LastDelta
@@ -19,14 +19,42 @@ func (s *State) due(now time.Time, w wake) bool {
 	return last.Before(w.since)
 }
 
+// overdue reports whether the next pull was planned under a policy with longer times than the present one.
+func (s *State) overdue(policy Policy, now time.Time) bool {
+	if s.Failures > 0 || now.Before(s.NotBefore) || s.LastFull.IsZero() || s.IgnoresDateFrom {
+		return false
+	}
+	last := s.LastDelta
+	if s.LastFull.After(last) {
+		last = s.LastFull
+	}
+	return policy.Every > 0 && now.Sub(last) > policy.Every*6/5
+}
+
 // fullDue reports whether everything is to be pulled when something is.
-func (s *State) fullDue(now time.Time) bool { return s.LastFull.IsZero() || !now.Before(s.FullDue) }
+func (s *State) fullDue(policy Policy, now time.Time) bool {
+	planned := s.LastFull.IsZero() || !now.Before(s.FullDue)
+	sooner := policy.FullEvery > 0 && !s.seldom() && s.FullFailures == 0 && now.Sub(s.LastFull) > policy.FullEvery*6/5
+	return planned || sooner
+}
+
+// lookBack is how far the nightly pulls of sessions and CDRs go back.
+const lookBack = 5 * 7 * 24 * time.Hour
+
+// looksBack reports whether a pull of what is new goes back for weeks: what was lost on the way costs money, and a history that
+// only grows is not asked for every night.
+func (s *State) looksBack(now time.Time) bool {
+	return s.seldom() && !now.Before(s.LookBackDue)
+}
 
 // plan says when the next pulls are made after one that was complete.
-func (s *State) plan(policy Policy, full bool, now time.Time) {
+func (s *State) plan(policy Policy, full, back bool, now time.Time) {
 	next := nextFull(policy, s.seldom(), now)
 	if full || s.IgnoresDateFrom && next.Before(s.FullDue) {
 		s.FullDue = next
+	}
+	if full || back {
+		s.LookBackDue = nextFull(policy, false, now)
 	}
 	s.DeltaDue = now.Add(spread(policy.Every))
 	s.schedule()
@@ -34,8 +62,11 @@ func (s *State) plan(policy Policy, full bool, now time.Time) {
 
 // planAgain says when the next pulls are made after one that has failed, which waits for so long at least. The pulls of what
 // is new do not wait for those of everything.
-func (s *State) planAgain(policy Policy, full bool, wait time.Duration, now time.Time) {
+func (s *State) planAgain(policy Policy, full, back bool, wait time.Duration, now time.Time) {
 	longest := min(time.Hour, policy.Every)
+	if back {
+		s.LookBackDue = now.Add(spread(longestFullPause))
+	}
 	if !full {
 		s.DeltaDue = now.Add(spread(max(wait, pauseAfter(s.Failures, longest))))
 		s.schedule()
@@ -67,6 +98,9 @@ func pauseAfter(failures int, longest time.Duration) time.Duration {
 // learned is a pull by command, or to catch up.
 func (s *State) schedule() {
 	s.Due = s.DeltaDue
+	if s.seldom() && !s.LookBackDue.IsZero() && s.LookBackDue.Before(s.Due) {
+		s.Due = s.LookBackDue
+	}
 	if s.LastFull.IsZero() || s.IgnoresDateFrom || s.FullDue.Before(s.Due) {
 		s.Due = s.FullDue
 	}
@@ -76,7 +110,7 @@ func (s *State) schedule() {
 }
 
 // seldom reports whether everything is pulled seldom. Of sessions and CDRs nothing vanishes, there are more of them every
-// day, and what is new is asked for anyway, unless the partner cannot be asked for that.
+// day, and those of the last weeks are asked for every night, unless the partner cannot be asked for that.
 func (s *State) seldom() bool {
 	return (s.Module == ocpi.ModuleSessions || s.Module == ocpi.ModuleCDRs) && !s.IgnoresDateFrom
 }

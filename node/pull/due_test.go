@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -122,6 +123,57 @@ func TestSessionsAndCDRsAreSeldomPulledInFull(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Each night the CDRs of the last weeks are asked for: one that was lost on the way is money. Where that fails, what is new is
+// asked for all the same.
+func TestCDRsOfTheLastWeeksAreAskedForEveryNight(t *testing.T) {
+	r := newRig(t, always(page(20, 0, 20)))
+	r.partner.Modules = []ocpi.ModuleID{ocpi.ModuleCDRs}
+	p := r.another(func(c *pull.Config) { c.Takers = map[ocpi.ModuleID]pull.Taker{ocpi.ModuleCDRs: r.shelf} })
+	do := func(full bool) (pull.State, time.Duration) {
+		t.Helper()
+		state, _ := p.Pull(t.Context(), grenspaal, ocpi.ModuleCDRs, full, nil)
+		q, _ := r.asked()
+		return state, r.now.Sub(q.DateFrom)
+	}
+	state, _ := do(true)
+	if _, back := do(false); back > 2*time.Hour {
+		t.Errorf("by day it goes back %s", back)
+	}
+	if night := state.LookBackDue; night.Hour() < 1 || night.Hour() >= 5 || night.Sub(start) > 30*time.Hour {
+		t.Errorf("the first night is %s", night)
+	}
+	const weeks = 35 * 24 * time.Hour
+	r.now = state.LookBackDue
+	r.list = func(ocpi.Query) ([]pull.Page, error) { return nil, ocpiclient.ErrEndless }
+	if _, back := do(false); back < weeks || back > weeks+time.Hour {
+		t.Errorf("at night it goes back %s", back)
+	}
+	r.list = always(page(20, 0, 20))
+	r.now = r.now.Add(10 * time.Minute)
+	if _, back := do(false); back > 24*time.Hour {
+		t.Errorf("after a night that failed it goes back %s", back)
+	}
+	r.now = r.now.Add(8 * time.Hour)
+	state, back := do(false)
+	if back < weeks || state.LookBackDue.Sub(r.now) > 30*time.Hour || state.LookBackDue.Before(r.now) {
+		t.Errorf("it is made up for with %s, and the next is at %s", back, state.LookBackDue)
+	}
+}
+
+// A policy holds at once, and not after the pull that was planned before it.
+func TestAShorterTimeBetweenPullsHoldsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRigAt(t, time.Time{}, always(page(20, 0, 20)))
+		r.running(t, func() { time.Sleep(3 * time.Minute) })
+		_, before := r.asked()
+		r.partner.Policy.Every = time.Minute
+		r.running(t, func() { time.Sleep(5 * time.Minute) })
+		if _, n := r.asked(); n < before+3 {
+			t.Errorf("asked %d times in five minutes", n-before)
+		}
+	})
 }
 
 // A list that breaks off every time it is pulled in full does not keep what is new away.

@@ -32,6 +32,8 @@ type Store interface {
 	LatestChange(ctx context.Context, module ocpi.ModuleID, source string) (int64, error)
 	// Index lists objects without their bodies, by their creation.
 	Index(ctx context.Context, sel store.Selection, after int64, limit int) ([]store.Object, error)
+	// List reads a page, with the number of all objects there are.
+	List(ctx context.Context, sel store.Selection, q ocpi.Query) (store.Page, error)
 	// Missing are the objects that were missing from the last pull of everything.
 	Missing(ctx context.Context, source string, module ocpi.ModuleID) ([]store.Missing, error)
 	ChangeMissing(ctx context.Context, keep, forget []store.Missing, under store.Lease) error

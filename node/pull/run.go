@@ -20,9 +20,10 @@ type run struct {
 	policy  Policy
 	state   State
 	// full tells that everything is asked for; otherwise what has changed since from, or everything where that is zero.
-	full  bool
-	from  time.Time
-	began time.Time
+	// back tells that from lies weeks back.
+	full, back bool
+	from       time.Time
+	began      time.Time
 	// lease is renewed a while before it ends.
 	lease store.Lease
 	// latest is the number of the latest change when the pull began.
@@ -55,9 +56,12 @@ func (r *run) prepare(ctx context.Context, full bool) (err error) {
 	if r.state, err = r.read(ctx, r.partner, r.module); err != nil {
 		return err
 	}
-	r.full = full || r.state.fullDue(r.began)
+	r.full = full || r.state.fullDue(r.policy, r.began)
 	if !r.full && !r.state.Cursor.IsZero() {
 		r.from = r.state.Cursor.Add(-r.config.Overlap)
+		if back := r.began.Add(-lookBack); r.state.looksBack(r.began) && back.Before(r.from) {
+			r.from, r.back = back, true
+		}
 	}
 	r.kept = r.state.Problems
 	r.latest, err = r.config.Store.LatestChange(ctx, r.module, r.partner.ID)
@@ -189,9 +193,10 @@ func (r *run) succeed() {
 		s.Problems, s.LastFull, s.FullError, s.FullFailures = r.problems, now, "", 0
 		if !r.noList {
 			s.Objects = r.objects()
+			s.Listed = s.Listed || s.Objects > 0
 		}
 	}
-	s.plan(r.policy, r.full, now)
+	s.plan(r.policy, r.full, r.back, now)
 }
 
 // newestToTrust is the newest time seen, by the partner's clock, and not after it was asked: what has changed since may be
@@ -238,5 +243,5 @@ func (r *run) fail(err error) {
 	if e, ok := errors.AsType[*ocpiclient.Error](err); ok && e.RetryAfter > 0 {
 		wait, s.NotBefore = e.RetryAfter, now.Add(e.RetryAfter)
 	}
-	s.planAgain(r.policy, r.full, wait, now)
+	s.planAgain(r.policy, r.full, r.back, wait, now)
 }

@@ -20,10 +20,12 @@ type State struct {
 	Registered time.Time `json:"registered,omitzero"`
 	// Cursor is the time from which the next pull of what is new asks, less the overlap.
 	Cursor time.Time `json:"cursor,omitzero"`
-	// Due is when the next pull begins, DeltaDue when one of what is new does, and FullDue when it is one of everything.
-	Due      time.Time `json:"due,omitzero"`
-	DeltaDue time.Time `json:"delta_due,omitzero"`
-	FullDue  time.Time `json:"full_due,omitzero"`
+	// Due is when the next pull begins, DeltaDue when one of what is new does, FullDue when it is one of everything, and
+	// LookBackDue when it is one of what was new in the last weeks, for sessions and CDRs.
+	Due         time.Time `json:"due,omitzero"`
+	DeltaDue    time.Time `json:"delta_due,omitzero"`
+	FullDue     time.Time `json:"full_due,omitzero"`
+	LookBackDue time.Time `json:"look_back_due,omitzero"`
 	// NotBefore is until when the partner has asked to be left alone, with all its modules.
 	NotBefore time.Time `json:"not_before,omitzero"`
 	// LastFull and LastDelta are when the last pulls of everything and of what is new were complete.
@@ -31,6 +33,8 @@ type State struct {
 	LastDelta time.Time `json:"last_delta,omitzero"`
 	// Objects is how many there were in the last pull of everything, each counted once.
 	Objects int `json:"objects"`
+	// Listed tells that there was an object in a list of everything at some time.
+	Listed bool `json:"listed,omitzero"`
 	// GoneAfter is how many pulls an object had to be missing from when what had vanished was last counted.
 	GoneAfter int `json:"gone_after,omitzero"`
 	// Last is what became of the objects of the last pull.

@@ -32,7 +32,10 @@ func (r *run) vanished(ctx context.Context) error {
 		}
 		known = nil
 	}
-	c := counting{run: r, before: make(map[missingID]store.Missing, len(known)), goneBefore: r.state.GoneAfter, goneAfter: r.goneAfter(ctx)}
+	c := counting{run: r, before: make(map[missingID]store.Missing, len(known)), goneBefore: r.state.GoneAfter}
+	if c.goneAfter, err = r.goneAfter(ctx, known); err != nil {
+		return err
+	}
 	setDefault(&c.goneBefore, c.goneAfter)
 	for _, m := range known {
 		c.before[missingID{m.Key, m.EVSE}] = m
@@ -50,6 +53,8 @@ func (r *run) unproven() string {
 		return "there was no list in an answer"
 	case r.unnamed:
 		return "objects without a usable id were in the list"
+	case r.objects() == 0 && r.state.Objects == 0 && !r.state.Listed:
+		return "nothing was ever in the list" // and what we have was pushed to us
 	case r.objects() < r.most:
 		return fmt.Sprintf("the list had %d different objects, and its total was %d", r.objects(), r.most)
 	default:
@@ -60,22 +65,33 @@ func (r *run) unproven() string {
 // smallList is how many objects a list has that may lose any number of them.
 const smallList = 10
 
-// goneAfter is how many lists in a row an object must be missing from. A list that has lost more than half is more likely
-// a mistake of the partner's than the truth: it takes twice as many then.
-func (r *run) goneAfter(ctx context.Context) int {
+// goneAfter is how many lists in a row an object must be missing from. A list that has lost more than half, or that has less
+// than half of what the partner has pushed to us, is more likely a mistake of the partner's than the truth: it takes twice as
+// many then.
+func (r *run) goneAfter(ctx context.Context, known []store.Missing) (int, error) {
+	stored, err := r.config.Store.List(ctx, store.Selection{Module: r.module, Source: r.partner.ID, AnyAudience: true}, ocpi.Query{Limit: 1})
+	if err != nil {
+		return 0, err
+	}
+	here := stored.Total
+	for _, m := range known {
+		if m.EVSE == "" && r.state.GoneAfter > 0 && m.Pulls >= r.state.GoneAfter {
+			here-- // is gone already
+		}
+	}
 	shrunk := &r.state.Shrunk
-	from := max(shrunk.From, r.state.Objects)
+	from := max(shrunk.From, r.state.Objects, here)
 	if from <= smallList || 2*r.objects() >= from {
 		*shrunk = Shrunk{}
-		return r.policy.GoneAfter
+		return r.policy.GoneAfter, nil
 	}
 	*shrunk = Shrunk{From: from, Pulls: shrunk.Pulls + 1}
-	r.config.Logger.WarnContext(ctx, "a list has become much shorter", "partner", r.partner.ID, "module", r.module,
-		"objects", r.objects(), "before", from, "pulls", shrunk.Pulls, "gone_after", 2*r.policy.GoneAfter)
+	r.config.Logger.WarnContext(ctx, "a list is much shorter than what is here", "partner", r.partner.ID, "module", r.module,
+		"objects", r.objects(), "here", from, "pulls", shrunk.Pulls, "gone_after", 2*r.policy.GoneAfter)
 	if shrunk.Pulls >= 2*r.policy.GoneAfter { // it is the truth
 		*shrunk = Shrunk{}
 	}
-	return 2 * r.policy.GoneAfter
+	return 2 * r.policy.GoneAfter, nil
 }
 
 // A missingID is what is missing.

@@ -95,6 +95,32 @@ func TestAListThatBecomesMuchShorterIsDoubted(t *testing.T) {
 	}
 }
 
+// What a partner has pushed to us is not gone because its list is empty: there are partners whose lists never have anything.
+func TestAListThatNeverHadAnythingProvesNothing(t *testing.T) {
+	r := newRig(t, always(pull.Page{Total: 0}))
+	if err := r.put(t.Context(), page(20, 0, 20).Keys...); err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		if state := r.full(t); state.Last.Gone > 0 || state.Unproven == "" {
+			t.Errorf("%+v", state)
+		}
+	}
+}
+
+// What was pushed is held against a list as what was listed is.
+func TestAListThatIsMuchShorterThanWhatWasPushedIsDoubted(t *testing.T) {
+	r := newRig(t, always(page(5, 0, 5)))
+	if err := r.put(t.Context(), page(20, 0, 20).Keys...); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []int{0, 0, 0, 15, 0} {
+		if state := r.full(t); state.Last.Gone != want {
+			t.Errorf("list %d: want %d gone: %+v", i+1, want, state)
+		}
+	}
+}
+
 // Pages that are asked for again because one was too large do not make a short list look whole.
 func TestAListThatWasTooLargeIsCountedOnce(t *testing.T) {
 	r := newRig(t, always(page(20, 0, 20)))

@@ -92,7 +92,11 @@ func TestAConflictIsAskedAbout(t *testing.T) {
 	r.start()
 	r.putCDR(1)
 	r.until("the first is there", ocpi.ModuleCDRs, func(s Status) bool { return s.Sent == 1 && settled(s) })
-	second := r.putCDRThat(2, func(id string) { b.at["/cdrs/"+id] = b.body(id) })
+	second := r.putCDRThat(2, func(id string) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.at["/cdrs/"+id] = b.body(id)
+	})
 	b.set(func(string) (int, time.Duration, bool, string) { return http.StatusConflict, 0, false, "" })
 	r.until("it counts as there", ocpi.ModuleCDRs, settled)
 	if n := b.count(second); n != 0 {

@@ -24,6 +24,8 @@ type job struct {
 	// known is what is remembered of the object, where that is not what is on disk; sent is the change that the partner has.
 	known *memory
 	sent  int64
+	// since is the cursor at which the partner had the object's state.
+	since int64
 	// told tells that it is known what the partner has of a session.
 	told bool
 	// placed is another CDR that the partner has.
@@ -86,6 +88,7 @@ func (j *job) remembered(ctx context.Context) (memory, error) {
 
 // keep has on disk what is remembered before it goes on: if the process ends then, the object is found as one that is held.
 func (j *job) keep(ctx context.Context, m *memory) error {
+	m.Since = j.since
 	record, err := m.delivery(j.partner.Name, j.change.Key, j.sent)
 	if err != nil {
 		return err

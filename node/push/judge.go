@@ -63,7 +63,7 @@ func judge(err error) verdict {
 		return verdict{fault: unclear}
 	case !isAnswer:
 		return verdict{fault: hopeless}
-	case e.Status.ClientError(), ofObject(e.HTTP):
+	case e.Status.ClientError(), ofObject(e.HTTP) && e.Status != 0:
 		return verdict{fault: refused}
 	default: // an error inside, a page of HTML, a module that is not there, a redirect: nobody has looked at the object
 		return verdict{fault: trouble, asked: min(e.RetryAfter, longestAsked)}
@@ -80,7 +80,8 @@ func ofPartner(status int) bool {
 	}
 }
 
-// ofObject reports whether an HTTP status says that something is wrong with what was sent.
+// ofObject reports whether an HTTP status says that something is wrong with what was sent, where it comes from the partner's
+// OCPI and not from a proxy.
 func ofObject(status int) bool {
 	switch status {
 	case http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:

@@ -21,6 +21,8 @@ type laneState struct {
 	// Error is the last failure, Failed when it was.
 	Error  string    `json:"error,omitempty"`
 	Failed time.Time `json:"failed,omitzero"`
+	// Doubt is until when nothing is sent because the partner has refused one object after the other; zero where it has not.
+	Doubt time.Time `json:"doubt,omitzero"`
 	// Waiting is since when there is something that the partner has not got; zero while there is nothing.
 	Waiting time.Time `json:"waiting,omitzero"`
 	// Placed is a CDR of which it is known where the partner has it: others are looked for at places like it.
@@ -134,7 +136,7 @@ func (l *lane) resume(ctx context.Context) error {
 		return err
 	}
 	if l.state.Terms != l.partner.Terms {
-		l.state.Terms, l.state.Breaker = l.partner.Terms, breaker{}
+		l.state.Terms, l.state.Breaker, l.state.Doubt = l.partner.Terms, breaker{}, time.Time{}
 		l.tryAllAgain()
 	}
 	return l.notice(ctx)
@@ -162,11 +164,17 @@ func (l *lane) notice(ctx context.Context) error {
 	return nil
 }
 
-// leave remembers how far a party's objects were sent that the partner does not get any more.
+// leave remembers how far a party's objects were sent that the partner does not get any more. What is held of them counts as
+// not sent.
 func (l *lane) leave(party ocpi.Party) {
 	cursor := l.main
+	for key, h := range l.held {
+		if key.Party == party {
+			cursor = min(cursor, h.memory.Since)
+		}
+	}
 	if c := l.state.CatchUp; c != nil && slices.Contains(c.Parties, party) {
-		cursor = c.Cursor
+		cursor = min(cursor, c.Cursor)
 		c.Parties = slices.DeleteFunc(slices.Clone(c.Parties), func(p ocpi.Party) bool { return p == party })
 		if len(c.Parties) == 0 {
 			l.state.CatchUp = nil

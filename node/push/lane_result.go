@@ -41,9 +41,9 @@ func (l *lane) take(r result) {
 		l.hold(r, f.since, l.config.Now())
 	default:
 		v := judge(r.err)
-		suspect := l.suspect(key, v)
+		l.doubt(key, v)
 		l.failed(r.err, v)
-		l.fail(r, f.since, v, suspect)
+		l.fail(r, f.since, v)
 	}
 }
 
@@ -97,8 +97,10 @@ func (l *lane) again(key store.Key, since int64, err error) {
 func (l *lane) succeeded() {
 	l.state.Sent++
 	l.state.Success = l.config.Now()
-	clear(l.refused)
-	if !l.state.Breaker.reached() {
+	clear(l.failing)
+	longDoubt := l.doubts >= longDoubts
+	l.doubts, l.state.Doubt = 0, time.Time{}
+	if !l.state.Breaker.reached() && !longDoubt {
 		return
 	}
 	l.behind = true
@@ -108,6 +110,9 @@ func (l *lane) succeeded() {
 		l.config.OnBack(l.partner.Name)
 	}
 }
+
+// longDoubts is how many pauses of a doubt make it as good as an absence: it was the partner, and not the objects.
+const longDoubts = 6
 
 // tryAllAgain makes all held objects due, also those that are parked: what was in the way may be gone.
 func (l *lane) tryAllAgain() {
@@ -126,13 +131,22 @@ func (l *lane) reschedule(h *held, due time.Time) {
 	}
 }
 
-// suspect notes a refusal, and reports whether it says more about the partner than about the object: it refuses one object
-// after the other, and takes none.
-func (l *lane) suspect(key store.Key, v verdict) bool {
-	if v.fault == refused {
-		l.refused[key] = true
+// doubt notes that the partner has refused an object or failed over it, and makes a pause where it takes none.
+func (l *lane) doubt(key store.Key, v verdict) {
+	if v.fault != refused && v.fault != trouble {
+		return
 	}
-	return len(l.refused) >= breakAfter
+	wasDoubting := l.doubting()
+	l.failing[key] = true
+	if !l.doubting() {
+		return
+	}
+	if !wasDoubting {
+		l.config.Logger.Warn("a partner takes none of many objects; they are sent one at a time until it does", "partner", l.partner.Name, "module", l.module)
+	}
+	pause := spread(doubled(l.config.Backoff.First/4, l.doubts, l.config.Backoff.Longest))
+	l.doubts++
+	l.state.Doubt = l.config.Now().Add(pause)
 }
 
 // failed notes a failure, after which the lane may wait for its partner.
@@ -145,13 +159,15 @@ func (l *lane) failed(err error, v verdict) {
 	case v.fault == ours:
 		l.rest = now.Add(l.config.Backoff.First)
 		return
-	case v.fault == refused && len(l.refused) < breakAfter:
+	case v.fault == refused:
 		l.state.Breaker.reached()
 		return
+	case v.fault == trouble && v.asked == 0 && !l.state.Breaker.open():
+		return // what is to be thought of it shows by what becomes of others
 	}
 	l.client = nil // is made anew: the partner may have moved, or its token changed
 	wasOpen := l.state.Breaker.open()
-	l.state.Breaker.failed(now, v.atOnce || v.fault == refused, v.asked, l.config.Backoff)
+	l.state.Breaker.failed(now, v.atOnce, v.asked, l.config.Backoff)
 	if wasOpen || !l.state.Breaker.open() {
 		return
 	}
@@ -174,14 +190,14 @@ const (
 // fail holds an object for another try, or parks it. Only what says something about the object counts: failures while nothing
 // else gets through are the partner's. CDRs are money: what could not be sent at all is parked, and so is one of which it
 // cannot be found out whether it arrived; all else is tried until it gets through.
-func (l *lane) fail(r result, since int64, v verdict, suspect bool) {
+func (l *lane) fail(r result, since int64, v verdict) {
 	m, now := &r.memory, l.config.Now()
 	if m.Change != r.change.Change { // what was refused was another state
 		m.Refused, m.Faults, m.Change = 0, 0, r.change.Change
 	}
 	others := m.Failed.IsZero() || l.state.Success.After(m.Failed)
 	switch {
-	case v.fault == refused && !suspect:
+	case v.fault == refused && (others || !l.doubting()):
 		m.Refused++
 	case v.fault == trouble && others:
 		m.Faults++

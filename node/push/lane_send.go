@@ -25,10 +25,21 @@ func (l *lane) begin(ctx, sending context.Context) {
 		room = min(room, 1-len(l.flying))
 		l.behind = true
 	}
-	if room <= 0 || !waits && len(l.queue) == 0 && !l.anyDue(now) {
+	if l.doubting() {
+		if now.Before(l.state.Doubt) {
+			return
+		}
+		room = min(room, 1-len(l.flying))
+	}
+	asks := waits || l.doubting()
+	if room <= 0 || len(l.queue) == 0 && !l.anyDue(now) && !(waits || asks && l.anyHeld()) {
 		return
 	}
 	if l.client == nil && !l.connect(ctx) {
+		return
+	}
+	if l.doubting() && len(l.queue) > 0 && l.doubts%heldTurn != 0 { // an object that has not failed tells more than one that has
+		l.beginQueued(ctx, sending, room)
 		return
 	}
 	room = l.beginHeld(ctx, sending, room)
@@ -37,6 +48,16 @@ func (l *lane) begin(ctx, sending context.Context) {
 	}
 	l.beginQueued(ctx, sending, room)
 }
+
+// breakAfterFailing is how many objects the partner must refuse or fail over, without taking one, to be doubted, and heldTurn how
+// often it is a held one's turn then.
+const (
+	breakAfterFailing = 5
+	heldTurn          = 3
+)
+
+// doubting reports whether the partner refuses or fails over one object after the other.
+func (l *lane) doubting() bool { return len(l.failing) >= breakAfterFailing }
 
 // connect makes the client, which keeps to the rate of requests.
 func (l *lane) connect(ctx context.Context) bool {
@@ -72,15 +93,25 @@ func (l *lane) firstDue() time.Time {
 	return l.due
 }
 
-// beginHeld begins with held objects that are due. While the lane waits for its partner, any of them will do to ask with.
+// anyHeld reports whether there is a held object that is not parked.
+func (l *lane) anyHeld() bool {
+	for _, h := range l.held {
+		if !h.memory.Parked {
+			return true
+		}
+	}
+	return false
+}
+
+// beginHeld begins with held objects that are due. While the partner is asked whether it takes anything, any of them will do.
 func (l *lane) beginHeld(ctx, sending context.Context, room int) int {
-	now, waits := l.config.Now(), l.state.Breaker.open()
-	if len(l.held) == 0 || !waits && !l.anyDue(now) {
+	now, asks := l.config.Now(), l.state.Breaker.open() || l.doubting()
+	if len(l.held) == 0 || !asks && !l.anyDue(now) {
 		return room
 	}
 	var due []*held
 	for key, h := range l.held {
-		if l.flying[key] == nil && !h.Due.IsZero() && (!h.Due.After(now) || waits && !h.memory.Parked) {
+		if l.flying[key] == nil && !h.Due.IsZero() && (!h.Due.After(now) || asks && !h.memory.Parked) {
 			due = append(due, h)
 		}
 	}
@@ -160,7 +191,7 @@ func (l *lane) send(ctx context.Context, c *store.Change, since int64) {
 	l.stale = true
 	j := &job{
 		config: &l.config, partner: &l.partner, change: *c, client: l.client, press: l.press, placed: l.state.Placed, notes: l.notes,
-		told: l.told[c.Key],
+		told: l.told[c.Key], since: since,
 	}
 	j.known, j.sent = l.known(c.Key)
 	go func() {

@@ -48,6 +48,12 @@ func (l *lane) pause() time.Duration {
 		sooner(l.looked.Add(lookEvery))
 	}
 	full := len(l.flying) >= l.config.Concurrency
+	if l.doubting() {
+		if len(l.flying) == 0 && (len(l.queue) > 0 || l.behind || l.anyHeld()) {
+			sooner(later(l.state.Doubt, l.rest))
+		}
+		return max(pause, time.Millisecond)
+	}
 	if due := l.firstDue(); !due.IsZero() && !full {
 		sooner(later(due, l.rest))
 	}

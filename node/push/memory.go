@@ -75,6 +75,8 @@ func readMemory(d store.Delivery) (memory, error) {
 }
 
 // lasting reports whether there is something to remember of an object that is not held.
-func (m *memory) lasting() bool { return m.Location != "" || len(m.Body) > 0 || m.Stage == ended }
+func (m *memory) lasting() bool {
+	return m.Location != "" || len(m.Body) > 0 || m.Stage == ended || m.Posting
+}
 
 func isNotFound(err error) bool { return errors.Is(err, store.ErrNotFound) }

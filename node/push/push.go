@@ -105,7 +105,7 @@ type Backoff struct {
 	First, Longest time.Duration
 	// LongestHeld is for one object that fails while others get through. Default 1 hour.
 	LongestHeld time.Duration
-	// Parked is how long a parked object waits until it is tried once more by itself; it doubles up to a day. Default 1 hour.
+	// Parked is how long a parked object waits until it is tried once more by itself; it doubles up to a day. Default 1 minute.
 	Parked time.Duration
 	// Settle is how long after a CDR was posted a partner that has lost the answer is not believed that the CDR is not
 	// there: it may be slow. Default 2 minutes.
@@ -118,7 +118,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Backoff.First, time.Second)
 	setDefault(&c.Backoff.Longest, time.Minute)
 	setDefault(&c.Backoff.LongestHeld, time.Hour)
-	setDefault(&c.Backoff.Parked, time.Hour)
+	setDefault(&c.Backoff.Parked, time.Minute)
 	setDefault(&c.Backoff.Settle, 2*time.Minute)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
