@@ -89,7 +89,7 @@ func (d *demoCmd) Run(ctx context.Context, s streams) (err error) {
 // node makes one of the two nodes.
 func (d *demoCmd) node(ctx context.Context, s streams, told func(context.Context, handshake.Step), folder, listen string, party node.Party) (*node.Node, error) {
 	return node.New(ctx, node.Config{
-		Data: folder, Listen: listen, Logger: d.quiet(s.err), Parties: []node.Party{party}, AllowPrivate: true, OnStep: told,
+		Data: folder, Listen: listen, APIListen: "127.0.0.1:0", Logger: d.quiet(s.err), Parties: []node.Party{party}, AllowPrivate: true, OnStep: told,
 	})
 }
 
@@ -139,8 +139,10 @@ func (n *narrator) step(who string, s handshake.Step) {
 type story struct {
 	told      *narrator
 	cpo, emsp *node.Node
-	folder    string
-	logger    *slog.Logger
+	// chargers is the CPO's own system, app the eMSP's.
+	chargers, app operator
+	folder        string
+	logger        *slog.Logger
 }
 
 // tell fills the nodes, lets them register, and shows that they can call each other.
@@ -262,8 +264,15 @@ func (s *story) invite(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if s.chargers, err = operate(ctx, s.cpo, "chargers"); err != nil {
+		return err
+	}
+	if s.app, err = operate(ctx, s.emsp, "app"); err != nil {
+		return err
+	}
 	var text strings.Builder
 	err = guide.Execute(&text, map[string]string{
+		"API": s.chargers.url, "Key": s.chargers.key,
 		"CPO": s.cpo.URL(), "EMSP": s.emsp.URL(), "Token": token, "Folder": s.folder, "Visitor": demoVisitor.String(),
 		"LocationID": "YOU-1", "Location": location, "TokenUID": string(ocpitest.Sample{CPO: demoCPO, EMSP: demoEMSP, At: time.Now()}.Tokens()[0].UID),
 		"CPOName": demoCPOName, "EMSPName": demoEMSPName,
@@ -326,5 +335,8 @@ curl -s -X POST -H 'Authorization: Token {{.Token}}' '{{.EMSP}}/emsp/2.1.1/token
 go run ./node/cmd/roamwire partner show {{.EMSPName}} --data {{.Folder}}/cpo
 go run ./node/cmd/roamwire status --data {{.Folder}}/cpo
 go run ./node/cmd/roamwire log --partner {{.EMSPName}} --data {{.Folder}}/cpo
+
+# 6. the same node from the side of the operator's own system; {{.API}}/api/docs describes all of it
+curl -s -H 'Authorization: Bearer {{.Key}}' '{{.API}}/api/v1/locations?limit=1'
 
 Everything is in a temporary folder that is removed at the end. Stop with Ctrl-C.`))

@@ -70,6 +70,12 @@ func (s *story) live(ctx context.Context, speed int, seed uint64) {
 	s.told.say("\nFrom here on the CPO's chargers are in use, %d times as fast as the clock, and the eMSP's copies follow.\n", speed)
 	var work sync.WaitGroup
 	work.Go(func() { simulation.Run(ctx) })
+	work.Go(func() { s.cpo.AnswerCommands(ctx, simulation) })
+	work.Go(func() {
+		if err := s.charge(ctx, simulation); err != nil && ctx.Err() == nil {
+			s.told.say("The charge from the app did not go as it should: %v", err)
+		}
+	})
 	work.Go(func() { day.tell(ctx) })
 	work.Wait()
 }
