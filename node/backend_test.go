@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -166,12 +167,10 @@ func TestAnOperatorManagesPartners(t *testing.T) {
 	var pulls struct {
 		Items []backend.PullResult `json:"items"`
 	}
-	o.want(http.StatusOK, "POST", "/api/v1/partners/"+emsp+"/pull", `{"full":true}`, &pulls)
-	for _, p := range pulls.Items {
-		if p.Error != "" || p.State == nil {
-			t.Errorf("%+v", p)
-		}
-	}
+	eventually(t, "it is pulled from, once the node does not do that by itself", func() bool {
+		o.want(http.StatusOK, "POST", "/api/v1/partners/"+emsp+"/pull", `{"full":true}`, &pulls)
+		return !slices.ContainsFunc(pulls.Items, func(p backend.PullResult) bool { return p.Error != "" || p.State == nil })
+	})
 	o.want(http.StatusOK, "POST", "/api/v1/partners/"+emsp+"/unregister", "", &view)
 	if view.State != "removed" {
 		t.Error(view.State)
