@@ -32,7 +32,7 @@ func (l *lane) begin(ctx, sending context.Context) {
 		room = min(room, 1-len(l.flying))
 	}
 	asks := waits || l.doubting()
-	if room <= 0 || len(l.queue) == 0 && !l.anyDue(now) && !(waits || asks && l.anyHeld()) {
+	if nothingToDo := len(l.queue) == 0 && !l.anyDue(now) && !waits && (!asks || !l.anyHeld()); room <= 0 || nothingToDo {
 		return
 	}
 	if l.client == nil && !l.connect(ctx) {
