@@ -104,15 +104,21 @@ func (c *Client) tokenType(t v230.TokenType) url.Values {
 	if t == "" {
 		t = v230.TokenTypeRFID
 	}
+	t = c.typeName(t)
+	return url.Values{"type": {string(t)}, "token_type": {string(t)}}
+}
+
+// typeName is what the partner's version calls a type of tokens.
+func (c *Client) typeName(t v230.TokenType) v230.TokenType {
 	if raw, _, err := c.codecs.Tokens.Write(v230.Token{Type: t}, convert.Env{}); err == nil {
 		var token struct {
 			Type v230.TokenType `json:"type"`
 		}
 		if json.Unmarshal(raw, &token) == nil && token.Type != "" {
-			t = token.Type // what the partner's version calls it
+			return token.Type
 		}
 	}
-	return url.Values{"type": {string(t)}, "token_type": {string(t)}}
+	return t
 }
 
 // A CDRReceiver takes our CDRs, which are sent once and never change.

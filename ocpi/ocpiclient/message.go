@@ -105,7 +105,7 @@ func (r Receiver[T]) message(method string, key ocpi.Key, parts ...string) (Mess
 		return Message{}, fmt.Errorf("ocpiclient: %s %s: %w", method, r.kind.module, err)
 	}
 	return Message{
-		dialect: c.dialect, method: method, module: r.kind.module, role: r.role, id: key.ID, path: path, query: typeQuery(key),
+		dialect: c.dialect, method: method, module: r.kind.module, role: r.role, id: key.ID, path: path, query: c.typeQuery(key),
 	}, nil
 }
 

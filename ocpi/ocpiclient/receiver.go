@@ -60,13 +60,13 @@ func (c *Client) patch(ctx context.Context, m Message, changed bool, err error) 
 	return err
 }
 
-// typeQuery tells tokens of two types with one uid apart. Version 2.1.1 has no such parameter, and no such tokens; later
-// versions have it, with RFID as its default (requirement TOK-03).
-func typeQuery(key ocpi.Key) string {
+// typeQuery tells tokens of two types with one uid apart, with RFID as the default (requirement TOK-03). The type is named as
+// in the body, which is what the partner's version calls it.
+func (c *Client) typeQuery(key ocpi.Key) string {
 	if key.TokenType == "" || key.TokenType == string(v230.TokenTypeRFID) {
 		return ""
 	}
-	return url.Values{"type": {key.TokenType}}.Encode()
+	return url.Values{"type": {string(c.typeName(v230.TokenType(key.TokenType)))}}.Encode()
 }
 
 // owner is the party of an object of ours.

@@ -406,6 +406,27 @@ func TestAuthorize(t *testing.T) {
 	}
 }
 
+// TOK-03: the URL names the type of a token as its body does, also where the partner's version has another name for it.
+func TestTokensOfEveryTypeArePushed(t *testing.T) {
+	_, client := start(t, ocpi.RoleCPO, ocpiclient.Config{})
+	for _, kind := range []v230.TokenType{v230.TokenTypeRFID, v230.TokenTypeOther, v230.TokenTypeAppUser, v230.TokenTypeAdHocUser, v230.TokenTypeEMAID} {
+		token := ocpitest.Network(ours).Token(1)
+		token.UID, token.Type = ocpi.CiString("T-"+kind), kind
+		tokens, key := client.CPO().Tokens, ocpi.Key{ID: string(token.UID), TokenType: string(kind)}
+		if _, err := tokens.Put(t.Context(), token); err != nil {
+			t.Errorf("put %s: %v", kind, err)
+		}
+		after := token
+		after.Valid, after.LastUpdated = !token.Valid, inMay()
+		if err := tokens.Patch(t.Context(), token, after); err != nil {
+			t.Errorf("patch %s: %v", kind, err)
+		}
+		if got, err := tokens.Get(t.Context(), key); err != nil || got.Valid != after.Valid {
+			t.Errorf("get %s: %+v, %v", kind, got, err)
+		}
+	}
+}
+
 // CMD-01 to CMD-10.
 func TestCommands(t *testing.T) {
 	server, client := start(t, ocpi.RoleCPO, ocpiclient.Config{})
