@@ -74,6 +74,9 @@ func (b *bench) send(ctx context.Context, client *http.Client, method, url strin
 		return err
 	}
 	request.Header["Authorization"] = []string{"Token " + b.token}
+	if b.key != "" { // it goes to the backend API
+		request.Header["Authorization"], request.Header["Content-Type"] = []string{"Bearer " + b.key}, []string{"application/json"}
+	}
 	response, err := client.Do(request)
 	if err != nil {
 		return err

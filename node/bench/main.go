@@ -32,6 +32,7 @@ type options struct {
 	keep      bool
 	moving    bool
 	fanout    bool
+	operating bool
 	away      time.Duration
 	profile   string
 }
@@ -48,6 +49,7 @@ func main() {
 	flag.StringVar(&o.serve, "serve-bytes", "", "used by the benchmark itself: serve this file from memory")
 	flag.BoolVar(&o.moving, "moving", false, "only what moves between nodes")
 	flag.BoolVar(&o.fanout, "fanout", false, "only what is pushed to many partners")
+	flag.BoolVar(&o.operating, "operating", false, "only what the operator's own systems do")
 	flag.DurationVar(&o.away, "away", 0, "only a partner that is back after this time; in the other runs it is away for as long as the changes take")
 	flag.StringVar(&o.profile, "cpuprofile", "", "write a profile of this process to a file, for what runs in it: -moving and -fanout")
 	flag.BoolVar(&o.keep, "keep", false, "keep the data folder")
@@ -81,13 +83,17 @@ func measure(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	b := &bench{options: o, out: out, folder: folder, program: filepath.Join(folder, "roamwire")}
 	steps := []func(context.Context) error{
-		b.build, b.fill, b.start, b.pages, b.lastPage, b.puts, b.patches, b.memory, b.restart, b.exchanges, b.betweenNodes, b.toMany, b.back,
+		b.build, b.fill, b.start, b.pages, b.lastPage, b.puts, b.patches, b.memory, b.restart, b.exchanges, b.operate,
+		b.betweenNodes, b.toMany, b.back,
 	}
 	if o.moving {
 		steps = []func(context.Context) error{b.betweenNodes, b.toMany, b.back}
 	}
 	if o.fanout {
 		steps = []func(context.Context) error{b.toMany, b.back}
+	}
+	if o.operating {
+		steps = []func(context.Context) error{b.build, b.operate}
 	}
 	if o.away > 0 {
 		steps = []func(context.Context) error{b.back}
@@ -131,7 +137,9 @@ type bench struct {
 	folder  string
 	program string
 
-	token     string
+	token string
+	// key is for the backend API; while it is set, requests go there.
+	key       string
 	documents [][]byte
 	node      *process
 	rows      []row
@@ -170,9 +178,15 @@ func (b *bench) build(ctx context.Context) error {
 }
 
 func command(ctx context.Context, name string, args ...string) error {
+	_, err := output(ctx, name, args...)
+	return err
+}
+
+func output(ctx context.Context, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w\n%s", cmd, err, out)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w\n%s", cmd, err, out)
 	}
-	return nil
+	return string(out), nil
 }

@@ -21,8 +21,9 @@ import (
 const tortureKills = "ROAMWIRE_TORTURE_KILLS"
 
 // Two nodes are killed at random and started again, and the network between them is cut, while a writer changes objects of
-// both. At the end each object is on the other side as it was last written, every CDR was taken once, and no lane is stuck
-// (house rules 5 and 6).
+// both, an app sends commands, and an endpoint hears events. At the end each object is on the other side as it was last
+// written, every CDR was taken once, no lane is stuck (house rules 5 and 6), every command has its end, and the endpoint has
+// heard everything.
 func TestTorture(t *testing.T) {
 	kills := 6
 	if n, err := strconv.Atoi(os.Getenv(tortureKills)); err == nil {
@@ -38,9 +39,12 @@ func TestTorture(t *testing.T) {
 	pair(t, cpo, emsp)
 
 	w := newWriter(t, cpo.open(t), emsp.open(t))
+	o := newOperators(t, cpo, emsp)
 	stop := make(chan struct{})
 	var writing sync.WaitGroup
 	writing.Go(func() { w.run(t, stop) })
+	writing.Go(func() { o.run(w, stop) })
+	o.sending(t, 3)
 	killed, cuts := 0, 0
 	for killed < kills {
 		time.Sleep(100*time.Millisecond + rand.N(400*time.Millisecond))
@@ -58,10 +62,14 @@ func TestTorture(t *testing.T) {
 			t.Logf("%d kills, %d cuts, %d changes acknowledged", killed, cuts, w.count())
 		}
 	}
+	o.sending(t, 3)
 	close(stop)
 	writing.Wait()
 	w.settled(t)
 	w.compare(t)
+	o.settled(t)
+	o.compare(t)
+	o.heardAll(t)
 	emsp.kill(t)
 	w.countPosts(t, emsp.data)
 	result := "all there as last written"
@@ -73,9 +81,9 @@ func TestTorture(t *testing.T) {
 
 // A victim is a node in a process of its own, behind a cable that can be cut.
 type victim struct {
-	program, data, listen, party, role string
-	cable                              *cable
-	process                            *exec.Cmd
+	program, data, listen, api, party, role string
+	cable                                   *cable
+	process                                 *exec.Cmd
 }
 
 func newVictim(t *testing.T, folder, name, party, role string) *victim {
@@ -84,12 +92,7 @@ func newVictim(t *testing.T, folder, name, party, role string) *victim {
 	if err := os.Mkdir(bin, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := &victim{program: program(t, bin), data: filepath.Join(folder, name), listen: l.Addr().String(), party: party, role: role}
-	l.Close()
+	v := &victim{program: program(t, bin), data: filepath.Join(folder, name), listen: freeAddress(t), api: freeAddress(t), party: party, role: role}
 	v.cable = newCable(t, v.listen)
 	t.Cleanup(func() {
 		if v.process != nil {
@@ -100,10 +103,21 @@ func newVictim(t *testing.T, folder, name, party, role string) *victim {
 	return v
 }
 
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
 func (v *victim) start(t *testing.T) {
 	t.Helper()
-	v.process = exec.Command(v.program, "serve", "--data", v.data, "--listen", v.listen, "--api-listen", "", "--public-url", v.cable.url(),
-		"--party", v.party, "--role", v.role, "--allow-private", "--admin-listen", "", "--cdr-settle", "2s")
+	v.process = exec.Command(v.program, "serve", "--data", v.data, "--listen", v.listen, "--api-listen", v.api, "--public-url", v.cable.url(),
+		"--party", v.party, "--role", v.role, "--allow-private", "--admin-listen", "", "--cdr-settle", "2s",
+		"--command-answer-within", "200ms", "--command-default", "START_SESSION=ACCEPTED", "--command-result-within", "2s", "--command-timeout", "4s")
 	if os.Getenv(tortureKills) == "" {
 		v.process.Stderr = nil
 	}
