@@ -80,7 +80,10 @@ func run(ctx context.Context, out io.Writer) error {
 	}
 	for _, session := range sessions.From("chargers") {
 		c, found, err := sender.Session(ctx, "chargers", session)
-		fmt.Fprintf(out, "eMSP: a session of %s kWh; it belongs to a command: %t %s %v\n", session.KWh, found, c.Type, err)
+		if err != nil || !found {
+			return fmt.Errorf("find the command of session %s: %w", session.ID, err)
+		}
+		fmt.Fprintf(out, "eMSP: a session of %s kWh, which began with %s\n", session.KWh, c.Type)
 	}
 	for _, cdr := range cdrs.From("chargers") {
 		fmt.Fprintf(out, "eMSP: a CDR of %s kWh\n", cdr.TotalEnergy)

@@ -18,7 +18,7 @@ eMSP: the command ended as ACCEPTED
 CPO: app wants START_SESSION at BROKEN
 eMSP: the CPO says ACCEPTED
 eMSP: the command ended as TIMEOUT
-eMSP: a session of 21.0 kWh; it belongs to a command: true START_SESSION <nil>
+eMSP: a session of 21.0 kWh, which began with START_SESSION
 eMSP: a CDR of 13.0 kWh
 CPO: the eMSP knows the card at the charger: false
 `
