@@ -51,11 +51,14 @@ func (p *platform) PartnerByToken(_ context.Context, token string) (*ocpi.Partne
 // clients returns what calls this platform.
 func (p *platform) clients(context.Context, string) (*ocpiclient.Client, error) {
 	side := map[ocpi.Role]ocpi.Role{ocpi.RoleCPO: ocpi.RoleEMSP, ocpi.RoleEMSP: ocpi.RoleCPO}[p.partner]
-	endpoint := p.URL + "/" + strings.ToLower(string(side)) + "/2.1.1/commands"
+	base := p.URL + "/" + strings.ToLower(string(side)) + "/2.1.1/"
+	var endpoints []ocpi.Endpoint
+	for _, module := range []ocpi.ModuleID{ocpi.ModuleCommands, ocpi.ModuleSessions, ocpi.ModuleCDRs, ocpi.ModuleTokens} {
+		endpoints = append(endpoints, ocpi.Endpoint{Module: module, URL: base + string(module)})
+	}
 	return ocpiclient.New(ocpiclient.Config{
 		Partner: &ocpi.Partner{ID: p.name}, Token: "let-me-in", Version: ocpi.V211,
-		Endpoints: []ocpi.Endpoint{{Module: ocpi.ModuleCommands, URL: endpoint}},
-		Transport: p.transport,
+		Endpoints: endpoints, Transport: p.transport,
 	})
 }
 
