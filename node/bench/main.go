@@ -51,7 +51,7 @@ func main() {
 	flag.BoolVar(&o.fanout, "fanout", false, "only what is pushed to many partners")
 	flag.BoolVar(&o.operating, "operating", false, "only what the operator's own systems do")
 	flag.DurationVar(&o.away, "away", 0, "only a partner that is back after this time; in the other runs it is away for as long as the changes take")
-	flag.StringVar(&o.profile, "cpuprofile", "", "write a profile of this process to a file, for what runs in it: -moving and -fanout")
+	flag.StringVar(&o.profile, "cpuprofile", "", "write a profile of this process to a file, for what runs in it: -moving and -fanout; with -operating, profiles of the node to files that begin so")
 	flag.BoolVar(&o.keep, "keep", false, "keep the data folder")
 	flag.Parse()
 	if *short {
@@ -98,7 +98,11 @@ func measure(ctx context.Context, o options, out io.Writer) (err error) {
 	if o.away > 0 {
 		steps = []func(context.Context) error{b.back}
 	}
-	stopProfile, err := profiled(o.profile)
+	file := o.profile
+	if o.operating {
+		file = "" // the node is another process
+	}
+	stopProfile, err := profiled(file)
 	if err != nil {
 		return err
 	}
@@ -139,7 +143,9 @@ type bench struct {
 
 	token string
 	// key is for the backend API; while it is set, requests go there.
-	key       string
+	key string
+	// admin is where the node of the operator's side serves profiles.
+	admin     string
 	documents [][]byte
 	node      *process
 	rows      []row

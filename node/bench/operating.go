@@ -63,8 +63,11 @@ func (b *bench) operate(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if b.admin, err = freeAddress(ctx); err != nil {
+		return err
+	}
 	b.node, err = launch(ctx, "http://"+address+"/ocpi/versions", b.header(), b.program, "serve", "--party", ownParty,
-		"--listen", address, "--api-listen", api, "--data", data, "--log-level", "error")
+		"--listen", address, "--api-listen", api, "--admin-listen", b.admin, "--data", data, "--log-level", "error")
 	if err != nil {
 		return err
 	}
@@ -134,6 +137,37 @@ func (b *bench) write(ctx context.Context, do func(n int) error) (load, error) {
 	}
 	work.Wait()
 	return load{rate: float64(done.Load()) / time.Since(began).Seconds()}, context.Cause(ctx)
+}
+
+// observed is generate, with a profile of the node beside it where that is wanted.
+func (b *bench) observed(ctx context.Context, name string, next request) (load, error) {
+	wrote := make(chan error, 1)
+	if b.profile == "" {
+		wrote <- nil
+	} else {
+		go func() { wrote <- b.profileNode(ctx, b.profile+"."+name) }()
+	}
+	l, err := b.generate(ctx, b.clients, 0, next)
+	return l, errors.Join(err, <-wrote)
+}
+
+func (b *bench) profileNode(ctx context.Context, file string) error {
+	url := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", b.admin, max(1, int(b.duration.Seconds())-1))
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, response.Body)
+	return errors.Join(err, f.Close())
 }
 
 // bare is what a handler reaches that does nothing but write, called with the same requests.
@@ -289,7 +323,7 @@ func (b *bench) statuses(ctx context.Context, base, key string, alone *storeAlon
 		if err != nil {
 			return err
 		}
-		if l, err = b.generate(ctx, b.clients, 0, statusOf(base, places, first)); err != nil {
+		if l, err = b.observed(ctx, "status", statusOf(base, places, first)); err != nil {
 			return err
 		}
 		done += max(len(l.latencies), int(own.rate*b.duration.Seconds())) + b.clients
@@ -347,7 +381,7 @@ func (b *bench) authorizations(ctx context.Context, base, key string, alone *sto
 	if err != nil {
 		return err
 	}
-	l, err := b.generate(ctx, b.clients, 0, ask)
+	l, err := b.observed(ctx, "authorize", ask)
 	if err != nil {
 		return err
 	}
@@ -413,8 +447,8 @@ func (b *bench) listening(ctx context.Context, base, key string, _ *storeAlone) 
 type stream interface {
 	// open begins to listen.
 	open(ctx context.Context) (io.ReadCloser, error)
-	// change makes the nth event happen.
-	change(ctx context.Context, n int) error
+	// change makes the nth event happen, or tells that nothing has changed.
+	change(ctx context.Context, n int) (happened bool, err error)
 	close()
 }
 
@@ -424,6 +458,7 @@ func (b *bench) heard(ctx context.Context, s stream) (l load, rate float64, err 
 	long := max(b.duration, silence)
 	changes := int(long.Seconds()) * eventRate
 	times := make([][]time.Duration, listeners)
+	var happened, heard atomic.Int64
 	var bodies []io.ReadCloser
 	var listening sync.WaitGroup
 	for i := range listeners {
@@ -432,7 +467,7 @@ func (b *bench) heard(ctx context.Context, s stream) (l load, rate float64, err 
 			return l, 0, err
 		}
 		bodies = append(bodies, body)
-		listening.Go(func() { times[i] = listen(body, changes) })
+		listening.Go(func() { times[i] = listen(body, &heard) })
 	}
 	time.Sleep(100 * time.Millisecond)
 	turns := make(chan int, eventRate)
@@ -441,10 +476,14 @@ func (b *bench) heard(ctx context.Context, s stream) (l load, rate float64, err 
 	for range b.clients {
 		working.Go(func() {
 			for n := range turns {
-				if err := s.change(ctx, n); err != nil {
+				is, err := s.change(ctx, n)
+				if is {
+					happened.Add(1)
+				}
+				if err != nil {
 					select {
 					case failed <- err:
-					default:
+					default: // one is enough
 					}
 				}
 			}
@@ -459,31 +498,33 @@ func (b *bench) heard(ctx context.Context, s stream) (l load, rate float64, err 
 	}
 	close(turns)
 	working.Wait()
-	rate = float64(changes) / time.Since(began).Seconds()
-	all := make(chan struct{})
-	go func() { listening.Wait(); close(all) }()
-	select {
-	case <-all:
-	case <-time.After(10 * time.Second):
-		err = nil // how many were heard is told below
-	case err = <-failed:
+	rate = float64(happened.Load()) / time.Since(began).Seconds()
+	for range 1000 {
+		if heard.Load() >= listeners*happened.Load() {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 	for _, body := range bodies {
 		body.Close()
 	}
-	<-all
+	listening.Wait()
 	l.latencies = slices.Concat(times...)
 	slices.Sort(l.latencies)
-	if err == nil && len(l.latencies) < changes*listeners {
-		err = fmt.Errorf("only %d of %d events were heard", len(l.latencies), changes*listeners)
+	select {
+	case err = <-failed:
+	default:
+	}
+	if missing := listeners*happened.Load() - int64(len(l.latencies)); err == nil && missing != 0 {
+		err = fmt.Errorf("%d of %d events were not heard", missing, listeners*happened.Load())
 	}
 	return l, rate, err
 }
 
-// listen reads events and how old each is, until there were so many.
-func listen(body io.Reader, most int) (times []time.Duration) {
+// listen reads events and how old each is, until the end.
+func listen(body io.Reader, heard *atomic.Int64) (times []time.Duration) {
 	lines := bufio.NewReaderSize(body, 64<<10)
-	for len(times) < most {
+	for {
 		line, err := lines.ReadSlice('\n')
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 			return times
@@ -496,9 +537,9 @@ func listen(body io.Reader, most int) (times []time.Duration) {
 		}
 		if at, err := time.Parse(time.RFC3339Nano, string(text)); err == nil {
 			times = append(times, now.Sub(at))
+			heard.Add(1)
 		}
 	}
-	return times
 }
 
 // A nodeStream is the node's own.
@@ -527,11 +568,25 @@ func (s *nodeStream) open(ctx context.Context) (io.ReadCloser, error) {
 	return response.Body, nil
 }
 
-func (s *nodeStream) change(ctx context.Context, n int) error {
+func (s *nodeStream) change(ctx context.Context, n int) (happened bool, err error) {
 	s.once.Do(func() { s.caller = newClient(s.bench.clients) })
 	i, _ := turn(n, len(s.places))
 	status := []v230.Status{v230.StatusUnknown, v230.StatusPlanned}[n/len(s.places)%2]
-	return s.bench.send(ctx, s.caller, http.MethodPost, s.base+"/evses/"+s.places[i].evse+"/status", []byte(`{"status":"`+string(status)+`"}`))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.base+"/evses/"+s.places[i].evse+"/status", strings.NewReader(`{"status":"`+string(status)+`"}`))
+	if err != nil {
+		return false, err
+	}
+	r.Header.Set("Authorization", "Bearer "+s.bench.key)
+	response, err := s.caller.Do(r)
+	if err != nil {
+		return false, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("POST %s: %s: %s", r.URL, response.Status, body)
+	}
+	return bytes.Contains(body, []byte(`"changed":true`)), err
 }
 
 func (s *nodeStream) close() {
@@ -589,14 +644,14 @@ func (s *bareStream) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *bareStream) change(context.Context, int) error {
+func (s *bareStream) change(context.Context, int) (happened bool, err error) {
 	line := fmt.Appendf(nil, `data: {"time":"%s","data":"%s"}`+"\n\n", time.Now().UTC().Format(time.RFC3339Nano), strings.Repeat("x", 640))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, lines := range s.out {
 		lines <- line
 	}
-	return nil
+	return true, nil
 }
 
 func (s *bareStream) close() {
@@ -612,7 +667,6 @@ func openSilent(ctx context.Context, address, key string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	_ = c.(*net.TCPConn).SetReadBuffer(4096)
 	_, err = fmt.Fprintf(c, "GET /api/v1/events?after=0 HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n\r\n", address, key)
 	return c, err
 }
