@@ -422,7 +422,7 @@ func (b *bench) listening(ctx context.Context, base, key string, _ *storeAlone) 
 	if err != nil {
 		return err
 	}
-	defer silent.Close()
+	defer func() { _ = silent.Close() }() // it is not read on purpose
 	l, rate, err := b.heard(ctx, &nodeStream{bench: b, base: base, places: b.places()})
 	if err != nil {
 		return err
