@@ -105,7 +105,7 @@ func (b *bulk[T]) run() {
 
 // read reads lines into batches. No batch has two objects with the same key: their order counts.
 func (b *bulk[T]) read(ctx context.Context, batches chan<- []line[T]) error {
-	lines := bufio.NewReaderSize(b.r.Body, 1<<16)
+	lines := bufio.NewReaderSize(bodyPart{b.r.Body, b.control, b.api.config.BodyTimeout}, 1<<16)
 	var batch []line[T]
 	keys := map[ocpi.Key]bool{}
 	flush := func() error {
@@ -150,11 +150,25 @@ func (b *bulk[T]) read(ctx context.Context, batches chan<- []line[T]) error {
 	}
 }
 
+// A bodyPart is a body of which a client may take some time for each part, however long it is.
+type bodyPart struct {
+	body    io.Reader
+	control *http.ResponseController
+	timeout time.Duration
+}
+
+// Read implements io.Reader.
+func (p bodyPart) Read(b []byte) (int, error) {
+	_ = p.control.SetReadDeadline(time.Now().Add(p.timeout)) // there is none in tests
+	n, err := p.body.Read(b)
+	if errors.Is(err, io.EOF) { // net/http goes on reading, to see whether the client is still there
+		_ = p.control.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}
+
 // next reads one line, without its end; more is false after the last.
 func (b *bulk[T]) next(lines *bufio.Reader) (text []byte, more bool, err error) {
-	if lines.Buffered() == 0 {
-		_ = b.control.SetReadDeadline(time.Now().Add(b.api.config.BodyTimeout)) // there is none in tests
-	}
 	for {
 		part, err := lines.ReadSlice('\n')
 		if int64(len(text)+len(part)) > b.api.config.MaxBody {
@@ -163,7 +177,6 @@ func (b *bulk[T]) next(lines *bufio.Reader) (text []byte, more bool, err error) 
 		text = append(text, part...)
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
-			_ = b.control.SetReadDeadline(time.Now().Add(b.api.config.BodyTimeout))
 			continue
 		case errors.Is(err, io.EOF):
 			b.lines++

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -145,5 +146,39 @@ func TestTokensOfOneUIDAndTwoTypesAreTwoInBulk(t *testing.T) {
 	results := lines(t, p.want(http.StatusOK, "POST", "/api/v1/tokens/bulk", text(t, card)+"\n"+text(t, app)).body)
 	if len(results) != 2 || results[0].Result != "created" || results[1].Result != "created" {
 		t.Errorf("%+v", results)
+	}
+}
+
+// A client may send for as long as it likes, if it goes on sending; also where what comes ends within a line each time.
+func TestABulkRequestMayTakeLongerThanAPartOfIt(t *testing.T) {
+	const lines, limit = 30, 300 * time.Millisecond
+	p := open(t, func(c *backend.Config) { c.BodyTimeout = limit })
+	r, w := io.Pipe()
+	go func() {
+		rest := ""
+		for i := range lines {
+			l := sample.Location(4)
+			l.ID = ocpi.CiString(fmt.Sprintf("SLOW%d", i))
+			whole := text(t, l) + "\n"
+			_, _ = io.WriteString(w, rest+whole[:len(whole)/2]) // what is not sent is missed below
+			rest = whole[len(whole)/2:]
+			time.Sleep(3 * limit / lines)
+		}
+		_, _ = io.WriteString(w, rest)
+		w.Close()
+	}()
+	request, err := http.NewRequest(http.MethodPost, p.url+"/api/v1/locations/bulk", r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+p.keys[backend.ScopeWrite])
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	results, err := io.ReadAll(response.Body)
+	if n := strings.Count(string(results), `"result":"created"`); err != nil || n != lines {
+		t.Errorf("%d of %d lines were stored: %v, %s", n, lines, err, results)
 	}
 }

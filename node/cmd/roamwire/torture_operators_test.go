@@ -19,6 +19,7 @@ import (
 
 	"github.com/roamwire/roamwire/node/backend"
 	"github.com/roamwire/roamwire/node/event"
+	room "github.com/roamwire/roamwire/ocpi/command"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -125,14 +126,14 @@ func (o *operators) sending(t *testing.T, more int) {
 	t.Fatalf("no command gets through: %v", err)
 }
 
-// settled waits until every command has its end on both sides and the endpoint has heard everything.
+// settled waits until every command has its end on both sides, and the CPO's results are delivered.
 func (o *operators) settled(t *testing.T) {
 	t.Helper()
 	for began := time.Now(); ; {
 		open := ""
 		for side, of := range map[string]operator{"eMSP": o.app, "CPO": o.cpms} {
 			for _, c := range every(t, of) {
-				if !c.Done {
+				if c.State != string(room.Ended) {
 					open = fmt.Sprintf("the %s's command %s is %s, due %s: %s", side, c.ID, c.State, c.Due, c.Error)
 				}
 			}
@@ -172,11 +173,14 @@ func every(t *testing.T, of operator) (all []backend.Command) {
 func (o *operators) compare(t *testing.T) {
 	t.Helper()
 	sent := map[string]backend.Command{}
-	ends := map[string]int{}
+	ends, unanswered, received := map[string]int{}, 0, 0
 	for _, c := range every(t, o.app) {
 		sent[c.ID] = c
 		if c.Direction == "sent" {
 			ends[c.Outcome]++
+			if c.Answer == nil {
+				unanswered++
+			}
 		}
 	}
 	for _, id := range o.sent {
@@ -186,6 +190,7 @@ func (o *operators) compare(t *testing.T) {
 	}
 	delivered := 0
 	for _, c := range every(t, o.cpms) {
+		received++
 		var request v230.StartSession
 		if err := json.Unmarshal(c.Request, &request); err != nil {
 			t.Fatal(err)
@@ -210,7 +215,8 @@ func (o *operators) compare(t *testing.T) {
 	if len(o.sent) == 0 || delivered == 0 || o.answered == 0 {
 		t.Errorf("%d commands sent, %d accepted by the CPO's system, %d results delivered", len(o.sent), o.answered, delivered)
 	}
-	t.Logf("%d commands sent, of which the app was told of %d; they ended %v; %d results delivered", len(sent), len(o.sent), ends, delivered)
+	t.Logf("%d commands sent, of which the app was told of %d; they ended %v; %d without an answer; %d received by the CPO, %d of them accepted by its system, %d results delivered",
+		len(sent), len(o.sent), ends, unanswered, received, o.answered, delivered)
 }
 
 // heardAll waits until the endpoint has heard everything that is in the journal since the webhook was made, in order for each
