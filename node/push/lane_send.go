@@ -49,15 +49,15 @@ func (l *lane) begin(ctx, sending context.Context) {
 	l.beginQueued(ctx, sending, room)
 }
 
-// breakAfterFailing is how many objects the partner must refuse or fail over, without taking one, to be doubted, and heldTurn how
+// doubtAfter is how many objects the partner must refuse or fail over, without taking one, to be doubted, and heldTurn how
 // often it is a held one's turn then.
 const (
-	breakAfterFailing = 5
-	heldTurn          = 3
+	doubtAfter = 5
+	heldTurn   = 3
 )
 
 // doubting reports whether the partner refuses or fails over one object after the other.
-func (l *lane) doubting() bool { return len(l.failing) >= breakAfterFailing }
+func (l *lane) doubting() bool { return len(l.failing) >= doubtAfter }
 
 // connect makes the client, which keeps to the rate of requests.
 func (l *lane) connect(ctx context.Context) bool {

@@ -27,7 +27,7 @@ type Delivery struct {
 	Key Key
 	// Sent is the number of the change that the partner is known to have; 0 for none.
 	Sent int64
-	// Held tells that the object has changed since and waits for another try, at Due, or for a person where Due is zero.
+	// Held tells that the object has changed since and waits for another try, at Due; never by itself where Due is zero.
 	Held bool
 	Due  time.Time
 	// State is the rest, as the room that pushes writes it.

@@ -128,19 +128,6 @@ func (db *DB) DueCommands(ctx context.Context, received bool, by time.Time, limi
 	return found, nil
 }
 
-// NextDueCommand is when something is to be done about a command next; zero for never.
-func (db *DB) NextDueCommand(ctx context.Context) (at time.Time, err error) {
-	err = db.read(ctx, func(c *conn) error {
-		due, _, err := c.number(`SELECT coalesce(min(due), 0) FROM command INDEXED BY command_due WHERE due > 0`)
-		at = timeOrNever(due)
-		return err
-	})
-	if err != nil {
-		return at, fmt.Errorf("read when a command is due: %w", err)
-	}
-	return at, nil
-}
-
 // TrimCommands removes commands about which nothing is to be done and that were changed last before a time; at most limit. It
 // returns how many it has removed.
 func (db *DB) TrimCommands(ctx context.Context, before time.Time, limit int) (removed int, err error) {

@@ -126,18 +126,6 @@ const (
 	trimmedKey = "\x00trimmed"
 )
 
-// OldestEvent is the number of the oldest event that is still kept; 0 where there is none.
-func (db *DB) OldestEvent(ctx context.Context) (oldest int64, err error) {
-	err = db.read(ctx, func(c *conn) error {
-		oldest, _, err = c.number(`SELECT coalesce(min(number), 0) FROM event`)
-		return err
-	})
-	if err != nil {
-		return 0, fmt.Errorf("read the number of the oldest event: %w", err)
-	}
-	return oldest, nil
-}
-
 // TrimEvents removes the oldest events: those from before a time, and those above a count; at most limit at once. It returns
 // how many it has removed.
 func (db *DB) TrimEvents(ctx context.Context, before time.Time, count, limit int) (removed int, err error) {
