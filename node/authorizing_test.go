@@ -16,7 +16,6 @@ import (
 	"github.com/roamwire/roamwire/node/object"
 	"github.com/roamwire/roamwire/node/partner"
 	"github.com/roamwire/roamwire/ocpi"
-	"github.com/roamwire/roamwire/ocpi/handshake"
 	"github.com/roamwire/roamwire/ocpi/ocpiserver"
 	"github.com/roamwire/roamwire/ocpi/ocpitest"
 	"github.com/roamwire/roamwire/ocpi/v230"
@@ -202,21 +201,7 @@ func driversOf(t *testing.T, change func(*node.Config)) (running, *ocpitest.Part
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = p.Close() })
-	h, err := n.Registration(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	tokenA, err := h.Invite(t.Context(), "grid", handshake.Terms{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	url, err := n.VersionsURL(t.Context(), ocpi.RoleCPO)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Register(t.Context(), url, tokenA); err != nil {
-		t.Fatal(err)
-	}
+	register(t, n, p, "grid", ocpi.RoleCPO)
 	driver := ocpitest.Network(own).Token(1)
 	driver.UID, driver.Type, driver.Valid = "CARD", v230.TokenTypeRFID, true
 	put(t, n.Objects.Tokens, driver)
@@ -302,23 +287,11 @@ func TestTwoNodesAuthorizeADriver(t *testing.T) {
 	c.Parties[0].Roles, c.AllowPrivate, c.Parties[0].Party = []ocpi.Role{ocpi.RoleEMSP}, true, theirs
 	apps := start(t, c)
 
-	inviting, err := chargers.Registration(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	tokenA, err := inviting.Invite(t.Context(), "apps", handshake.Terms{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	url, err := chargers.VersionsURL(t.Context(), ocpi.RoleEMSP)
-	if err != nil {
-		t.Fatal(err)
-	}
 	registering, err := apps.Registration(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := registering.Register(t.Context(), "chargers", handshake.Invitation{VersionsURL: url, Token: tokenA}); err != nil {
+	if err := registering.Register(t.Context(), "chargers", invitation(t, chargers, "apps", ocpi.RoleEMSP)); err != nil {
 		t.Fatal(err)
 	}
 	if v := ask(t, chargers, authorize.Question{TokenUID: "CARD"}); v.Allowed != "NOT_ALLOWED" || v.By != authorize.ByUnknown {

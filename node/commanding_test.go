@@ -81,23 +81,13 @@ func between(t *testing.T, cpo running, send func() (command.Command, error), an
 // joined registers the eMSP's node with the CPO's.
 func joined(t *testing.T, cpo, emsp running) {
 	t.Helper()
-	h, err := cpo.Registration(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	token, err := h.Invite(t.Context(), "greenwheels", handshake.Terms{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	url, err := cpo.VersionsURL(t.Context(), ocpi.RoleEMSP)
-	if err != nil {
-		t.Fatal(err)
-	}
+	to := invitation(t, cpo, "greenwheels", ocpi.RoleEMSP)
+	to.Terms = handshake.Terms{Role: ocpi.RoleCPO}
 	other, err := emsp.Registration(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = other.Register(t.Context(), "grenspaal", handshake.Invitation{VersionsURL: url, Token: token, Terms: handshake.Terms{Role: ocpi.RoleCPO}})
+	err = other.Register(t.Context(), "grenspaal", to)
 	if err != nil {
 		t.Fatal(err)
 	}

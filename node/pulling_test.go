@@ -15,7 +15,6 @@ import (
 	"github.com/roamwire/roamwire/node/pull"
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
-	"github.com/roamwire/roamwire/ocpi/handshake"
 	"github.com/roamwire/roamwire/ocpi/ocpitest"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
@@ -45,21 +44,7 @@ func readerWith(t *testing.T, change func(*node.Config)) (running, *ocpitest.Par
 // invite has the CPO register.
 func invite(t *testing.T, n running, p *ocpitest.Partner) {
 	t.Helper()
-	h, err := n.Registration(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	tokenA, err := h.Invite(t.Context(), "grenspaal", handshake.Terms{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	url, err := n.VersionsURL(t.Context(), ocpi.RoleCPO)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Register(t.Context(), url, tokenA); err != nil {
-		t.Fatal(err)
-	}
+	register(t, n, p, "grenspaal", ocpi.RoleCPO)
 }
 
 func pullOf(t *testing.T, n running, module ocpi.ModuleID) pull.State {

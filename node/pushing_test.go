@@ -48,6 +48,13 @@ func registered(t *testing.T, n running, name string, party ocpi.Party) *ocpites
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = p.Close() })
+	register(t, n, p, name, ocpi.RoleEMSP)
+	return p
+}
+
+// invitation is one of a node's, for a partner in a role.
+func invitation(t *testing.T, n running, name string, role ocpi.Role) handshake.Invitation {
+	t.Helper()
 	h, err := n.Registration(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -56,14 +63,20 @@ func registered(t *testing.T, n running, name string, party ocpi.Party) *ocpites
 	if err != nil {
 		t.Fatal(err)
 	}
-	url, err := n.VersionsURL(t.Context(), ocpi.RoleEMSP)
+	url, err := n.VersionsURL(t.Context(), role)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Register(t.Context(), url, tokenA); err != nil {
+	return handshake.Invitation{VersionsURL: url, Token: tokenA}
+}
+
+// register has a partner register with a node.
+func register(t *testing.T, n running, p *ocpitest.Partner, name string, role ocpi.Role) {
+	t.Helper()
+	to := invitation(t, n, name, role)
+	if err := p.Register(t.Context(), to.VersionsURL, to.Token); err != nil {
 		t.Fatal(err)
 	}
-	return p
 }
 
 // awaited are the first requests that match.
@@ -427,25 +440,7 @@ func TestTwoNodesAgree(t *testing.T) {
 	b := config(t)
 	b.Parties, b.AllowPrivate = []node.Party{{Party: theirs, Roles: []ocpi.Role{ocpi.RoleEMSP}, Name: "Greenwheels"}}, true
 	cpo, emspNode := start(t, a), start(t, b)
-	atCPO, err := cpo.Registration(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	tokenA, err := atCPO.Invite(t.Context(), emsp, handshake.Terms{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	url, err := cpo.VersionsURL(t.Context(), ocpi.RoleEMSP)
-	if err != nil {
-		t.Fatal(err)
-	}
-	atEMSP, err := emspNode.Registration(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := atEMSP.Register(t.Context(), "grenspaal", handshake.Invitation{VersionsURL: url, Token: tokenA}); err != nil {
-		t.Fatal(err)
-	}
+	joined(t, cpo, emspNode)
 	put(t, cpo.Objects.Locations, sample.Locations()...)
 	put(t, cpo.Objects.Tariffs, sample.Tariffs()...)
 	put(t, cpo.Objects.Sessions, sample.Sessions()...)
