@@ -18,6 +18,13 @@ import (
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
+const (
+	// eventRate is how many changes a second there are while clients listen, and listeners how many those are.
+	eventRate, listeners = 1000, 20
+	// silence is how long a client may be silent that reads nothing, with some patience: the node's limit is 10 s.
+	silence = 14 * time.Second
+)
+
 // listening has clients listen while statuses change at a steady pace, with one among them that reads nothing.
 func (b *bench) listening(ctx context.Context, base, key string, _ *storeAlone) error {
 	bare, _, err := b.heard(ctx, &bareStream{})

@@ -34,10 +34,6 @@ const (
 	drivers = 10_000
 	// lineUp is how many objects are stored in a transaction, as the API does.
 	lineUp = 200
-	// eventRate is how many changes a second there are while clients listen, and listeners how many those are.
-	eventRate, listeners = 1000, 20
-	// silence is how long a client may be silent that reads nothing, with some patience: the node's limit is 10 s.
-	silence = 14 * time.Second
 )
 
 var operatorParty = ocpi.NewParty("DE", "ROA")
