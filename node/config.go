@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -141,11 +142,11 @@ func (c Config) keys() (*partner.Keyring, error) {
 func (c Config) file() string { return filepath.Join(c.Data, "roamwire.db") }
 
 func (c Config) withDefaults() Config {
-	setDefault(&c.Listen, "127.0.0.1:8080")
-	setDefault(&c.HeaderTimeout, 10*time.Second)
-	setDefault(&c.BodyTimeout, 30*time.Second)
-	setDefault(&c.IdleTimeout, 2*time.Minute)
-	setDefault(&c.ShutdownTimeout, 10*time.Second)
+	c.Listen = cmp.Or(c.Listen, "127.0.0.1:8080")
+	c.HeaderTimeout = cmp.Or(c.HeaderTimeout, 10*time.Second)
+	c.BodyTimeout = cmp.Or(c.BodyTimeout, 30*time.Second)
+	c.IdleTimeout = cmp.Or(c.IdleTimeout, 2*time.Minute)
+	c.ShutdownTimeout = cmp.Or(c.ShutdownTimeout, 10*time.Second)
 	if len(c.Versions) == 0 {
 		c.Versions = []ocpi.Version{ocpi.V211}
 	}
@@ -162,13 +163,6 @@ func (c Config) withDefaults() Config {
 		c.Prefix = "/" + c.Prefix
 	}
 	return c
-}
-
-func setDefault[T comparable](setting *T, value T) {
-	var zero T
-	if *setting == zero {
-		*setting = value
-	}
 }
 
 func (c Config) check() error {

@@ -6,6 +6,7 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -150,10 +151,10 @@ func New(config Config) (*API, error) {
 }
 
 func (c Config) withDefaults() Config {
-	setDefault(&c.MaxBody, 4<<20)
-	setDefault(&c.BodyTimeout, 30*time.Second)
-	setDefault(&c.PushTimeout, 30*time.Second)
-	setDefault(&c.Version, "0")
+	c.MaxBody = cmp.Or(c.MaxBody, 4<<20)
+	c.BodyTimeout = cmp.Or(c.BodyTimeout, 30*time.Second)
+	c.PushTimeout = cmp.Or(c.PushTimeout, 30*time.Second)
+	c.Version = cmp.Or(c.Version, "0")
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -161,13 +162,6 @@ func (c Config) withDefaults() Config {
 		c.Now = time.Now
 	}
 	return c
-}
-
-func setDefault[T comparable](setting *T, value T) {
-	var zero T
-	if *setting == zero {
-		*setting = value
-	}
 }
 
 // routes has every operation there is.

@@ -9,6 +9,7 @@
 package event
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -115,20 +116,20 @@ type Retention struct {
 const day = 24 * time.Hour
 
 func (c Config) withDefaults() Config {
-	setDefault(&c.Source, "/roamwire")
-	setDefault(&c.Poll, 5*time.Millisecond)
-	setDefault(&c.Stream.Heartbeat, 15*time.Second)
-	setDefault(&c.Stream.WriteTimeout, 10*time.Second)
-	setDefault(&c.Stream.MaxClients, 1000)
-	setDefault(&c.Webhooks.Timeout, 15*time.Second)
-	setDefault(&c.Webhooks.First, time.Second)
-	setDefault(&c.Webhooks.Longest, time.Hour)
-	setDefault(&c.Webhooks.RetryFor, 5*day)
-	setDefault(&c.Webhooks.RefusedTries, 10)
-	setDefault(&c.Webhooks.UserAgent, "roamwire")
-	setDefault(&c.Keep.For, 7*day)
-	setDefault(&c.Keep.Events, 1_000_000)
-	setDefault(&c.Keep.DeadFor, 30*day)
+	c.Source = cmp.Or(c.Source, "/roamwire")
+	c.Poll = cmp.Or(c.Poll, 5*time.Millisecond)
+	c.Stream.Heartbeat = cmp.Or(c.Stream.Heartbeat, 15*time.Second)
+	c.Stream.WriteTimeout = cmp.Or(c.Stream.WriteTimeout, 10*time.Second)
+	c.Stream.MaxClients = cmp.Or(c.Stream.MaxClients, 1000)
+	c.Webhooks.Timeout = cmp.Or(c.Webhooks.Timeout, 15*time.Second)
+	c.Webhooks.First = cmp.Or(c.Webhooks.First, time.Second)
+	c.Webhooks.Longest = cmp.Or(c.Webhooks.Longest, time.Hour)
+	c.Webhooks.RetryFor = cmp.Or(c.Webhooks.RetryFor, 5*day)
+	c.Webhooks.RefusedTries = cmp.Or(c.Webhooks.RefusedTries, 10)
+	c.Webhooks.UserAgent = cmp.Or(c.Webhooks.UserAgent, "roamwire")
+	c.Keep.For = cmp.Or(c.Keep.For, 7*day)
+	c.Keep.Events = cmp.Or(c.Keep.Events, 1_000_000)
+	c.Keep.DeadFor = cmp.Or(c.Keep.DeadFor, 30*day)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -136,13 +137,6 @@ func (c Config) withDefaults() Config {
 		c.Now = time.Now
 	}
 	return c
-}
-
-func setDefault[T comparable](setting *T, value T) {
-	var zero T
-	if *setting == zero {
-		*setting = value
-	}
 }
 
 // Events tells what happens. Without Run nothing is told, but webhooks can be managed.

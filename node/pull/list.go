@@ -13,7 +13,8 @@ import (
 type received struct {
 	list
 	// pages, entries and size are how much has come, also what came twice.
-	pages, entries, size int
+	pages, entries int
+	size           int64
 	// position is the place in the list after the last page.
 	position int
 	// total is how many objects the list has by the last page, most and least by the pages that counted most and least; -1
@@ -37,7 +38,7 @@ func (r *received) addPage(page *Page) {
 		r.asked = page.Time
 	}
 	r.entries += page.Objects
-	r.size += page.Size
+	r.size += int64(page.Size)
 	r.position = page.Position + page.Objects
 	r.total, r.most, r.missing = page.Total, max(r.most, page.Total), page.Missing
 	if page.Total >= 0 && (r.least < 0 || page.Total < r.least) {

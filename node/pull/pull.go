@@ -7,6 +7,7 @@
 package pull
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -129,17 +130,10 @@ type Policy struct {
 }
 
 func (p Policy) withDefaults() Policy {
-	setDefault(&p.Every, time.Hour)
-	setDefault(&p.GoneAfter, 2)
-	setDefault(&p.Limit, 100)
+	p.Every = cmp.Or(p.Every, time.Hour)
+	p.GoneAfter = cmp.Or(p.GoneAfter, 2)
+	p.Limit = cmp.Or(p.Limit, 100)
 	return p
-}
-
-func setDefault[T comparable](setting *T, value T) {
-	var zero T
-	if *setting == zero {
-		*setting = value
-	}
 }
 
 // Config says who is pulled from. Store, Partners, Client, Takers and Holder are required.
@@ -162,7 +156,8 @@ type Config struct {
 	// CatchUp is the time over which those pulls are spread. Default 5 seconds.
 	CatchUp time.Duration
 	// MaxObjects and MaxBytes are how much one pull takes. Default 2 million objects and 16 GiB.
-	MaxObjects, MaxBytes int
+	MaxObjects int
+	MaxBytes   int64
 	// Finished makes the event that tells of a pull that has come to its end; it is written with what came of it. Nil for none.
 	Finished func(Finished) store.Event
 
@@ -186,13 +181,13 @@ type Puller struct {
 
 // New returns a Puller.
 func New(config Config) *Puller {
-	setDefault(&config.Overlap, 5*time.Minute)
-	setDefault(&config.Parallel, 4)
-	setDefault(&config.Patience, 5*time.Second)
-	setDefault(&config.MaxObjects, 2_000_000)
-	setDefault(&config.MaxBytes, 16<<30)
-	setDefault(&config.Silence, 30*time.Minute)
-	setDefault(&config.CatchUp, 5*time.Second)
+	config.Overlap = cmp.Or(config.Overlap, 5*time.Minute)
+	config.Parallel = cmp.Or(config.Parallel, 4)
+	config.Patience = cmp.Or(config.Patience, 5*time.Second)
+	config.MaxObjects = cmp.Or(config.MaxObjects, 2_000_000)
+	config.MaxBytes = cmp.Or(config.MaxBytes, 16<<30)
+	config.Silence = cmp.Or(config.Silence, 30*time.Minute)
+	config.CatchUp = cmp.Or(config.CatchUp, 5*time.Second)
 	if config.Logger == nil {
 		config.Logger = slog.Default()
 	}

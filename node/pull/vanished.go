@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,7 +37,7 @@ func (r *run) vanished(ctx context.Context) error {
 	if c.goneAfter, err = r.goneAfter(ctx, known); err != nil {
 		return err
 	}
-	setDefault(&c.goneBefore, c.goneAfter)
+	c.goneBefore = cmp.Or(c.goneBefore, c.goneAfter)
 	for _, m := range known {
 		c.before[missingID{m.Key, m.EVSE}] = m
 	}

@@ -3,6 +3,7 @@ package push
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"testing"
 	"time"
@@ -79,7 +80,7 @@ func TestTheBreakerWaitsAtOnceWhereMoreIsOfNoUse(t *testing.T) {
 }
 
 func TestDoublingEndsAtTheLongest(t *testing.T) {
-	for tries, want := range map[int]time.Duration{0: 10 * time.Second, 1: 20 * time.Second, 3: time.Minute, 31: time.Minute, 1 << 40: time.Minute} {
+	for tries, want := range map[int]time.Duration{0: 10 * time.Second, 1: 20 * time.Second, 3: time.Minute, 31: time.Minute, math.MaxInt: time.Minute} {
 		if got := doubled(10*time.Second, tries, time.Minute); got != want {
 			t.Errorf("after %d tries %s, want %s", tries, got, want)
 		}

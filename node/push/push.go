@@ -9,6 +9,7 @@
 package push
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"slices"
@@ -113,13 +114,13 @@ type Backoff struct {
 }
 
 func (c Config) withDefaults() Config {
-	setDefault(&c.Poll, 20*time.Millisecond)
-	setDefault(&c.Concurrency, 8)
-	setDefault(&c.Backoff.First, time.Second)
-	setDefault(&c.Backoff.Longest, time.Minute)
-	setDefault(&c.Backoff.LongestHeld, time.Hour)
-	setDefault(&c.Backoff.Parked, time.Minute)
-	setDefault(&c.Backoff.Settle, 2*time.Minute)
+	c.Poll = cmp.Or(c.Poll, 20*time.Millisecond)
+	c.Concurrency = cmp.Or(c.Concurrency, 8)
+	c.Backoff.First = cmp.Or(c.Backoff.First, time.Second)
+	c.Backoff.Longest = cmp.Or(c.Backoff.Longest, time.Minute)
+	c.Backoff.LongestHeld = cmp.Or(c.Backoff.LongestHeld, time.Hour)
+	c.Backoff.Parked = cmp.Or(c.Backoff.Parked, time.Minute)
+	c.Backoff.Settle = cmp.Or(c.Backoff.Settle, 2*time.Minute)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -127,13 +128,6 @@ func (c Config) withDefaults() Config {
 		c.Now = time.Now
 	}
 	return c
-}
-
-func setDefault[T comparable](setting *T, value T) {
-	var zero T
-	if *setting == zero {
-		*setting = value
-	}
 }
 
 // A Pusher runs the lanes of all partners.

@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -126,7 +127,7 @@ func TestWhatBecomesOfACommand(t *testing.T) {
 // A partner whose version says how long it takes gets that long, within reason.
 func TestThePartnerSaysHowLongToWait(t *testing.T) {
 	for seconds, want := range map[int]time.Duration{
-		0: time.Minute, -5: time.Minute, 30: 40 * time.Second, 600: 610 * time.Second, 1 << 62: time.Hour,
+		0: time.Minute, -5: time.Minute, 30: 40 * time.Second, 600: 610 * time.Second, math.MaxInt: time.Hour,
 	} {
 		c := sentCommand()
 		c.apply(Step{At: start, What: Answered, Result: "ACCEPTED", Timeout: seconds}, testLimits)

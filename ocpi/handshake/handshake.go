@@ -1,6 +1,7 @@
 package handshake
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -103,10 +104,10 @@ func (c Config) withDefaults() Config {
 	if c.Transport == nil {
 		c.Transport = ocpiclient.NewTransport(ocpiclient.TransportConfig{})
 	}
-	setDefault(&c.CallTimeout, 10*time.Second)
-	setDefault(&c.Timeout, time.Minute)
-	setDefault(&c.Grace, 24*time.Hour)
-	setDefault(&c.Window, 15*time.Minute)
+	c.CallTimeout = cmp.Or(c.CallTimeout, 10*time.Second)
+	c.Timeout = cmp.Or(c.Timeout, time.Minute)
+	c.Grace = cmp.Or(c.Grace, 24*time.Hour)
+	c.Window = cmp.Or(c.Window, 15*time.Minute)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -114,13 +115,6 @@ func (c Config) withDefaults() Config {
 		c.Now = time.Now
 	}
 	return c
-}
-
-func setDefault[T comparable](setting *T, value T) {
-	var zero T
-	if *setting == zero {
-		*setting = value
-	}
 }
 
 // HashToken returns the hash by which a token is kept and found. Tokens are random and long, so a plain hash gives nothing
