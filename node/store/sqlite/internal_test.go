@@ -516,3 +516,41 @@ func putOne(t *testing.T, db *DB, id string, size int) error {
 		return err
 	})
 }
+
+// What one write has made and was undone is not there for those that share its transaction: a party's first object, and the
+// first of a version.
+func TestAWriteThatFailsLeavesNothingToTheNext(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "node.db")
+	db := openTest(t, path)
+	c, err := openWriter(t.Context(), path, Options{}.withDefaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	put := func(id string, failure error) *job {
+		return &job{done: make(chan struct{}), fn: func(tx *tx) error {
+			_, err := tx.Put(store.Object{
+				Key:  store.Key{Module: ocpi.ModuleLocations, Party: ocpi.NewParty("NL", "ABC"), ID: id},
+				Body: []byte(`{}`), Renditions: map[ocpi.Version][]byte{ocpi.V211: []byte(`{"id":"` + id + `"}`)},
+			})
+			return errors.Join(err, failure)
+		}}
+	}
+	failure := errors.New("changed its mind")
+	batch := []*job{put("L1", failure), put("L2", nil), put("L3", failure), put("L4", nil)}
+	(&writer{conn: c}).commit(batch)
+	for i, j := range batch {
+		if want := []error{failure, nil, failure, nil}[i]; !errors.Is(j.err, want) || want == nil && j.err != nil {
+			t.Errorf("job %d: %v", i+1, j.err)
+		}
+	}
+	page, err := db.ListRenditions(t.Context(), store.Selection{Module: ocpi.ModuleLocations}, ocpi.Query{}, ocpi.V211)
+	if err != nil || page.Total != 2 {
+		t.Fatal(page.Total, err)
+	}
+	for i, o := range page.Objects {
+		if want := []string{`{"id":"L2"}`, `{"id":"L4"}`}[i]; string(o.Rendition) != want {
+			t.Errorf("object %d: %s, want %s", i+1, o.Rendition, want)
+		}
+	}
+}

@@ -18,6 +18,7 @@ var errOver = errors.New("the transaction is over")
 type tx struct {
 	conn     *conn
 	sequence *sequence
+	known    *known
 	// over is set when the function has returned.
 	over bool
 	// err is the first failure of a change. It fails the Write even if its function ignores it, because the change may
@@ -44,15 +45,48 @@ func (t *tx) Change(key store.Key) (int64, error) {
 	if t.over {
 		return 0, errOver
 	}
-	id, err := t.conn.find(key)
-	if err != nil {
-		return 0, fmt.Errorf("read change of %s: %w", describe(key), explain(err))
-	}
-	change, _, err := t.conn.number(`SELECT change FROM object WHERE created = ?1`, id)
+	change, err := t.change(key)
 	if err != nil {
 		return 0, fmt.Errorf("read change of %s: %w", describe(key), explain(err))
 	}
 	return change, nil
+}
+
+func (t *tx) change(key store.Key) (int64, error) {
+	if anyType(key) {
+		id, err := t.conn.find(key)
+		if err != nil {
+			return 0, err
+		}
+		change, _, err := t.conn.number(`SELECT change FROM object WHERE created = ?1`, id)
+		return change, err
+	}
+	collection, ok, err := t.known.collection(t.conn, key)
+	if err == nil && !ok {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return 0, err
+	}
+	at, err := t.at(collection, key)
+	if err == nil && at.id == 0 {
+		err = store.ErrNotFound
+	}
+	return at.change, err
+}
+
+// A row is where an object is, if its id is not 0.
+type row struct {
+	id, change int64
+	audience   string
+}
+
+func (t *tx) at(collection int64, key store.Key) (at row, err error) {
+	err = t.conn.query(func(s *sqlite3.Stmt) {
+		at = row{s.ColumnInt64(0), s.ColumnInt64(1), s.ColumnText(2)}
+	}, `SELECT created, change, audience FROM object WHERE collection = ?1 AND id_key = ?2 AND token_type = ?3`,
+		collection, idKey(key.Module, key.ID), key.TokenType)
+	return at, err
 }
 
 // Removed implements store.Tx.
@@ -131,34 +165,31 @@ func (t *tx) put(o store.Object) (created bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	id, exists, err := t.conn.number(`SELECT created FROM object WHERE collection = ?1 AND id_key = ?2 AND token_type = ?3`,
-		collection, idKey(o.Module, o.ID), o.TokenType)
+	at, err := t.at(collection, o.Key)
 	if err != nil {
 		return false, err
 	}
-	if exists {
-		err = t.update(id, collection, change, &o)
+	created = at.id == 0
+	if created {
+		at.id, err = t.insert(collection, change, &o)
 	} else {
-		id, err = t.insert(collection, change, &o)
+		err = t.update(at, collection, change, &o)
 	}
 	if err != nil {
 		return false, err
 	}
-	return !exists, t.content(id, &o)
+	return created, t.content(at.id, &o)
 }
 
+// collection is the number of the collection that a key is in, which is made where it is missing.
 func (t *tx) collection(key store.Key) (int64, error) {
-	const find = `SELECT id FROM collection WHERE module = ?1 AND source = ?2 AND country_code = ?3 AND party_id = ?4`
-	const add = `INSERT INTO collection (module, source, country_code, party_id) VALUES (?1, ?2, ?3, ?4)`
-	args := []any{string(key.Module), key.Source, key.Party.CountryCode, key.Party.PartyID}
-	id, ok, err := t.conn.number(find, args...)
+	id, ok, err := t.known.collection(t.conn, key)
 	if ok || err != nil {
 		return id, err
 	}
-	if err := t.conn.run(add, args...); err != nil {
-		return 0, err
-	}
-	return t.conn.LastInsertRowID(), nil
+	err = t.conn.run(`INSERT INTO collection (module, source, country_code, party_id) VALUES (?1, ?2, ?3, ?4)`,
+		string(key.Module), key.Source, key.Party.CountryCode, key.Party.PartyID)
+	return t.conn.LastInsertRowID(), err
 }
 
 func (t *tx) insert(collection, change int64, o *store.Object) (int64, error) {
@@ -172,24 +203,19 @@ func (t *tx) insert(collection, change int64, o *store.Object) (int64, error) {
 	return id, t.conn.run(`DELETE FROM removed WHERE collection = ?1 AND id_key = ?2 AND token_type = ?3`, collection, idKey(o.Module, o.ID), o.TokenType)
 }
 
-func (t *tx) update(id, collection, change int64, o *store.Object) error {
+func (t *tx) update(at row, collection, change int64, o *store.Object) error {
 	audience := audienceText(o.Audience)
-	whole := int64(1)
-	if len(o.Touched) > 0 { // for those to whom it was not shown before, all of it is new
-		var err error
-		if whole, _, err = t.conn.number(`SELECT audience <> ?2 FROM object WHERE created = ?1`, id, audience); err != nil {
-			return err
-		}
-	}
-	if whole == 1 {
+	// For those to whom it was not shown before, all of it is new.
+	whole := len(o.Touched) == 0 || at.audience != audience
+	if whole {
 		o.Touched = nil
 	}
-	if err := t.touch(id, collection, change, o.Touched); err != nil {
+	if err := t.touch(at.id, collection, change, o.Touched); err != nil {
 		return err
 	}
 	return t.conn.run(`UPDATE object SET id = ?2, audience = ?3, change = ?4, whole = iif(?8, ?4, whole), changed = ?5, times = ?6, last_updated = ?7
 		WHERE created = ?1`,
-		id, o.ID, audience, change, time.Now().UnixMicro(), o.Times, o.LastUpdated.UnixMicro(), whole)
+		at.id, o.ID, audience, change, time.Now().UnixMicro(), o.Times, o.LastUpdated.UnixMicro(), whole)
 }
 
 // touch notes which parts of an object change; none stands for all of it, and makes what was noted before of no use.
@@ -198,16 +224,13 @@ func (t *tx) touch(id, collection, change int64, parts []store.Part) error {
 		return t.conn.run(`DELETE FROM part WHERE object = ?1`, id)
 	}
 	for _, part := range parts {
-		column := "change"
+		whole, status := change, int64(0)
 		if part.Status && part.Connector == "" {
-			column = "status"
+			whole, status = 0, change
 		}
-		err := t.conn.run(`INSERT INTO part (object, evse, connector, change, status, collection) VALUES (?1, ?2, ?3, 0, 0, ?4)
-			ON CONFLICT DO NOTHING`, id, part.EVSE, part.Connector, collection)
-		if err != nil {
-			return err
-		}
-		err = t.conn.run(`UPDATE part SET `+column+` = ?4 WHERE object = ?1 AND evse = ?2 AND connector = ?3`, id, part.EVSE, part.Connector, change)
+		err := t.conn.run(`INSERT INTO part (object, evse, connector, change, status, collection) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+			ON CONFLICT DO UPDATE SET change = max(change, excluded.change), status = max(status, excluded.status)`,
+			id, part.EVSE, part.Connector, whole, status, collection)
 		if err != nil {
 			return err
 		}
@@ -221,7 +244,7 @@ func (t *tx) content(id int64, o *store.Object) error {
 	if err := t.conn.run(replace, id, o.Body); err != nil {
 		return err
 	}
-	forms, err := t.conn.forms()
+	forms, err := t.known.forms(t.conn)
 	if err != nil {
 		return err
 	}

@@ -165,12 +165,12 @@ func (w *writer) transact(batch []*job) (err error) {
 			err = errors.Join(err, w.conn.run(`ROLLBACK`))
 		}
 	}()
-	seq := &sequence{conn: w.conn}
+	seq, known := &sequence{conn: w.conn}, &known{}
 	for _, j := range batch {
 		if !j.claimed.CompareAndSwap(false, true) {
 			continue
 		}
-		if err := w.savepoint(j, seq); err != nil {
+		if err := w.savepoint(j, seq, known); err != nil {
 			return err
 		}
 	}
@@ -181,11 +181,11 @@ func (w *writer) transact(batch []*job) (err error) {
 }
 
 // savepoint runs one job so that it can fail alone. Its error is one that concerns the whole transaction.
-func (w *writer) savepoint(j *job, seq *sequence) error {
+func (w *writer) savepoint(j *job, seq *sequence, known *known) error {
 	if err := w.conn.run(`SAVEPOINT job`); err != nil {
 		return err
 	}
-	t := &tx{conn: w.conn, sequence: seq}
+	t := &tx{conn: w.conn, sequence: seq, known: known}
 	j.err = call(j.fn, t)
 	t.over = true
 	if t.err != nil {
@@ -195,6 +195,7 @@ func (w *writer) savepoint(j *job, seq *sequence) error {
 		return fmt.Errorf("the transaction was abandoned: %w", j.err)
 	}
 	if j.err != nil {
+		known.forget()
 		if err := w.conn.run(`ROLLBACK TO job`); err != nil {
 			return err
 		}
