@@ -11,6 +11,7 @@ import (
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/convert"
+	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
 // What happens to objects, as the second half of the type of an event: "location.changed".
@@ -41,29 +42,36 @@ func Subject(key store.Key) string {
 	return strings.Join(parts, "/")
 }
 
-// event tells of an object that was created, changed or removed, with the stored forms before and after; nil for none. Of a
-// location in which only parts have changed, it has those.
-func (k kind[T]) event(key store.Key, before, after []byte, parts []store.Part) (store.Event, error) {
-	h := Happening{Party: key.Party, ID: key.ID, TokenType: key.TokenType}
+// event tells of an object that was created, changed or removed, with the stored forms before and after; nil for none.
+func (k kind[T]) event(key store.Key, before, after []byte) (store.Event, error) {
 	what := Changed
 	switch {
 	case before == nil:
 		what = Created
 	case after == nil:
 		what = Removed
-	case len(parts) > 0:
-		var err error
-		if h.Before, err = narrowed(before, parts); err != nil {
-			return store.Event{}, err
-		}
-		if h.After, err = narrowed(after, parts); err != nil {
-			return store.Event{}, err
-		}
-		h.Partial = true
 	}
-	if !h.Partial {
-		h.Before, h.After = convert.StripLeftovers(before), convert.StripLeftovers(after)
+	return k.tell(key, what, Happening{Before: before, After: after})
+}
+
+// change tells of an object that was changed: of a location in which only parts have changed, with those parts alone.
+func (k kind[T]) change(stored, record *store.Object, before, after *T, parts []store.Part) (e store.Event, err error) {
+	if len(parts) == 0 || k.narrow == nil {
+		return k.event(record.Key, stored.Body, record.Body)
 	}
+	h := Happening{Partial: true}
+	if h.Before, err = json.Marshal(k.narrow(before, parts)); err != nil {
+		return e, err
+	}
+	if h.After, err = json.Marshal(k.narrow(after, parts)); err != nil {
+		return e, err
+	}
+	return k.tell(record.Key, Changed, h)
+}
+
+func (k kind[T]) tell(key store.Key, what string, h Happening) (store.Event, error) {
+	h.Party, h.ID, h.TokenType = key.Party, key.ID, key.TokenType
+	h.Before, h.After = convert.StripLeftovers(h.Before), convert.StripLeftovers(h.After)
 	data, err := json.Marshal(&h)
 	if err != nil {
 		return store.Event{}, fmt.Errorf("write what happened to %s %s: %w", k.name, key.ID, err)
@@ -78,50 +86,31 @@ type narrowLocation struct {
 	CountryCode ocpi.CiString `json:"country_code"`
 	PartyID     ocpi.CiString `json:"party_id"`
 	ID          ocpi.CiString `json:"id"`
-	EVSEs       []narrowEVSE  `json:"evses"`
+	EVSEs       []*v230.EVSE  `json:"evses"`
 	LastUpdated ocpi.DateTime `json:"last_updated"`
 }
 
-// A narrowEVSE is an EVSE as it is stored, read no further than to know which it is.
-type narrowEVSE struct {
-	uid  string
-	text jsontext.Value
-}
-
-// UnmarshalJSON keeps the text.
-func (e *narrowEVSE) UnmarshalJSON(raw []byte) error {
-	var id struct {
-		UID string `json:"uid"`
+// narrow is a location with the EVSEs of some parts alone.
+func narrow(l *v230.Location, parts []store.Part) any {
+	n := narrowLocation{CountryCode: l.CountryCode, PartyID: l.PartyID, ID: l.ID, LastUpdated: l.LastUpdated}
+	for i := range l.EVSEs {
+		if slices.ContainsFunc(parts, func(p store.Part) bool { return p.EVSE == string(l.EVSEs[i].UID) }) {
+			n.EVSEs = append(n.EVSEs, &l.EVSEs[i])
+		}
 	}
-	if err := json.Unmarshal(raw, &id, jsontext.AllowDuplicateNames(true)); err != nil {
-		return err
-	}
-	e.uid, e.text = id.UID, slices.Clone(raw)
-	return nil
-}
-
-// MarshalJSON writes the text.
-func (e narrowEVSE) MarshalJSON() ([]byte, error) { return e.text, nil }
-
-// narrowed is a stored location with the EVSEs of some parts alone.
-func narrowed(body []byte, parts []store.Part) (jsontext.Value, error) {
-	var l narrowLocation
-	if err := json.Unmarshal(body, &l, jsontext.AllowDuplicateNames(true)); err != nil {
-		return nil, err
-	}
-	l.EVSEs = slices.DeleteFunc(l.EVSEs, func(e narrowEVSE) bool {
-		return !slices.ContainsFunc(parts, func(p store.Part) bool { return p.EVSE == e.uid })
-	})
-	raw, err := json.Marshal(&l)
-	return convert.StripLeftovers(raw), err
+	return &n
 }
 
 // put stores a partner's object and tells of it. stored is what was there, with no Body where there was nothing.
-func (k kind[T]) put(tx store.Tx, record, stored store.Object, parts []store.Part) (created bool, err error) {
-	e, err := k.event(record.Key, stored.Body, record.Body, parts)
+func (k kind[T]) put(tx store.Tx, record, stored store.Object) (created bool, err error) {
+	e, err := k.event(record.Key, stored.Body, record.Body)
 	if err != nil {
 		return false, err
 	}
+	return put(tx, record, e)
+}
+
+func put(tx store.Tx, record store.Object, e store.Event) (created bool, err error) {
 	if created, err = tx.Put(record); err != nil {
 		return false, err
 	}
@@ -134,7 +123,7 @@ func (k kind[T]) remove(tx store.Tx, key store.Key) error {
 	if err != nil {
 		return err
 	}
-	e, err := k.event(key, stored.Body, nil, nil)
+	e, err := k.event(key, stored.Body, nil)
 	if err != nil {
 		return err
 	}

@@ -50,6 +50,8 @@ type kind[T any] struct {
 	// vanish from it; nil for objects without parts.
 	touched func(before, after *T) []store.Part
 	keep    func(before, after *T)
+	// narrow makes what events tell of an object in which only parts have changed; nil for objects without parts.
+	narrow func(object *T, parts []store.Part) any
 	// freeze keeps with an object of ours the copy of its location that partners of some versions get with it, as it was
 	// before or else as it is now; nil for objects without such a copy.
 	freeze func(after, before *T, env convert.Env)
@@ -67,7 +69,7 @@ var (
 		id:          func(l *v230.Location) string { return string(l.ID) },
 		party:       func(l *v230.Location) (*ocpi.CiString, *ocpi.CiString) { return &l.CountryCode, &l.PartyID },
 		lastUpdated: func(l *v230.Location) *ocpi.DateTime { return &l.LastUpdated },
-		newest:      newest, touched: touched, keep: keepEVSEs, merge: mergeLocation,
+		newest:      newest, touched: touched, keep: keepEVSEs, narrow: narrow, merge: mergeLocation,
 		codec: func(c wire.Codecs) wire.Codec[v230.Location] { return c.Locations },
 	}
 	sessions = kind[v230.Session]{

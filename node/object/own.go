@@ -144,14 +144,11 @@ func (p *prepared) put(tx store.Tx, created *int) error {
 	if p.same {
 		return nil
 	}
-	isNew, err := tx.Put(p.record)
-	if err != nil {
-		return err
-	}
+	isNew, err := put(tx, p.record, p.event)
 	if isNew {
 		*created++
 	}
-	return tx.Emit(p.event)
+	return err
 }
 
 // prepare finds out what an object changes. allow looks at it beside what is there, as Save says; nil for no look.
@@ -164,7 +161,7 @@ func (o *Own[T]) prepare(ctx context.Context, item *Item[T], tx store.Tx, allow 
 			}
 		}
 		if p.record, err = o.render(ctx, item, new(T)); err == nil {
-			p.event, err = o.kind.event(p.record.Key, nil, p.record.Body, nil)
+			p.event, err = o.kind.event(p.record.Key, nil, p.record.Body)
 		}
 		return p, err
 	}
@@ -197,7 +194,7 @@ func (o *Own[T]) compare(ctx context.Context, item *Item[T], stored store.Object
 		return p, nil
 	}
 	p.record.Touched = o.kind.touchedParts(&before, &item.Object)
-	p.event, err = o.kind.event(p.record.Key, stored.Body, p.record.Body, p.record.Touched)
+	p.event, err = o.kind.change(&stored, &p.record, &before, &item.Object, p.record.Touched)
 	return p, err
 }
 

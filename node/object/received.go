@@ -60,7 +60,7 @@ func (r *Received[T]) Replace(ctx context.Context, from *ocpi.Partner, key ocpi.
 		stored, err := tx.Object(record.Key)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
-			created, err = r.kind.put(tx, record, stored, nil)
+			created, err = r.kind.put(tx, record, stored)
 			return err
 		case err != nil:
 			return err
@@ -81,7 +81,7 @@ func (r *Received[T]) Replace(ctx context.Context, from *ocpi.Partner, key ocpi.
 		if record.Times, err = writeTimes(times.After); err != nil {
 			return err
 		}
-		_, err = r.kind.put(tx, record, stored, nil)
+		_, err = r.kind.put(tx, record, stored)
 		return err
 	})
 	return created, err
@@ -107,11 +107,11 @@ func (r *Received[T]) Update(ctx context.Context, from *ocpi.Partner, key ocpi.K
 		if err != nil {
 			return r.kind.notFound(err, key.ID)
 		}
-		record, parts, err := r.updated(ctx, from, key, stored, fn)
+		record, event, err := r.updated(ctx, from, key, stored, fn)
 		if err != nil || unchanged(stored, record) {
 			return err
 		}
-		_, err = r.kind.put(tx, record, stored, parts)
+		_, err = put(tx, record, event)
 		return err
 	})
 }
@@ -124,7 +124,7 @@ func (r *Received[T]) tryUpdate(ctx context.Context, from *ocpi.Partner, key ocp
 	if err != nil {
 		return false, r.kind.notFound(err, key.ID)
 	}
-	record, parts, err := r.updated(ctx, from, key, stored, fn)
+	record, event, err := r.updated(ctx, from, key, stored, fn)
 	if err != nil || unchanged(stored, record) {
 		return err == nil, err
 	}
@@ -136,40 +136,48 @@ func (r *Received[T]) tryUpdate(ctx context.Context, from *ocpi.Partner, key ocp
 		if done = change == stored.Change; !done {
 			return nil
 		}
-		_, err = r.kind.put(tx, record, stored, parts)
+		_, err = put(tx, record, event)
 		return err
 	})
 	return done, err
 }
 
-// updated is the stored form of an object after fn, and which parts of it are other than before.
+// updated is the stored form of an object after fn, and the event that tells of it where it is other than before.
 func (r *Received[T]) updated(
 	ctx context.Context, from *ocpi.Partner, key ocpi.Key, stored store.Object, fn func(*T) error,
-) (record store.Object, parts []store.Part, err error) {
+) (record store.Object, e store.Event, err error) {
 	object, err := r.kind.read(stored)
 	if err != nil {
-		return record, nil, err
+		return record, e, err
 	}
 	times := timesOf(ctx)
 	if times.Before, err = readTimes(stored); err != nil {
-		return record, nil, err
+		return record, e, err
 	}
 	times.After = times.Before
 	if err := fn(&object); err != nil {
-		return record, nil, err
+		return record, e, err
 	}
 	key.TokenType = stored.TokenType
 	if record, err = r.kind.record(from.ID, key, &object); err != nil {
-		return record, nil, err
+		return record, e, err
 	}
 	if record.Times, err = writeTimes(times.After); err != nil {
-		return record, nil, err
+		return record, e, err
 	}
-	if r.kind.touched == nil || unchanged(stored, record) {
-		return record, nil, nil
+	if unchanged(stored, record) {
+		return record, e, nil
+	}
+	if r.kind.touched == nil {
+		e, err = r.kind.event(record.Key, stored.Body, record.Body)
+		return record, e, err
 	}
 	before, err := r.kind.read(stored)
-	return record, r.kind.touchedParts(&before, &object), err
+	if err != nil {
+		return record, e, err
+	}
+	e, err = r.kind.change(&stored, &record, &before, &object, r.kind.touched(&before, &object))
+	return record, e, err
 }
 
 // timesOf are the Times of a change, also of one that is not the server's.
@@ -234,7 +242,7 @@ func (r *ReceivedCDRs) Create(ctx context.Context, from *ocpi.Partner, key ocpi.
 		case !errors.Is(err, store.ErrNotFound):
 			return err
 		}
-		created, err = r.received.kind.put(tx, record, store.Object{}, nil)
+		created, err = r.received.kind.put(tx, record, store.Object{})
 		return err
 	})
 	return stored, created, err

@@ -249,7 +249,7 @@ func (t *taking[T]) put(tx store.Tx, v *verdict[T]) (one *Taken, holds bool, err
 			return &Taken{Older: 1}, true, nil
 		}
 	}
-	_, err = t.kind.put(tx, *v.record, v.before, nil)
+	_, err = t.kind.put(tx, *v.record, v.before)
 	return &v.one, true, err
 }
 

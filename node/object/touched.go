@@ -2,6 +2,7 @@ package object
 
 import (
 	"bytes"
+	"reflect"
 
 	"github.com/go-json-experiment/json"
 
@@ -42,12 +43,12 @@ func touchedEVSE(before, after *v230.EVSE) []store.Part {
 	if before == nil {
 		return whole
 	}
-	if same(before, after) {
-		return nil
-	}
 	was, is := *before, *after
 	was.Status, was.LastUpdated = is.Status, is.LastUpdated
 	if same(&was, &is) {
+		if before.Status == after.Status && same(&before.LastUpdated, &after.LastUpdated) {
+			return nil
+		}
 		return []store.Part{{EVSE: string(after.UID), Status: true}}
 	}
 	was, is = *before, *after
@@ -67,8 +68,12 @@ func touchedEVSE(before, after *v230.EVSE) []store.Part {
 	return parts
 }
 
-// same reports whether two objects say the same.
+// same reports whether two objects say the same, which those also do that are not written in the same way here: a list
+// without anything in it and no list.
 func same[T any](a, b *T) bool {
+	if reflect.DeepEqual(a, b) {
+		return true
+	}
 	x, errX := json.Marshal(a, json.Deterministic(true))
 	y, errY := json.Marshal(b, json.Deterministic(true))
 	return errX == nil && errY == nil && bytes.Equal(x, y)
