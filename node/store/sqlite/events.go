@@ -50,7 +50,7 @@ const looksAtOnce = 5000
 // above the one given even where no event was wanted, unless there are no more.
 func (db *DB) Events(ctx context.Context, want store.EventFilter, after int64, limit int) (events []store.Event, next int64, err error) {
 	next = after
-	err = db.read(ctx, func(c *conn) error {
+	err = db.look(ctx, func(c *conn) error {
 		return c.some(func(s *sqlite3.Stmt) (more bool) {
 			next = s.ColumnInt64(0)
 			if wanted(want, s) {
@@ -92,7 +92,7 @@ func scanEvent(s *sqlite3.Stmt) store.Event {
 // nothing while nothing is written.
 func (db *DB) LatestEvent(ctx context.Context) (int64, error) {
 	return through(db, latestOf, latestKey{module: "", source: eventsKey}, func() (latest int64, err error) {
-		err = db.read(ctx, func(c *conn) error {
+		err = db.look(ctx, func(c *conn) error {
 			latest, _, err = c.number(`SELECT coalesce(max(number), (` + trimmedEvents + `), 0) FROM event`)
 			return err
 		})

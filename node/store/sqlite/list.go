@@ -264,7 +264,7 @@ func (db *DB) LatestChange(ctx context.Context, module ocpi.ModuleID, source str
 }
 
 func (db *DB) latestChange(ctx context.Context, module ocpi.ModuleID, source string) (latest int64, err error) {
-	err = db.read(ctx, func(c *conn) (err error) {
+	err = db.look(ctx, func(c *conn) (err error) {
 		latest, _, err = c.number(`SELECT coalesce(max(latest), 0) FROM collection WHERE module = ?1 AND source = ?2`, string(module), source)
 		return err
 	})

@@ -95,6 +95,11 @@ func (p *pool) pause(patience time.Duration) (resume func()) {
 
 // read runs fn on a connection, in a transaction, so that all its statements see the same moment.
 func (db *DB) read(ctx context.Context, fn func(*conn) error) error {
+	return db.look(ctx, func(c *conn) error { return c.snapshot(fn) })
+}
+
+// look runs fn on a connection. It is for a fn that runs one statement, which sees one moment without a transaction around it.
+func (db *DB) look(ctx context.Context, fn func(*conn) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -103,7 +108,7 @@ func (db *DB) read(ctx context.Context, fn func(*conn) error) error {
 		return err
 	}
 	defer db.readers.give(c)
-	err = c.snapshot(fn)
+	err = fn(c)
 	if errors.Is(err, sqlite3.INTERRUPT) && ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -123,7 +128,7 @@ func (c *conn) snapshot(fn func(*conn) error) (err error) {
 
 // Object returns the object with this key, or store.ErrNotFound. It has no Renditions.
 func (db *DB) Object(ctx context.Context, key store.Key) (o store.Object, err error) {
-	err = db.read(ctx, func(c *conn) (err error) {
+	err = db.look(ctx, func(c *conn) (err error) {
 		o, err = c.object(key)
 		return err
 	})
@@ -136,7 +141,7 @@ func (db *DB) Object(ctx context.Context, key store.Key) (o store.Object, err er
 // Find returns the object with this id among the selection, or store.ErrNotFound. If several parties have one, it is
 // the oldest; a token of type RFID goes before all others. It has no Renditions.
 func (db *DB) Find(ctx context.Context, selection store.Selection, id string) (o store.Object, err error) {
-	err = db.read(ctx, func(c *conn) (err error) {
+	err = db.look(ctx, func(c *conn) (err error) {
 		o, err = c.first(selection, id)
 		return err
 	})
@@ -189,8 +194,8 @@ func scan(s *sqlite3.Stmt, o *store.Object) {
 // find returns the Created of the object with this key.
 func (c *conn) find(key store.Key) (int64, error) {
 	if anyType(key) {
-		best, err := c.best(only(key), key.ID)
-		return best.created, err
+		best, err := c.first(only(key), key.ID)
+		return best.Created, err
 	}
 	created, ok, err := c.number(`SELECT o.created FROM collection c JOIN object o ON o.collection = c.id
 		WHERE c.module = ?1 AND c.source = ?2 AND c.country_code = ?3 AND c.party_id = ?4
@@ -202,53 +207,36 @@ func (c *conn) find(key store.Key) (int64, error) {
 	return created, err
 }
 
-func (c *conn) first(selection store.Selection, id string) (store.Object, error) {
-	best, err := c.best(selection, id)
-	if err != nil {
-		return store.Object{}, err
-	}
-	objects, err := c.load(selection, map[int64]ocpi.Party{best.collection: best.party}, []int64{best.created}, body)
-	if err != nil {
-		return store.Object{}, err
-	}
-	return objects[0], nil
-}
-
-// A candidate is an object with the right id.
-type candidate struct {
-	created    int64
-	collection int64
-	party      ocpi.Party
-	rfid       bool
-}
-
-// best returns the candidate that a selection and an id stand for.
-func (c *conn) best(selection store.Selection, id string) (best candidate, err error) {
+// first returns the object that a selection and an id stand for.
+func (c *conn) first(selection store.Selection, id string) (best store.Object, err error) {
 	err = c.query(func(s *sqlite3.Stmt) {
-		party := ocpi.Party{CountryCode: s.ColumnText(2), PartyID: s.ColumnText(3)}
-		tokenType := s.ColumnText(5)
-		if !selects(selection, party, s.ColumnText(4), tokenType) {
+		found := store.Object{Key: store.Key{
+			Module: selection.Module, Source: selection.Source, Party: ocpi.Party{CountryCode: s.ColumnText(6), PartyID: s.ColumnText(7)},
+		}}
+		scan(s, &found)
+		if !selects(selection, found.Party, s.ColumnText(3), found.TokenType) || best.Created != 0 && !before(&found, &best) {
 			return
 		}
-		found := candidate{s.ColumnInt64(0), s.ColumnInt64(1), party, tokenType == "RFID"}
-		if best.created == 0 || found.before(best) {
-			best = found
-		}
-	}, `SELECT o.created, c.id, c.country_code, c.party_id, o.audience, o.token_type
-		FROM collection c JOIN object o ON o.collection = c.id
+		found.Body, found.Times = s.ColumnBlob(8, nil), s.ColumnBlob(9, nil)
+		best = found
+	}, `SELECT o.created, o.id, o.token_type, o.audience, o.change, o.last_updated, c.country_code, c.party_id, b.json, o.times
+		FROM collection c
+		JOIN object o ON o.collection = c.id
+		JOIN content b ON b.id = o.created
 		WHERE c.module = ?1 AND c.source = ?2 AND o.id_key = ?3`,
 		string(selection.Module), selection.Source, idKey(selection.Module, id))
-	if err == nil && best.created == 0 {
+	if err == nil && best.Created == 0 {
 		err = store.ErrNotFound
 	}
 	return best, err
 }
 
-func (c candidate) before(d candidate) bool {
-	if c.rfid != d.rfid {
-		return c.rfid
+// before reports whether of two objects with the right id it is the first that is meant.
+func before(a, b *store.Object) bool {
+	if rfid := a.TokenType == "RFID"; rfid != (b.TokenType == "RFID") {
+		return rfid
 	}
-	return c.created < d.created
+	return a.Created < b.Created
 }
 
 // selects reports whether the selection includes objects of this owner, audience and type of token.

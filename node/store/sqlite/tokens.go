@@ -16,7 +16,7 @@ const maxSameUID = 100
 // ReceivedTokens returns the tokens of all partners whose uid is this one or differs from it in the case of ASCII letters
 // alone, oldest first. Our own are not among them.
 func (db *DB) ReceivedTokens(ctx context.Context, uid string) (tokens []store.Object, err error) {
-	err = db.read(ctx, func(c *conn) error {
+	err = db.look(ctx, func(c *conn) error {
 		return c.query(func(s *sqlite3.Stmt) {
 			o := store.Object{Key: store.Key{
 				Module: ocpi.ModuleTokens, Source: s.ColumnText(6),
