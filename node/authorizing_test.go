@@ -248,6 +248,9 @@ func TestAnEMSPsOwnSystemDecidesWhoMayCharge(t *testing.T) {
 		{`{"allowed":"ALLOWED"}`, "ALLOWED"}, {`{"allowed":"NO_CREDIT"}`, "NO_CREDIT"}, {`{"allowed":"EXPIRED"}`, "EXPIRED"},
 		{`{"allowed":"BLOCKED"}`, "BLOCKED"}, {`{"allowed":"NOT_ALLOWED"}`, "NOT_ALLOWED"},
 		{`nonsense`, "ALLOWED"}, // the token decides
+		{`{"allowed":"NO_CREDIT","info":{"text":"Top up"}}`, "NO_CREDIT"},
+		{`{"allowed":"NO_CREDIT","info":{"language":"english","text":"` + strings.Repeat("x", 600) + `"}}`, "NO_CREDIT"},
+		{`{"allowed":"ALLOWED","authorization_reference":"` + strings.Repeat("x", 60) + `"}`, "ALLOWED"},
 	} {
 		answer.Store(&step.answer)
 		if code, status, info := authorized(t, p, "CARD", ""); code != 200 || status != 1000 || info["allowed"] != step.want {

@@ -21,6 +21,8 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
+require github.com/sony/gobreaker/v2 v2.4.0 // indirect
+
 require (
 	github.com/danielgtaylor/huma/v2 v2.37.2
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3

@@ -267,6 +267,9 @@ func TestTheOperatorsSystemDecides(t *testing.T) {
 			}
 			var refused *ocpi.Error
 			if errors.As(err, &refused) && tt.want == "2002" && refused.Code == ocpi.StatusNotEnoughInformation {
+				if told := events(t, db); len(told) != 1 || told[0].Allowed != "NEEDS_LOCATION" || told[0].By != authorize.ByWebhook || told[0].Why == "" {
+					t.Errorf("events %+v", told)
+				}
 				return
 			}
 			if err != nil || string(info.Allowed) != tt.want {
@@ -301,6 +304,95 @@ func TestTheOperatorsSystemIsNotThere(t *testing.T) {
 	}
 	if told := events(t, db); len(told) != 1 || told[0].Trouble != authorize.Failed || strings.Contains(told[0].Why, down.URL) {
 		t.Errorf("events %+v", told)
+	}
+}
+
+// Requirement TOK-09: an answer names nothing that was not asked about, whatever the operator's system says.
+func TestTheOperatorsSystemCannotNameWhatIsNotThere_TOK09(t *testing.T) {
+	db, o := open(t)
+	put(t, o.Tokens, token(nil))
+	location := ocpitest.Network(foreign).Location(1)
+	location.ID = "L"
+	location.EVSEs[1].Status = v230.StatusRemoved
+	one, two := string(location.EVSEs[0].UID), string(location.EVSEs[1].UID)
+	if _, err := object.ReceivedLocations(db).Put(t.Context(), cpo, ocpi.Key{Party: foreign, ID: "L"}, location); err != nil {
+		t.Fatal(err)
+	}
+	whole := &authorize.Place{LocationID: "L"}
+	for _, tt := range []struct {
+		name   string
+		asked  *authorize.Place
+		answer authorize.Place
+		want   *authorize.Place
+	}{
+		{"an EVSE of the location", whole, authorize.Place{LocationID: "L", EVSEUIDs: []string{one}}, &authorize.Place{LocationID: "L", EVSEUIDs: []string{one}}},
+		{"one that is there, one that is removed, one that never was", whole, authorize.Place{LocationID: "L", EVSEUIDs: []string{two, "9", one}}, &authorize.Place{LocationID: "L", EVSEUIDs: []string{one}}},
+		{"only one that is removed", whole, authorize.Place{LocationID: "L", EVSEUIDs: []string{two}}, nil},
+		{"a connector that the EVSE does not have", &authorize.Place{LocationID: "L", EVSEUIDs: []string{one}}, authorize.Place{LocationID: "L", ConnectorIDs: []string{"1", "9"}},
+			&authorize.Place{LocationID: "L", EVSEUIDs: []string{one}, ConnectorIDs: []string{"1"}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			answer, err := json.Marshal(map[string]any{"allowed": "ALLOWED", "location": tt.answer})
+			if err != nil {
+				t.Fatal(err)
+			}
+			webhook, err := authorize.NewWebhook(authorize.WebhookConfig{URL: newHook(t, says(string(answer))).URL})
+			if err != nil {
+				t.Fatal(err)
+			}
+			answerer := authorize.NewAnswerer(authorize.AnswererConfig{Store: db, Webhook: webhook, Logger: quiet})
+			info, err := answerer.Authorize(t.Context(), cpo, ocpiserver.AuthorizeRequest{TokenUID: "CARD", TokenType: "RFID", At: references(tt.asked)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, place(info.Location)); diff != "" || (info.Allowed == allowed) != (tt.want != nil) {
+				t.Errorf("%s: %s", info.Allowed, diff)
+			}
+		})
+	}
+}
+
+func references(p *authorize.Place) *v230.LocationReferences {
+	refs := v230.LocationReferences{LocationID: ocpi.CiString(p.LocationID)}
+	for _, uid := range p.EVSEUIDs {
+		refs.EVSEUIDs = append(refs.EVSEUIDs, ocpi.CiString(uid))
+	}
+	refs = convert.WithConnectorIDs(refs, p.ConnectorIDs)
+	return &refs
+}
+
+func place(refs *v230.LocationReferences) *authorize.Place {
+	if refs == nil {
+		return nil
+	}
+	p := &authorize.Place{LocationID: string(refs.LocationID), ConnectorIDs: convert.ConnectorIDs(*refs)}
+	for _, uid := range refs.EVSEUIDs {
+		p.EVSEUIDs = append(p.EVSEUIDs, string(uid))
+	}
+	return p
+}
+
+// A partner may speak for several CPOs, and what it asks does not say which.
+func TestALocationOfAnyPartyOfAPartnerCounts(t *testing.T) {
+	db, o := open(t)
+	put(t, o.Tokens, token(nil))
+	other := ocpi.NewParty("DE", "OTH")
+	hub := &ocpi.Partner{ID: "cpo", Version: ocpi.V211, Roles: []ocpi.PartyRole{{Role: ocpi.RoleCPO, Party: foreign}, {Role: ocpi.RoleCPO, Party: other}}}
+	for party, uid := range map[ocpi.Party]ocpi.CiString{foreign: "A", other: "B"} {
+		location := ocpitest.Network(party).Location(1)
+		location.ID, location.EVSEs = "1", location.EVSEs[:1]
+		location.EVSEs[0].UID = uid
+		if _, err := object.ReceivedLocations(db).Put(t.Context(), hub, ocpi.Key{Party: party, ID: "1"}, location); err != nil {
+			t.Fatal(err)
+		}
+	}
+	answerer := authorize.NewAnswerer(authorize.AnswererConfig{Store: db, Logger: quiet})
+	for uid, want := range map[ocpi.CiString]v230.AllowedType{"A": allowed, "B": allowed, "b": allowed, "C": notAllowed} {
+		at := &v230.LocationReferences{LocationID: "1", EVSEUIDs: []ocpi.CiString{uid}}
+		info, err := answerer.Authorize(t.Context(), hub, ocpiserver.AuthorizeRequest{TokenUID: "CARD", TokenType: "RFID", At: at})
+		if err != nil || info.Allowed != want || want == allowed && !slices.Equal(info.Location.EVSEUIDs, at.EVSEUIDs) {
+			t.Errorf("%s: %s at %+v, %v; want %s", uid, info.Allowed, info.Location, err, want)
+		}
 	}
 }
 

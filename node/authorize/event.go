@@ -26,7 +26,7 @@ type Asked struct {
 	// Asked is where the driver wants to charge, Location where that is allowed.
 	Asked    *Place `json:"asked,omitempty"`
 	Location *Place `json:"location,omitempty"`
-	// Allowed is the answer, or Unknown.
+	// Allowed is the answer, or Unknown or NeedsPlace where there is none.
 	Allowed string            `json:"allowed"`
 	By      By                `json:"by"`
 	Why     string            `json:"why"`
