@@ -57,12 +57,16 @@ func (a *Answerer) Authorize(ctx context.Context, from *ocpi.Partner, request oc
 	if err != nil {
 		return v230.AuthorizationInfo{}, err
 	}
+	asked.Party = partyOf(token)
 	answer, err := a.decide(ctx, from, token, asked.Asked)
 	if err != nil {
-		return v230.AuthorizationInfo{}, err
+		return v230.AuthorizationInfo{}, errors.Join(err, a.teller.abandoned(ctx, from.ID, began, asked))
 	}
-	asked.Party, asked.Location, asked.Allowed, asked.By = partyOf(token), placeOf(answer.info.Location), string(answer.info.Allowed), answer.By
+	asked.Location, asked.Allowed, asked.By = placeOf(answer.info.Location), string(answer.info.Allowed), answer.By
 	asked.Why, asked.Trouble, asked.Info = answer.Why, answer.trouble, answer.info.Info
+	if ref := answer.info.AuthorizationReference; ref != nil {
+		asked.AuthorizationReference = string(*ref)
+	}
 	if answer.needsPlace {
 		asked.Allowed = NeedsPlace
 	}
@@ -156,7 +160,11 @@ func (a *Answerer) webhook(
 		why := "the operator's system must be told where the driver wants to charge"
 		return webhookAnswer{}, answer{Decision: Decision{By: ByWebhook, Why: why}, needsPlace: true}, nil
 	case err == nil:
-		return told, answer{Decision: Decision{Allowed: told.Allowed, By: ByWebhook, Why: "the operator's system has decided"}}, nil
+		why := "the operator's system has decided"
+		if told.without != "" {
+			why += "; left out, because no CPO can be sent it: " + told.without
+		}
+		return told, answer{Decision: Decision{Allowed: told.Allowed, By: ByWebhook, Why: why}}, nil
 	case ctx.Err() != nil: // the CPO waits no longer
 		return told, made, ctx.Err()
 	}

@@ -267,7 +267,7 @@ func TestTheOperatorsSystemDecides(t *testing.T) {
 			}
 			var refused *ocpi.Error
 			if errors.As(err, &refused) && tt.want == "2002" && refused.Code == ocpi.StatusNotEnoughInformation {
-				if told := events(t, db); len(told) != 1 || told[0].Allowed != "NEEDS_LOCATION" || told[0].By != authorize.ByWebhook || told[0].Why == "" {
+				if told := events(t, db); len(told) != 1 || told[0].Allowed != authorize.NeedsPlace || told[0].By != authorize.ByWebhook || told[0].Why == "" {
 					t.Errorf("events %+v", told)
 				}
 				return
@@ -304,6 +304,88 @@ func TestTheOperatorsSystemIsNotThere(t *testing.T) {
 	}
 	if told := events(t, db); len(told) != 1 || told[0].Trouble != authorize.Failed || strings.Contains(told[0].Why, down.URL) {
 		t.Errorf("events %+v", told)
+	}
+}
+
+// What no CPO can be sent is left out of the answer, and the event says so. Whether the driver may charge counts without it.
+func TestWhatCannotBeSentIsLeftOut(t *testing.T) {
+	long := strings.Repeat("x", 600)
+	for _, tt := range []struct {
+		name, answer string
+		why          string
+		text, ref    string
+	}{
+		{"all is well", `"info":{"language":"nl","text":"Laad op"},"authorization_reference":"R-1"`, "", "Laad op", "R-1"},
+		{"a text without its language", `"info":{"text":"Top up"},"authorization_reference":"R-1"`, "text for the driver", "", "R-1"},
+		{"a text that is too long", `"info":{"language":"en","text":"` + long + `"}`, "text for the driver", "", ""},
+		{"no text", `"info":{"language":"en","text":""}`, "", "", ""},
+		{"a reference that is too long", `"authorization_reference":"` + long + `"`, "authorization reference", "", ""},
+		{"an empty reference", `"authorization_reference":""`, "", "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			db, o := open(t)
+			put(t, o.Tokens, token(nil))
+			webhook, err := authorize.NewWebhook(authorize.WebhookConfig{URL: newHook(t, says(`{"allowed":"ALLOWED",`+tt.answer+`}`)).URL})
+			if err != nil {
+				t.Fatal(err)
+			}
+			answerer := authorize.NewAnswerer(authorize.AnswererConfig{Store: db, Webhook: webhook, Logger: quiet})
+			info, err := answerer.Authorize(t.Context(), cpo, ocpiserver.AuthorizeRequest{TokenUID: "CARD", TokenType: "RFID"})
+			if err != nil || info.Allowed != allowed {
+				t.Fatalf("%s, %v", info.Allowed, err)
+			}
+			var text, ref string
+			if info.Info != nil {
+				text = info.Info.Text
+			}
+			if info.AuthorizationReference != nil {
+				ref = string(*info.AuthorizationReference)
+			}
+			if text != tt.text || ref != tt.ref {
+				t.Errorf("text %q and reference %q, want %q and %q", text, ref, tt.text, tt.ref)
+			}
+			told := events(t, db)
+			if len(told) != 1 || strings.Contains(told[0].Why, "left out") != (tt.why != "") || !strings.Contains(told[0].Why, tt.why) || told[0].AuthorizationReference != tt.ref {
+				t.Errorf("%+v", told)
+			}
+		})
+	}
+}
+
+// A CPO that hangs up before the operator's system has answered is seen.
+func TestAQuestionThatIsGivenUpIsAnEvent(t *testing.T) {
+	db, o := open(t)
+	put(t, o.Tokens, token(nil))
+	var counted seen
+	webhook, err := authorize.NewWebhook(authorize.WebhookConfig{URL: newHook(t, hangs).URL, Deadline: 10 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answerer := authorize.NewAnswerer(authorize.AnswererConfig{Store: db, Webhook: webhook, Logger: quiet, Observe: counted.observe})
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(200*time.Millisecond, cancel)
+	if _, err := answerer.Authorize(ctx, cpo, ocpiserver.AuthorizeRequest{TokenUID: "CARD", TokenType: "RFID"}); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	told := events(t, db)
+	if len(told) != 1 || told[0].Allowed != authorize.Abandoned || told[0].Why == "" || told[0].Party != own {
+		t.Errorf("events %+v", told)
+	}
+	if len(counted.all) != 1 || counted.all[0].Allowed != authorize.Abandoned || counted.all[0].Partner != "cpo" {
+		t.Errorf("counted %+v", counted.all)
+	}
+}
+
+// A place without a location's id is none.
+func TestAPlaceWithoutALocationIsNone(t *testing.T) {
+	db, o := open(t)
+	put(t, o.Tokens, token(nil))
+	answerer := authorize.NewAnswerer(authorize.AnswererConfig{Store: db, Logger: quiet})
+	at := &v230.LocationReferences{EVSEUIDs: []ocpi.CiString{"1"}}
+	info, err := answerer.Authorize(t.Context(), cpo, ocpiserver.AuthorizeRequest{TokenUID: "CARD", TokenType: "RFID", At: at})
+	if err != nil || info.Allowed != allowed || info.Location != nil {
+		t.Errorf("%s at %+v, %v", info.Allowed, info.Location, err)
 	}
 }
 

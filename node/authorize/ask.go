@@ -3,6 +3,7 @@ package authorize
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -157,14 +158,17 @@ func (a *Asker) Ask(ctx context.Context, q Question) (Verdict, error) {
 	if err := q.check(); err != nil {
 		return Verdict{}, err
 	}
+	asked := Asked{Direction: ocpi.Outbound, TokenUID: q.TokenUID, TokenType: q.TokenType, Asked: q.Location}
 	v, err := a.decide(ctx, q)
+	if err == nil {
+		err = ctx.Err() // nobody waits for it any more
+	}
+	asked.By = cmp.Or(v.By, ByUnknown)
 	if err != nil {
-		return Verdict{}, fmt.Errorf("authorize: %w", err)
+		return Verdict{}, errors.Join(fmt.Errorf("authorize: %w", err), a.teller.abandoned(ctx, v.Partner, began, asked))
 	}
-	asked := Asked{
-		Direction: ocpi.Outbound, Party: v.Party, TokenUID: q.TokenUID, TokenType: q.TokenType, Asked: q.Location, Location: v.Location,
-		Allowed: string(v.Allowed), By: v.By, Why: v.Why, Trouble: v.Trouble, Info: v.Info,
-	}
+	asked.Party, asked.Location, asked.Allowed, asked.Why, asked.Trouble = v.Party, v.Location, string(v.Allowed), v.Why, v.Trouble
+	asked.Info, asked.AuthMethod, asked.AuthorizationReference, asked.Others = v.Info, v.AuthMethod, v.AuthorizationReference, v.Others
 	if v.Token != nil {
 		asked.TokenType = v.Token.Type
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/roamwire/roamwire/node/authorize"
 	"github.com/roamwire/roamwire/node/object"
+	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/node/store/sqlite"
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/ocpiclient"
@@ -430,6 +431,54 @@ func TestAQuestionThatIsNoneIsRefused(t *testing.T) {
 	}
 	if told := events(t, e.db); len(told) > 0 {
 		t.Errorf("events %+v", told)
+	}
+}
+
+// A charger that gives up is seen, with the eMSP that kept it waiting.
+func TestAChargerThatGivesUpIsAnEvent(t *testing.T) {
+	e := newEMSPs(t)
+	e.add(t, "one", hangs)
+	e.sends(t, "one", "CARD", whitelist("ALLOWED_OFFLINE"))
+	asker := e.asker(func(c *authorize.AskerConfig) { c.Deadline = 10 * time.Second })
+	for uid, partner := range map[string]string{"CARD": "one", "NEW": ""} {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(200*time.Millisecond, cancel)
+		if _, err := asker.Ask(ctx, authorize.Question{TokenUID: uid}); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		all, _, err := e.db.Events(t.Context(), store.EventFilter{Types: []string{authorize.EventAsked}}, 0, 1000)
+		if err != nil || len(all) == 0 || all[len(all)-1].Partner != partner {
+			t.Errorf("%s: %+v, %v", uid, all, err)
+		}
+		if told := events(t, e.db); len(told) == 0 || told[len(told)-1].Allowed != authorize.Abandoned {
+			t.Errorf("%s: events %+v", uid, told)
+		}
+	}
+}
+
+// All that was decided is in the event.
+func TestTheEventHasTheWholeDecision(t *testing.T) {
+	e := newEMSPs(t)
+	e.add(t, "one", nil)
+	e.add(t, "two", nil)
+	e.sends(t, "one", "CARD", nil)
+	e.sends(t, "two", "CARD", nil)
+	at := &authorize.Place{LocationID: "L"}
+	v, err := e.asker(nil).Ask(t.Context(), authorize.Question{TokenUID: "CARD", Location: at})
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := events(t, e.db)
+	if len(told) != 1 {
+		t.Fatalf("%d events", len(told))
+	}
+	told[0].Milliseconds = 0
+	want := authorize.Asked{
+		Direction: ocpi.Outbound, Party: v.Party, TokenUID: "CARD", TokenType: "RFID", Asked: at, Location: at, Allowed: "ALLOWED", By: authorize.ByCache,
+		Why: v.Why, AuthMethod: v230.AuthMethodWhitelist, Others: v.Others,
+	}
+	if diff := cmp.Diff(want, told[0]); diff != "" || len(v.Others) != 1 {
+		t.Error(diff)
 	}
 }
 

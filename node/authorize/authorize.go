@@ -54,8 +54,9 @@ func (p *Place) references() *v230.LocationReferences {
 	return &refs
 }
 
+// placeOf is the place that references are to; nil for none, and for those that name no location.
 func placeOf(refs *v230.LocationReferences) *Place {
-	if refs == nil {
+	if refs == nil || refs.LocationID == "" {
 		return nil
 	}
 	p := &Place{LocationID: string(refs.LocationID), ConnectorIDs: convert.ConnectorIDs(*refs)}
@@ -103,7 +104,7 @@ type Observation struct {
 	Direction ocpi.Direction
 	// Partner is who has asked, or whose token it is; empty for nobody's.
 	Partner string
-	// Allowed is the answer, or Unknown or NeedsPlace where there is none.
+	// Allowed is the answer, or where there is none Unknown, NeedsPlace or Abandoned.
 	Allowed string
 	By      By
 	// Trouble says in a word why it was decided by less than it could have been; empty for no trouble.
@@ -117,6 +118,8 @@ const (
 	Unknown = "UNKNOWN"
 	// NeedsPlace is where the CPO was told to say where the driver wants to charge, and to ask again.
 	NeedsPlace = "NEEDS_LOCATION"
+	// Abandoned is where who asked has gone before there was an answer.
+	Abandoned = "ABANDONED"
 )
 
 // Trouble is why an eMSP, or the operator's system, was not heard.
