@@ -182,7 +182,8 @@ const (
 //	| valid     | ALLOWED                    | NOT_ALLOWED |
 //	| not valid | BLOCKED                    | BLOCKED     |
 //
-// EXPIRED and NO_CREDIT are nothing that tokens say: the operator's own system answers them, through the webhook.
+// EXPIRED and NO_CREDIT are nothing that tokens say, which have no more than valid: the operator's own system answers them,
+// through the webhook.
 func Answer(valid bool, spot Spot) Decision {
 	switch {
 	case !valid:
