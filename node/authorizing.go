@@ -96,12 +96,12 @@ func (d *Data) authorizePartners(ctx context.Context) ([]authorize.Partner, erro
 		}
 		policy := policies[rel.Name].Authorize
 		asked := authorize.Partner{
-			Name: rel.Name, Version: p.Version, Parties: p.Parties(ocpi.RoleEMSP), Policy: authorize.Policy{Deadline: policy.Deadline},
+			Name: rel.Name, Version: p.Version, Parties: p.Parties(ocpi.RoleEMSP), Policy: authorize.Policy{Deadline: policy.Deadline, Off: policy.Off},
 		}
 		if policy.Realtime {
 			asked.Policy.Prefer = authorize.PreferRealtime
 		}
-		asked.CanAsk = !policy.Off && slices.ContainsFunc(rel.Remote.Endpoints, func(e ocpi.Endpoint) bool {
+		asked.CanAsk = slices.ContainsFunc(rel.Remote.Endpoints, func(e ocpi.Endpoint) bool {
 			return e.Module == ocpi.ModuleTokens && (e.Role == "" || e.Role == ocpi.Sender)
 		})
 		partners = append(partners, asked)

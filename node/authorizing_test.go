@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -110,9 +111,8 @@ func TestACPOAsksTheEMSPOfADriver(t *testing.T) {
 			t.Errorf("%s: trouble %q", uid, v.Trouble)
 		}
 	}
-	p.Nice()
-	p.Mean(ocpitest.Fault{On: asking, Do: ocpitest.ServerError(500)})
-	if v := ask(t, n, authorize.Question{TokenUID: "OFFLINE"}); v.Allowed != "ALLOWED" || v.By != authorize.ByFallback || v.AuthMethod != "WHITELIST" {
+	// Three drivers have waited for it: the next does not.
+	if v := ask(t, n, authorize.Question{TokenUID: "OFFLINE"}); v.Allowed != "ALLOWED" || v.By != authorize.ByFallback || v.Trouble != authorize.Away {
 		t.Errorf("%+v", v)
 	}
 
@@ -120,10 +120,44 @@ func TestACPOAsksTheEMSPOfADriver(t *testing.T) {
 	for _, line := range []string{
 		`roamwire_authorizations_total{allowed="ALLOWED",by="realtime",direction="out",partner="greenwheels",trouble=""} 3`,
 		`roamwire_authorizations_total{allowed="NOT_ALLOWED",by="fallback",direction="out",partner="greenwheels",trouble="late"} 1`,
+		`roamwire_authorizations_total{allowed="ALLOWED",by="fallback",direction="out",partner="greenwheels",trouble="away"} 1`,
 		`roamwire_authorizations_total{allowed="NOT_ALLOWED",by="unknown",direction="out",partner="",trouble=""} 1`,
 	} {
 		if !strings.Contains(metrics, line) {
 			t.Errorf("the metrics lack %s", line)
+		}
+	}
+}
+
+func TestACPOWhoseEMSPFailsDecidesByTheToken(t *testing.T) {
+	n, p := cpo(t, nil)
+	card(t, p, "OFFLINE", func(*v230.Token) {})
+	p.Mean(ocpitest.Fault{On: asking, Do: ocpitest.ServerError(500)})
+	for range 5 {
+		v := ask(t, n, authorize.Question{TokenUID: "OFFLINE"})
+		if v.Allowed != "ALLOWED" || v.By != authorize.ByFallback || v.AuthMethod != "WHITELIST" || v.Trouble != authorize.Unusable {
+			t.Errorf("%+v", v)
+		}
+	}
+}
+
+// A CPO that hangs up before the operator's system has answered is seen.
+func TestACPOThatHangsUpIsCounted(t *testing.T) {
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	}))
+	t.Cleanup(hook.Close)
+	n, p, _ := driversOf(t, func(c *node.Config) { c.Authorize.Webhook, c.Authorize.WebhookDeadline = hook.URL, time.Minute })
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	if _, err := p.Do(ctx, "POST", p.Peer().Endpoint(ocpi.ModuleTokens)+"/CARD/authorize", nil); err == nil {
+		t.Error("it was answered")
+	}
+	line := `roamwire_authorizations_total{allowed="ABANDONED",by="table",direction="in",partner="grid",trouble=""} 1`
+	for began := time.Now(); !strings.Contains(fetch(t, n.AdminURL()+"/metrics"), line); time.Sleep(20 * time.Millisecond) {
+		if time.Since(began) > 10*time.Second {
+			t.Fatalf("the metrics lack %s", line)
 		}
 	}
 }
@@ -248,6 +282,9 @@ func TestAnEMSPsOwnSystemDecidesWhoMayCharge(t *testing.T) {
 		{`{"allowed":"ALLOWED"}`, "ALLOWED"}, {`{"allowed":"NO_CREDIT"}`, "NO_CREDIT"}, {`{"allowed":"EXPIRED"}`, "EXPIRED"},
 		{`{"allowed":"BLOCKED"}`, "BLOCKED"}, {`{"allowed":"NOT_ALLOWED"}`, "NOT_ALLOWED"},
 		{`nonsense`, "ALLOWED"}, // the token decides
+		{`{"allowed":"NO_CREDIT","info":{"text":"Top up"}}`, "NO_CREDIT"},
+		{`{"allowed":"NO_CREDIT","info":{"language":"english","text":"` + strings.Repeat("x", 600) + `"}}`, "NO_CREDIT"},
+		{`{"allowed":"ALLOWED","authorization_reference":"` + strings.Repeat("x", 60) + `"}`, "ALLOWED"},
 	} {
 		answer.Store(&step.answer)
 		if code, status, info := authorized(t, p, "CARD", ""); code != 200 || status != 1000 || info["allowed"] != step.want {

@@ -5,15 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
-	"github.com/roamwire/roamwire/ocpi/convert"
 	"github.com/roamwire/roamwire/ocpi/ocpiserver"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
@@ -62,17 +57,30 @@ func (a *Answerer) Authorize(ctx context.Context, from *ocpi.Partner, request oc
 	if err != nil {
 		return v230.AuthorizationInfo{}, err
 	}
-	answer, err := a.decide(ctx, from, token, request.At)
+	asked.Party = partyOf(token)
+	answer, err := a.decide(ctx, from, token, asked.Asked)
 	if err != nil {
-		return v230.AuthorizationInfo{}, err
+		return v230.AuthorizationInfo{}, errors.Join(err, a.teller.abandoned(ctx, from.ID, began, asked))
 	}
-	asked.Party, asked.Location, asked.Allowed, asked.By = partyOf(token), placeOf(answer.info.Location), string(answer.info.Allowed), answer.By
+	asked.Location, asked.Allowed, asked.By = placeOf(answer.info.Location), string(answer.info.Allowed), answer.By
 	asked.Why, asked.Trouble, asked.Info = answer.Why, answer.trouble, answer.info.Info
+	if ref := answer.info.AuthorizationReference; ref != nil {
+		asked.AuthorizationReference = string(*ref)
+	}
+	if answer.needsPlace {
+		asked.Allowed = NeedsPlace
+	}
 	if err := a.teller.tell(ctx, from.ID, began, asked); err != nil {
 		return v230.AuthorizationInfo{}, err
 	}
+	if answer.needsPlace {
+		return v230.AuthorizationInfo{}, errNeedsPlace
+	}
 	return answer.info, nil
 }
+
+// errNeedsPlace is what a CPO is told that has to say more (requirement TOK-10).
+var errNeedsPlace = &ocpi.Error{Code: ocpi.StatusNotEnoughInformation, Message: "the answer depends on the location: say where the driver wants to charge"}
 
 func partyOf(t v230.Token) ocpi.Party { return ocpi.NewParty(string(t.CountryCode), string(t.PartyID)) }
 
@@ -106,12 +114,15 @@ type answer struct {
 	Decision
 	info    v230.AuthorizationInfo
 	trouble Trouble
+	// needsPlace tells that there is no answer until the CPO says where the driver wants to charge.
+	needsPlace bool
 }
 
 // decide decides about a token of ours: the table does, and where there is a webhook and the table has found a place to
-// charge, the webhook does.
-func (a *Answerer) decide(ctx context.Context, from *ocpi.Partner, token v230.Token, at *v230.LocationReferences) (answer, error) {
-	spot, left, err := a.spot(ctx, from, at)
+// charge, the webhook does. Whoever decides, the answer names nothing but what was asked about and is there (requirement
+// TOK-09).
+func (a *Answerer) decide(ctx context.Context, from *ocpi.Partner, token v230.Token, at *Place) (answer, error) {
+	spot, left, known, err := a.spot(ctx, from, at)
 	if err != nil {
 		return answer{}, err
 	}
@@ -126,26 +137,34 @@ func (a *Answerer) decide(ctx context.Context, from *ocpi.Partner, token v230.To
 	if made.Allowed != v230.AllowedTypeAllowed {
 		return made, nil
 	}
-	place, ok := narrowed(placeOf(left), told.Location)
+	left, ok := narrowed(left, told.Location)
+	if ok && left != nil && known != nil {
+		left, ok = known.within(left)
+	}
 	if !ok {
 		made.Why = "the operator's system allows it, but nowhere where the driver wants to charge"
 		made.Allowed, made.info.Allowed = v230.AllowedTypeNotAllowed, v230.AllowedTypeNotAllowed
 		return made, nil
 	}
-	made.info.Location = place.references()
+	made.info.Location = left.references()
 	return made, nil
 }
 
 // webhook asks the operator's system. Where it is not heard, what the table has decided stands, or nobody may charge.
 func (a *Answerer) webhook(
-	ctx context.Context, from *ocpi.Partner, token v230.Token, at *v230.LocationReferences, table answer,
+	ctx context.Context, from *ocpi.Partner, token v230.Token, at *Place, table answer,
 ) (told webhookAnswer, made answer, err error) {
-	told, trouble, err := a.config.Webhook.ask(ctx, webhookQuestion{Partner: from.ID, Token: token, Location: placeOf(at), Proposed: table.Allowed})
+	told, trouble, err := a.config.Webhook.ask(ctx, webhookQuestion{Partner: from.ID, Token: token, Location: at, Proposed: table.Allowed})
 	switch {
 	case err == nil && told.NeedsLocation && at == nil:
-		return told, made, &ocpi.Error{Code: ocpi.StatusNotEnoughInformation, Message: "the answer depends on the location: say where the driver wants to charge"}
+		why := "the operator's system must be told where the driver wants to charge"
+		return webhookAnswer{}, answer{Decision: Decision{By: ByWebhook, Why: why}, needsPlace: true}, nil
 	case err == nil:
-		return told, answer{Decision: Decision{Allowed: told.Allowed, By: ByWebhook, Why: "the operator's system has decided"}}, nil
+		why := "the operator's system has decided"
+		if told.without != "" {
+			why += "; left out, because no CPO can be sent it: " + told.without
+		}
+		return told, answer{Decision: Decision{Allowed: told.Allowed, By: ByWebhook, Why: why}}, nil
 	case ctx.Err() != nil: // the CPO waits no longer
 		return told, made, ctx.Err()
 	}
@@ -160,82 +179,20 @@ func (a *Answerer) webhook(
 }
 
 // spot is what is known of a place asked about, reduced to where the driver may charge.
-func (a *Answerer) spot(ctx context.Context, from *ocpi.Partner, at *v230.LocationReferences) (Spot, *v230.LocationReferences, error) {
+func (a *Answerer) spot(ctx context.Context, from *ocpi.Partner, at *Place) (Spot, *Place, *site, error) {
 	if at == nil {
-		return NoSpot, nil, nil
+		return NoSpot, nil, nil, nil
 	}
-	location, err := a.location(ctx, from, string(at.LocationID))
+	known, err := partnersSite(ctx, a.config.Store, from, at.LocationID)
 	if err != nil {
-		return "", nil, err
+		return "", nil, nil, err
 	}
-	if location == nil || len(location.EVSEs) == 0 { // the CPO has not told us of it, or not yet of its EVSEs
-		return UnknownSpot, at, nil
+	if known == nil {
+		return UnknownSpot, at, nil, nil
 	}
-	usable := location.usable(at.EVSEUIDs)
-	connectors := convert.ConnectorIDs(*at)
-	there := slices.DeleteFunc(slices.Clone(connectors), func(id string) bool { return !hasConnector(usable, id) })
-	if len(usable) == 0 || len(connectors) > 0 && len(there) == 0 {
-		return ClosedSpot, nil, nil
+	left, ok := known.within(at)
+	if !ok {
+		return ClosedSpot, nil, known, nil
 	}
-	left := v230.LocationReferences{LocationID: at.LocationID}
-	if len(at.EVSEUIDs) > 0 {
-		for _, evse := range usable {
-			left.EVSEUIDs = append(left.EVSEUIDs, evse.UID)
-		}
-	}
-	if len(there) > 0 {
-		left = convert.WithConnectorIDs(left, there)
-	}
-	return OpenSpot, &left, nil
-}
-
-// A site is what has to be known of a location to say where in it a driver may charge. Reading no more of it takes a third of
-// the time.
-type site struct {
-	EVSEs []siteEVSE `json:"evses"`
-}
-
-type siteEVSE struct {
-	UID        ocpi.CiString `json:"uid"`
-	Status     v230.Status   `json:"status"`
-	Connectors []struct {
-		ID string `json:"id"`
-	} `json:"connectors"`
-}
-
-// usable are the EVSEs of a location that are not removed; only those named if any are.
-func (s *site) usable(named []ocpi.CiString) []siteEVSE {
-	return slices.DeleteFunc(slices.Clone(s.EVSEs), func(e siteEVSE) bool {
-		return e.Status == v230.StatusRemoved || len(named) > 0 && !slices.Contains(named, e.UID)
-	})
-}
-
-func hasConnector(evses []siteEVSE, id string) bool {
-	for _, e := range evses {
-		for _, c := range e.Connectors {
-			if c.ID == id {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// location is the partner's location as it told us; nil where it did not.
-func (a *Answerer) location(ctx context.Context, from *ocpi.Partner, id string) (*site, error) {
-	for _, party := range from.Parties(ocpi.RoleCPO) {
-		o, err := a.config.Store.Object(ctx, store.Key{Module: ocpi.ModuleLocations, Source: from.ID, Party: party, ID: id})
-		if errors.Is(err, store.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		var l site
-		if err := json.Unmarshal(o.Body, &l, jsontext.AllowDuplicateNames(true)); err != nil {
-			return nil, fmt.Errorf("read stored location: %w", err)
-		}
-		return &l, nil
-	}
-	return nil, nil
+	return OpenSpot, left, known, nil
 }

@@ -2,17 +2,12 @@ package authorize_test
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -177,28 +172,6 @@ type full struct{ *sqlite.DB }
 
 func (full) Write(context.Context, func(store.Tx) error) error { return errFull }
 
-// A hook is the operator's system.
-type hook struct {
-	*httptest.Server
-	mu      sync.Mutex
-	asked   []string
-	headers http.Header
-}
-
-func newHook(t *testing.T, answer http.HandlerFunc) *hook {
-	t.Helper()
-	h := &hook{}
-	h.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		h.mu.Lock()
-		h.asked, h.headers = append(h.asked, string(body)), r.Header
-		h.mu.Unlock()
-		answer(w, r)
-	}))
-	t.Cleanup(h.Close)
-	return h
-}
-
 func says(text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) }
 }
@@ -212,205 +185,58 @@ func fails(status int) http.HandlerFunc {
 	}
 }
 
-func TestTheOperatorsSystemDecides(t *testing.T) {
-	at := func(evses ...ocpi.CiString) *v230.LocationReferences {
-		return &v230.LocationReferences{LocationID: "L", EVSEUIDs: evses}
-	}
-	for _, tt := range []struct {
-		name   string
-		answer http.HandlerFunc
-		closed bool
-		valid  bool
-		at     *v230.LocationReferences
-		// want is what is answered, at which EVSEs, by what, with what trouble.
-		want    string
-		evses   []ocpi.CiString
-		by      authorize.By
-		trouble authorize.Trouble
-	}{
-		{"allows", says(`{"allowed":"ALLOWED"}`), false, true, nil, "ALLOWED", nil, "webhook", ""},
-		{"says no credit, with a text for the driver", says(`{"allowed":"NO_CREDIT","info":{"language":"en","text":"Top up"}}`), false, true, nil, "NO_CREDIT", nil, "webhook", ""},
-		{"says expired", says(`{"allowed":"EXPIRED","more":1}`), false, true, nil, "EXPIRED", nil, "webhook", ""},
-		{"knows better than the token", says(`{"allowed":"ALLOWED"}`), false, false, nil, "ALLOWED", nil, "webhook", ""},
-		{"leaves fewer EVSEs", says(`{"allowed":"ALLOWED","location":{"location_id":"L","evse_uids":["2","9"]}}`), false, true, at("1", "2"), "ALLOWED", []ocpi.CiString{"2"}, "webhook", ""},
-		{"leaves no EVSE that was asked about", says(`{"allowed":"ALLOWED","location":{"location_id":"L","evse_uids":["9"]}}`), false, true, at("1"), "NOT_ALLOWED", nil, "webhook", ""},
-		{"is at another location", says(`{"allowed":"ALLOWED","location":{"location_id":"M"}}`), false, true, at("1"), "NOT_ALLOWED", nil, "webhook", ""},
-		{"wants a location", says(`{"needs_location":true}`), false, true, nil, "2002", nil, "", ""},
-		{"wants a location and has one", says(`{"needs_location":true}`), false, true, at("1"), "NOT_ALLOWED", nil, "webhook", ""},
-
-		{"is slow: the token decides", hangs, false, true, nil, "ALLOWED", nil, "table", "late"},
-		{"is slow, and the token is not valid", hangs, false, false, nil, "BLOCKED", nil, "table", "late"},
-		{"is slow: nobody may charge without it", hangs, true, true, nil, "NOT_ALLOWED", nil, "fallback", "late"},
-		{"is slow, and the token is not valid anyway", hangs, true, false, nil, "BLOCKED", nil, "table", "late"},
-		{"fails", fails(500), false, true, nil, "ALLOWED", nil, "table", "failed"},
-		{"fails: nobody may charge without it", fails(500), true, true, nil, "NOT_ALLOWED", nil, "fallback", "failed"},
-		{"has moved", fails(307), false, true, nil, "ALLOWED", nil, "table", "failed"},
-		{"says nothing", says(``), false, true, nil, "ALLOWED", nil, "table", "unusable"},
-		{"says no JSON", says(`<html>`), true, true, nil, "NOT_ALLOWED", nil, "fallback", "unusable"},
-		{"says what OCPI does not have", says(`{"allowed":"PERHAPS"}`), true, true, nil, "NOT_ALLOWED", nil, "fallback", "unusable"},
-		{"says it in another type", says(`{"allowed":true}`), true, true, nil, "NOT_ALLOWED", nil, "fallback", "unusable"},
-		{"says far too much", says(`{"allowed":"ALLOWED","x":"` + strings.Repeat("x", 70_000) + `"}`), true, true, nil, "NOT_ALLOWED", nil, "fallback", "unusable"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			db, o := open(t)
-			put(t, o.Tokens, token(func(x *v230.Token) { x.Valid = tt.valid }))
-			webhook, err := authorize.NewWebhook(authorize.WebhookConfig{URL: newHook(t, tt.answer).URL, Deadline: 300 * time.Millisecond})
-			if err != nil {
-				t.Fatal(err)
-			}
-			answerer := authorize.NewAnswerer(authorize.AnswererConfig{Store: db, Webhook: webhook, FailClosed: tt.closed, Logger: quiet})
-			began := time.Now()
-			info, err := answerer.Authorize(t.Context(), cpo, ocpiserver.AuthorizeRequest{TokenUID: "CARD", TokenType: "RFID", At: tt.at})
-			if took := time.Since(began); took > 5*time.Second {
-				t.Errorf("it took %s", took)
-			}
-			var refused *ocpi.Error
-			if errors.As(err, &refused) && tt.want == "2002" && refused.Code == ocpi.StatusNotEnoughInformation {
-				return
-			}
-			if err != nil || string(info.Allowed) != tt.want {
-				t.Fatalf("%s, %v; want %s", info.Allowed, err, tt.want)
-			}
-			if (info.Location != nil) != (tt.at != nil && tt.want == "ALLOWED") || info.Location != nil && !slices.Equal(info.Location.EVSEUIDs, tt.evses) {
-				t.Errorf("at %+v", info.Location)
-			}
-			if tt.want == "NO_CREDIT" && (info.Info == nil || info.Info.Text != "Top up") {
-				t.Errorf("info %+v", info.Info)
-			}
-			if told := events(t, db); len(told) != 1 || told[0].By != tt.by || told[0].Trouble != tt.trouble || told[0].Allowed != tt.want || told[0].Why == "" {
-				t.Errorf("events %+v, want by %q with trouble %q", told, tt.by, tt.trouble)
-			}
-		})
-	}
-}
-
-func TestTheOperatorsSystemIsNotThere(t *testing.T) {
+// A place without a location's id is none.
+func TestAPlaceWithoutALocationIsNone(t *testing.T) {
 	db, o := open(t)
 	put(t, o.Tokens, token(nil))
-	down := newHook(t, hangs)
-	down.Close()
-	webhook, err := authorize.NewWebhook(authorize.WebhookConfig{URL: down.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	answerer := authorize.NewAnswerer(authorize.AnswererConfig{Store: db, Webhook: webhook, Logger: quiet})
-	info, err := answerer.Authorize(t.Context(), cpo, ocpiserver.AuthorizeRequest{TokenUID: "CARD", TokenType: "RFID"})
-	if err != nil || info.Allowed != allowed {
-		t.Errorf("%s, %v", info.Allowed, err)
-	}
-	if told := events(t, db); len(told) != 1 || told[0].Trouble != authorize.Failed || strings.Contains(told[0].Why, down.URL) {
-		t.Errorf("events %+v", told)
+	answerer := authorize.NewAnswerer(authorize.AnswererConfig{Store: db, Logger: quiet})
+	at := &v230.LocationReferences{EVSEUIDs: []ocpi.CiString{"1"}}
+	info, err := answerer.Authorize(t.Context(), cpo, ocpiserver.AuthorizeRequest{TokenUID: "CARD", TokenType: "RFID", At: at})
+	if err != nil || info.Allowed != allowed || info.Location != nil {
+		t.Errorf("%s at %+v, %v", info.Allowed, info.Location, err)
 	}
 }
 
-// What is not ours, or is nowhere to charge, needs no opinion of the operator's.
-func TestTheOperatorsSystemIsAskedOnlyWhatItCanDecide(t *testing.T) {
+func references(p *authorize.Place) *v230.LocationReferences {
+	refs := v230.LocationReferences{LocationID: ocpi.CiString(p.LocationID)}
+	for _, uid := range p.EVSEUIDs {
+		refs.EVSEUIDs = append(refs.EVSEUIDs, ocpi.CiString(uid))
+	}
+	refs = convert.WithConnectorIDs(refs, p.ConnectorIDs)
+	return &refs
+}
+
+func place(refs *v230.LocationReferences) *authorize.Place {
+	if refs == nil {
+		return nil
+	}
+	p := &authorize.Place{LocationID: string(refs.LocationID), ConnectorIDs: convert.ConnectorIDs(*refs)}
+	for _, uid := range refs.EVSEUIDs {
+		p.EVSEUIDs = append(p.EVSEUIDs, string(uid))
+	}
+	return p
+}
+
+// A partner may speak for several CPOs, and what it asks does not say which.
+func TestALocationOfAnyPartyOfAPartnerCounts(t *testing.T) {
 	db, o := open(t)
 	put(t, o.Tokens, token(nil))
-	location := ocpitest.Network(foreign).Location(1)
-	location.ID = "L"
-	for i := range location.EVSEs {
-		location.EVSEs[i].Status = v230.StatusRemoved
+	other := ocpi.NewParty("DE", "OTH")
+	hub := &ocpi.Partner{ID: "cpo", Version: ocpi.V211, Roles: []ocpi.PartyRole{{Role: ocpi.RoleCPO, Party: foreign}, {Role: ocpi.RoleCPO, Party: other}}}
+	for party, uid := range map[ocpi.Party]ocpi.CiString{foreign: "A", other: "B"} {
+		location := ocpitest.Network(party).Location(1)
+		location.ID, location.EVSEs = "1", location.EVSEs[:1]
+		location.EVSEs[0].UID = uid
+		if _, err := object.ReceivedLocations(db).Put(t.Context(), hub, ocpi.Key{Party: party, ID: "1"}, location); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if _, err := object.ReceivedLocations(db).Put(t.Context(), cpo, ocpi.Key{Party: foreign, ID: "L"}, location); err != nil {
-		t.Fatal(err)
-	}
-	h := newHook(t, says(`{"allowed":"ALLOWED"}`))
-	webhook, err := authorize.NewWebhook(authorize.WebhookConfig{URL: h.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	answerer := authorize.NewAnswerer(authorize.AnswererConfig{Store: db, Webhook: webhook, Logger: quiet})
-	if _, err := answerer.Authorize(t.Context(), cpo, ocpiserver.AuthorizeRequest{TokenUID: "NONE", TokenType: "RFID"}); !errors.Is(err, ocpi.ErrNotFound) {
-		t.Error(err)
-	}
-	info, err := answerer.Authorize(t.Context(), cpo, ocpiserver.AuthorizeRequest{TokenUID: "CARD", TokenType: "RFID", At: &v230.LocationReferences{LocationID: "L"}})
-	if err != nil || info.Allowed != notAllowed {
-		t.Errorf("%s, %v", info.Allowed, err)
-	}
-	if len(h.asked) > 0 {
-		t.Errorf("it was asked %q", h.asked)
-	}
-}
-
-func TestQuestionsToTheOperatorsSystemAreSigned(t *testing.T) {
-	key := []byte("a key of some length")
-	for _, tt := range []struct {
-		name, secret string
-	}{
-		{"as Standard Webhooks has it", "whsec_" + base64.StdEncoding.EncodeToString(key)},
-		{"with a bearer token", "open sesame"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			db, o := open(t)
-			put(t, o.Tokens, token(nil))
-			h := newHook(t, says(`{"allowed":"ALLOWED"}`))
-			webhook, err := authorize.NewWebhook(authorize.WebhookConfig{URL: h.URL, Secret: tt.secret})
-			if err != nil {
-				t.Fatal(err)
-			}
-			answerer := authorize.NewAnswerer(authorize.AnswererConfig{Store: db, Webhook: webhook, Logger: quiet})
-			at := &v230.LocationReferences{LocationID: "L", EVSEUIDs: []ocpi.CiString{"1"}}
-			if _, err := answerer.Authorize(t.Context(), cpo, ocpiserver.AuthorizeRequest{TokenUID: "CARD", TokenType: "RFID", At: at}); err != nil {
-				t.Fatal(err)
-			}
-			mac := hmac.New(sha256.New, key)
-			mac.Write([]byte(h.headers.Get("webhook-id") + "." + h.headers.Get("webhook-timestamp") + "." + h.asked[0]))
-			signed := h.headers.Get("webhook-signature") == "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil))
-			bearer := h.headers.Get("Authorization") == "Bearer open sesame"
-			if wantsSignature := strings.HasPrefix(tt.secret, "whsec_"); signed != wantsSignature || bearer == wantsSignature {
-				t.Errorf("headers %v", h.headers)
-			}
-			var question struct {
-				Type string `json:"type"`
-				Data struct {
-					Partner  string
-					Token    v230.Token
-					Location authorize.Place
-					Proposed string
-				} `json:"data"`
-			}
-			if err := json.Unmarshal([]byte(h.asked[0]), &question, json.MatchCaseInsensitiveNames(true)); err != nil {
-				t.Fatal(err)
-			}
-			d := question.Data
-			if question.Type != "authorization.request" || d.Partner != "cpo" || d.Token.UID != "CARD" || d.Location.LocationID != "L" || d.Proposed != "ALLOWED" {
-				t.Errorf("it was asked %s", h.asked[0])
-			}
-		})
-	}
-}
-
-// More questions than the operator's system answers wait for their turn, and no longer than the deadline.
-func TestTooManyQuestionsFallBack(t *testing.T) {
-	db, o := open(t)
-	put(t, o.Tokens, token(nil))
-	webhook, err := authorize.NewWebhook(authorize.WebhookConfig{URL: newHook(t, hangs).URL, Deadline: 200 * time.Millisecond, AtOnce: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var counted seen
-	answerer := authorize.NewAnswerer(authorize.AnswererConfig{Store: db, Webhook: webhook, Logger: quiet, Observe: counted.observe})
-	var work sync.WaitGroup
-	for range 20 {
-		work.Go(func() {
-			if info, err := answerer.Authorize(t.Context(), cpo, ocpiserver.AuthorizeRequest{TokenUID: "CARD", TokenType: "RFID"}); err != nil || info.Allowed != allowed {
-				t.Errorf("%s, %v", info.Allowed, err)
-			}
-		})
-	}
-	work.Wait()
-	busy := slices.ContainsFunc(counted.all, func(o authorize.Observation) bool { return o.Trouble == authorize.Busy })
-	if len(counted.all) != 20 || !busy {
-		t.Errorf("%+v", counted.all)
-	}
-}
-
-func TestAWebhookThatCannotBeIsRefused(t *testing.T) {
-	for _, c := range []authorize.WebhookConfig{{}, {URL: "ftp://x"}, {URL: "/x"}, {URL: "http://x", Secret: "whsec_"}, {URL: "http://x", Secret: "whsec_no base64"}} {
-		if _, err := authorize.NewWebhook(c); err == nil {
-			t.Errorf("%+v was taken", c)
+	answerer := authorize.NewAnswerer(authorize.AnswererConfig{Store: db, Logger: quiet})
+	for uid, want := range map[ocpi.CiString]v230.AllowedType{"A": allowed, "B": allowed, "b": allowed, "C": notAllowed} {
+		at := &v230.LocationReferences{LocationID: "1", EVSEUIDs: []ocpi.CiString{uid}}
+		info, err := answerer.Authorize(t.Context(), hub, ocpiserver.AuthorizeRequest{TokenUID: "CARD", TokenType: "RFID", At: at})
+		if err != nil || info.Allowed != want || want == allowed && !slices.Equal(info.Location.EVSEUIDs, at.EVSEUIDs) {
+			t.Errorf("%s: %s at %+v, %v; want %s", uid, info.Allowed, info.Location, err, want)
 		}
 	}
 }

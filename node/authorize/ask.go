@@ -35,6 +35,8 @@ type Policy struct {
 	Deadline time.Duration
 	// Prefer is the choice for tokens whose whitelist is ALLOWED.
 	Prefer Preference
+	// Off asks it nothing: its tokens are decided as if it did not answer.
+	Off bool
 }
 
 // Clients have what calls partners.
@@ -50,6 +52,11 @@ type AskerConfig struct {
 	Clients  Clients
 	// Deadline is how long an eMSP may take to answer, unless its Policy says otherwise. Default 3 seconds.
 	Deadline time.Duration
+	// AtOnce is how many questions to one eMSP can be under way; others wait, within their deadline. Default 64.
+	AtOnce int
+	// Rest is how long an eMSP that has let several questions in a row run into their deadline is asked nothing. Then one
+	// question finds out whether it is back. Default 10 seconds.
+	Rest time.Duration
 	// RefuseUnknown refuses tokens that no partner has sent. Without it, all eMSPs that can be asked are.
 	RefuseUnknown bool
 	// AnyCase lets uids of partners that speak 2.1.1 match whatever the case of their letters, as later versions have it
@@ -62,9 +69,9 @@ type AskerConfig struct {
 }
 
 const (
-	defaultDeadline = 3 * time.Second
-	// askedAtOnce bounds how many eMSPs are asked about one unknown token at the same time.
-	askedAtOnce = 16
+	defaultDeadline   = 3 * time.Second
+	defaultLineAtOnce = 64
+	defaultRest       = 10 * time.Second
 	// longestUID bounds what is asked about: no version allows more than 36 characters.
 	longestUID = 128
 )
@@ -73,6 +80,8 @@ func (c AskerConfig) withDefaults() AskerConfig {
 	if c.Deadline <= 0 {
 		c.Deadline = defaultDeadline
 	}
+	c.AtOnce = cmp.Or(max(0, c.AtOnce), defaultLineAtOnce)
+	c.Rest = cmp.Or(max(0, c.Rest), defaultRest)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -86,12 +95,16 @@ func (c AskerConfig) withDefaults() AskerConfig {
 type Asker struct {
 	config AskerConfig
 	teller teller
+	lines  lines
 }
 
 // NewAsker returns an Asker.
 func NewAsker(config AskerConfig) *Asker {
 	config = config.withDefaults()
-	return &Asker{config: config, teller: teller{config.Store, config.Now, config.Observe}}
+	return &Asker{
+		config: config, teller: teller{config.Store, config.Now, config.Observe},
+		lines: lines{atOnce: config.AtOnce, rest: config.Rest, logger: config.Logger, of: map[string]*line{}},
+	}
 }
 
 // A Question is whether the driver with a token may charge.
@@ -145,14 +158,17 @@ func (a *Asker) Ask(ctx context.Context, q Question) (Verdict, error) {
 	if err := q.check(); err != nil {
 		return Verdict{}, err
 	}
+	asked := Asked{Direction: ocpi.Outbound, TokenUID: q.TokenUID, TokenType: q.TokenType, Asked: q.Location}
 	v, err := a.decide(ctx, q)
+	if err == nil {
+		err = ctx.Err() // nobody waits for it any more
+	}
+	asked.By = cmp.Or(v.By, ByUnknown)
 	if err != nil {
-		return Verdict{}, fmt.Errorf("authorize: %w", err)
+		return Verdict{}, errors.Join(fmt.Errorf("authorize: %w", err), a.teller.abandoned(ctx, v.Partner, began, asked))
 	}
-	asked := Asked{
-		Direction: ocpi.Outbound, Party: v.Party, TokenUID: q.TokenUID, TokenType: q.TokenType, Asked: q.Location, Location: v.Location,
-		Allowed: string(v.Allowed), By: v.By, Why: v.Why, Trouble: v.Trouble, Info: v.Info,
-	}
+	asked.Party, asked.Location, asked.Allowed, asked.Why, asked.Trouble = v.Party, v.Location, string(v.Allowed), v.Why, v.Trouble
+	asked.Info, asked.AuthMethod, asked.AuthorizationReference, asked.Others = v.Info, v.AuthMethod, v.AuthorizationReference, v.Others
 	if v.Token != nil {
 		asked.TokenType = v.Token.Type
 	}
@@ -190,7 +206,7 @@ func (a *Asker) decide(ctx context.Context, q Question) (Verdict, error) {
 		return Verdict{}, err
 	}
 	if len(found) == 0 {
-		return a.unknown(ctx, q, partners), nil
+		return a.unknown(ctx, q, partners)
 	}
 	return a.best(ctx, q, found), nil
 }
@@ -299,97 +315,21 @@ func (a *Asker) judge(ctx context.Context, q Question, c candidate) Verdict {
 	decision := Decide(is)
 	var heard reply
 	if decision.Ask {
-		heard = a.ask(ctx, q, c.partner, string(c.token.UID), c.token.Type)
+		heard = a.ask(ctx, q, c.partner, string(c.token.UID), c.token.Type, a.patience(c.partner))
 		is.Outcome, is.Allowed = heard.outcome, heard.info.Allowed
 		decision = Decide(is)
 	}
 	v := Verdict{
 		Allowed: decision.Allowed, By: decision.By, Why: decision.Why, Partner: c.partner.Name, Party: c.party, Token: &c.token,
-		Trouble: heard.trouble, Info: heard.info.Info,
+		Trouble: heard.trouble, Info: infoOf(heard.info),
 	}
 	if heard.reason != "" {
 		v.Why += "; it was not heard: " + heard.reason
 	}
-	v.place(q.Location, placeOf(heard.info.Location))
+	a.place(ctx, &v, q.Location, placeOf(heard.info.Location))
 	v.AuthMethod = Decision{Allowed: v.Allowed, By: v.By}.Method()
 	if ref := heard.info.AuthorizationReference; ref != nil {
 		v.AuthorizationReference = string(*ref)
 	}
 	return v
-}
-
-// place narrows where the driver may charge.
-func (v *Verdict) place(asked, answer *Place) {
-	if v.Allowed != v230.AllowedTypeAllowed {
-		return
-	}
-	left, ok := narrowed(asked, answer)
-	if !ok {
-		v.Allowed, v.Why = v230.AllowedTypeNotAllowed, "the eMSP allows it, but nowhere where the driver wants to charge"
-		return
-	}
-	v.Location = left
-}
-
-// A reply is what came of asking an eMSP.
-type reply struct {
-	outcome Outcome
-	info    v230.AuthorizationInfo
-	// trouble and reason say why there is no answer, the one in a word and the other for people; err is the failure itself.
-	trouble Trouble
-	reason  string
-	err     error
-}
-
-// ask asks an eMSP in real time, within its deadline.
-func (a *Asker) ask(ctx context.Context, q Question, p Partner, uid string, tokenType v230.TokenType) reply {
-	if q.Offline {
-		return reply{outcome: NoAnswer, reason: "it was not to be asked"}
-	}
-	if !p.CanAsk {
-		return reply{outcome: NoAnswer, trouble: NotOffered, reason: "its tokens module cannot be called"}
-	}
-	deadline := cmp.Or(p.Policy.Deadline, a.config.Deadline)
-	within, cancel := context.WithTimeout(ctx, deadline)
-	defer cancel()
-	info, err := a.call(within, q, p, uid, tokenType)
-	heard := replyOf(info, err)
-	if heard.outcome != NoAnswer || errors.Is(ctx.Err(), context.Canceled) { // nobody waits for it any more
-		return heard
-	}
-	if within.Err() != nil || errors.Is(heard.err, context.DeadlineExceeded) { // the client's own clock may be ahead a little
-		heard.trouble, heard.reason = Late, fmt.Sprintf("no answer within %s", deadline)
-	}
-	a.config.Logger.WarnContext(ctx, "an eMSP that was asked whether its driver may charge was not heard", "partner", p.Name, "reason", heard.reason)
-	return heard
-}
-
-func (a *Asker) call(ctx context.Context, q Question, p Partner, uid string, tokenType v230.TokenType) (v230.AuthorizationInfo, error) {
-	client, err := a.config.Clients.Client(ctx, p.Name)
-	if err != nil {
-		return v230.AuthorizationInfo{}, err
-	}
-	return client.EMSP().Tokens.Authorize(ctx, ocpiclient.AuthorizeRequest{TokenUID: uid, TokenType: tokenType, At: q.Location.references()})
-}
-
-// replyOf is what the answer of an eMSP means. Later versions have a status for tokens that are not there (requirement TOK-12).
-func replyOf(info v230.AuthorizationInfo, err error) reply {
-	var failed *ocpiclient.Error
-	errors.As(err, &failed)
-	switch {
-	case err == nil && !info.Allowed.Known():
-		return reply{outcome: Answered, info: info, trouble: Unusable}
-	case err == nil:
-		return reply{outcome: Answered, info: info}
-	case errors.Is(err, ocpi.ErrNotFound), failed != nil && failed.Status == ocpi.StatusUnknownToken:
-		return reply{outcome: UnknownToken}
-	case failed != nil && failed.Status == ocpi.StatusNotEnoughInformation:
-		return reply{outcome: NeedsLocation}
-	case errors.Is(err, ocpiclient.ErrNotOffered):
-		return reply{outcome: NoAnswer, trouble: NotOffered, reason: err.Error()}
-	case failed != nil && failed.HTTP != 0:
-		return reply{outcome: NoAnswer, trouble: Unusable, reason: err.Error()}
-	default:
-		return reply{outcome: NoAnswer, trouble: Failed, reason: err.Error(), err: err}
-	}
 }

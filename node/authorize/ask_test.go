@@ -17,23 +17,26 @@ import (
 
 	"github.com/roamwire/roamwire/node/authorize"
 	"github.com/roamwire/roamwire/node/object"
+	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/node/store/sqlite"
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/ocpiclient"
+	"github.com/roamwire/roamwire/ocpi/ocpitest"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
 // emsps are partners of a CPO, each with a server that answers in its own way.
 type emsps struct {
 	db       *sqlite.DB
+	objects  *object.Objects
 	partners []authorize.Partner
 	urls     map[string]string
 	calls    atomic.Int64
 }
 
 func newEMSPs(t *testing.T) *emsps {
-	db, _ := open(t)
-	return &emsps{db: db, urls: map[string]string{}}
+	db, objects := open(t)
+	return &emsps{db: db, objects: objects, urls: map[string]string{}}
 }
 
 // add adds an eMSP; one without an answer cannot be called.
@@ -101,6 +104,13 @@ func envelope(status, code int, data string) http.HandlerFunc {
 	}
 }
 
+// endless begins an answer and does not end it.
+func endless(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.WriteString(w, `{"data":`)
+	_ = http.NewResponseController(w).Flush()
+	<-r.Context().Done()
+}
+
 func whitelist(w v230.WhitelistType) func(*v230.Token) {
 	return func(x *v230.Token) { x.Whitelist = w }
 }
@@ -127,6 +137,17 @@ func TestAnEMSPIsAskedInRealTime(t *testing.T) {
 		{"it does not know the token: a refusal and no outage (TOK-12)", envelope(404, 2000, ""), whitelist("ALLOWED_OFFLINE"), nil, "NOT_ALLOWED by realtime", nil, ""},
 		{"it says so as later versions do", envelope(200, 2004, ""), whitelist("ALLOWED_OFFLINE"), nil, "NOT_ALLOWED by realtime", nil, ""},
 		{"it needs the location (TOK-10)", envelope(200, 2002, ""), whitelist("ALLOWED_OFFLINE"), nil, "NOT_ALLOWED by realtime", nil, ""},
+
+		{"it does not know the location", envelope(200, 2003, ""), whitelist("ALLOWED_OFFLINE"), place, "NOT_ALLOWED by realtime", nil, ""},
+		{"it does not authorize in real time (TOK-07)", envelope(405, 2000, ""), whitelist("ALLOWED_OFFLINE"), nil, "ALLOWED by fallback", nil, authorize.NotOffered},
+		{"it refuses us", envelope(401, 2000, ""), whitelist("NEVER"), nil, "NOT_ALLOWED by fallback", nil, authorize.Unusable},
+		{"it says nothing of the token, without an envelope (TOK-12)", fails(404), whitelist("ALLOWED_OFFLINE"), nil, "NOT_ALLOWED by realtime", nil, ""},
+		{"it answers success with nothing in it", envelope(200, 1000, ""), whitelist("ALLOWED_OFFLINE"), nil, "ALLOWED by fallback", nil, authorize.Unusable},
+		{"it answers in another type", answers(`{"allowed":true}`), whitelist("ALLOWED_OFFLINE"), nil, "ALLOWED by fallback", nil, authorize.Unusable},
+		{"it answers what OCPI does not have", answers(`{"allowed":"PERHAPS"}`), whitelist("ALLOWED_OFFLINE"), nil, "NOT_ALLOWED by realtime", nil, authorize.Unusable},
+		{"its answer never ends", endless, whitelist("ALLOWED_OFFLINE"), nil, "ALLOWED by fallback", nil, authorize.Late},
+		{"uids differ in case", answers(`{"allowed":"ALLOWED","location":{"location_id":"l","evse_uids":["2"]}}`), whitelist("NEVER"), place,
+			"ALLOWED by realtime", &authorize.Place{LocationID: "L", EVSEUIDs: []string{"2"}, ConnectorIDs: []string{"1"}}, ""},
 
 		{"it hangs, and may be done without (TOK-13)", hangs, whitelist("ALLOWED_OFFLINE"), place, "ALLOWED by fallback", place, authorize.Late},
 		{"it hangs, and may not be done without (TOK-13)", hangs, whitelist("NEVER"), nil, "NOT_ALLOWED by fallback", nil, authorize.Late},
@@ -185,6 +206,46 @@ func TestAnEMSPIsNotAskedWhereItsTokenIsEnough(t *testing.T) {
 	e.partners[0].Policy.Prefer = authorize.PreferRealtime
 	if v, err := e.asker(nil).Ask(t.Context(), authorize.Question{TokenUID: "ALLOWED"}); err != nil || v.Allowed != blocked || v.By != authorize.ByRealtime {
 		t.Errorf("%+v, %v", v, err)
+	}
+}
+
+// Why a driver may not charge, or why the eMSP was not heard, is said as it was.
+func TestAVerdictSaysWhy(t *testing.T) {
+	never := whitelist("NEVER")
+	for _, tt := range []struct {
+		name   string
+		answer http.HandlerFunc
+		policy authorize.Policy
+		want   string
+	}{
+		{"unknown token", envelope(404, 2000, ""), authorize.Policy{}, "does not know the token"},
+		{"unknown location", envelope(200, 2003, ""), authorize.Policy{}, "does not know the location"},
+		{"no location", envelope(200, 2002, ""), authorize.Policy{}, "must be told where"},
+		{"not to be asked", answers(`{"allowed":"ALLOWED"}`), authorize.Policy{Off: true}, "not asked, by its policy"},
+		{"not offered", nil, authorize.Policy{}, "cannot be called"},
+		{"its error", envelope(500, 3000, ""), authorize.Policy{}, "answered HTTP 500"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			e := newEMSPs(t)
+			e.add(t, "one", tt.answer)
+			e.partners[0].Policy = tt.policy
+			e.sends(t, "one", "CARD", never)
+			v, err := e.asker(nil).Ask(t.Context(), authorize.Question{TokenUID: "CARD"})
+			if err != nil || v.Allowed != notAllowed || !strings.Contains(v.Why, tt.want) {
+				t.Errorf("%s: %s, %v; want %s", v.Allowed, v.Why, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestATextForTheDriverIsNoLongerThanOneMayBe(t *testing.T) {
+	e := newEMSPs(t)
+	e.add(t, "one", answers(`{"allowed":"BLOCKED","info":{"language":"en","text":"`+strings.Repeat("é", 100_000)+`"}}`))
+	e.sends(t, "one", "CARD", whitelist("NEVER"))
+	v, err := e.asker(nil).Ask(t.Context(), authorize.Question{TokenUID: "CARD"})
+	if err != nil || v.Info == nil || v.Info.Text != strings.Repeat("é", 512) {
+		t.Errorf("%+v, %v", v.Info, err)
 	}
 }
 
@@ -302,6 +363,62 @@ func TestManyEMSPsAreAskedWithinOneDeadline(t *testing.T) {
 	}
 }
 
+// Those that hang keep nobody from asking the others.
+func TestAnEMSPIsHeardBesideManyThatHang(t *testing.T) {
+	e := newEMSPs(t)
+	for i := range 40 {
+		e.add(t, fmt.Sprintf("p%d", i), hangs)
+	}
+	e.add(t, "one", answers(`{"allowed":"ALLOWED"}`))
+	v, err := e.asker(func(c *authorize.AskerConfig) { c.Deadline = 5 * time.Second }).Ask(t.Context(), authorize.Question{TokenUID: "NEW"})
+	if err != nil || v.Allowed != allowed || v.Partner != "one" {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
+// Of several that know an unknown card and refuse it, the answer is the same whoever is first.
+func TestRefusalsOfAnUnknownCardAreInTheOrderOfThePartners(t *testing.T) {
+	e := newEMSPs(t)
+	slow := func(answer http.HandlerFunc) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) { time.Sleep(50 * time.Millisecond); answer(w, r) }
+	}
+	e.add(t, "one", slow(answers(`{"allowed":"EXPIRED"}`)))
+	e.add(t, "two", answers(`{"allowed":"NO_CREDIT"}`))
+	v, err := e.asker(func(c *authorize.AskerConfig) { c.Deadline = 5 * time.Second }).Ask(t.Context(), authorize.Question{TokenUID: "NEW"})
+	if err != nil || v.Allowed != expired || v.Partner != "one" || !slices.Equal(v.Others, []string{"two"}) {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
+// Requirement TOK-09: an eMSP cannot send a driver to EVSEs that the location does not have.
+func TestAnAnswerAboutAWholeLocationIsCheckedAgainstIt_TOK09(t *testing.T) {
+	e := newEMSPs(t)
+	location := ocpitest.Network(own).Location(1)
+	location.ID = "L"
+	location.EVSEs[1].Status = v230.StatusRemoved
+	put(t, e.objects.Locations, location)
+	one, two := string(location.EVSEs[0].UID), string(location.EVSEs[1].UID)
+	for i, tt := range []struct {
+		location, answer string
+		want             v230.AllowedType
+		evses            []string
+	}{
+		{"L", one, allowed, []string{one}},
+		{"L", one + `","9`, allowed, []string{one}},
+		{"L", two, notAllowed, nil},
+		{"L", "9", notAllowed, nil},
+		{"OTHER", "9", allowed, []string{"9"}}, // not known here: then it is the eMSP's word
+	} {
+		name := fmt.Sprintf("p%d", i)
+		e.add(t, name, answers(`{"allowed":"ALLOWED","location":{"location_id":"`+tt.location+`","evse_uids":["`+tt.answer+`"]}}`))
+		e.sends(t, name, "CARD", whitelist("NEVER"))
+		v, err := e.asker(nil).Ask(t.Context(), authorize.Question{TokenUID: "CARD", Partner: name, Location: &authorize.Place{LocationID: tt.location}})
+		if err != nil || v.Allowed != tt.want || tt.want == allowed && !slices.Equal(v.Location.EVSEUIDs, tt.evses) {
+			t.Errorf("%s at %s: %s at %+v, %v; want %s at %v", tt.answer, tt.location, v.Allowed, v.Location, err, tt.want, tt.evses)
+		}
+	}
+}
+
 func TestAQuestionThatIsNoneIsRefused(t *testing.T) {
 	e := newEMSPs(t)
 	for _, q := range []authorize.Question{
@@ -314,6 +431,54 @@ func TestAQuestionThatIsNoneIsRefused(t *testing.T) {
 	}
 	if told := events(t, e.db); len(told) > 0 {
 		t.Errorf("events %+v", told)
+	}
+}
+
+// A charger that gives up is seen, with the eMSP that kept it waiting.
+func TestAChargerThatGivesUpIsAnEvent(t *testing.T) {
+	e := newEMSPs(t)
+	e.add(t, "one", hangs)
+	e.sends(t, "one", "CARD", whitelist("ALLOWED_OFFLINE"))
+	asker := e.asker(func(c *authorize.AskerConfig) { c.Deadline = 10 * time.Second })
+	for uid, partner := range map[string]string{"CARD": "one", "NEW": ""} {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(200*time.Millisecond, cancel)
+		if _, err := asker.Ask(ctx, authorize.Question{TokenUID: uid}); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		all, _, err := e.db.Events(t.Context(), store.EventFilter{Types: []string{authorize.EventAsked}}, 0, 1000)
+		if err != nil || len(all) == 0 || all[len(all)-1].Partner != partner {
+			t.Errorf("%s: %+v, %v", uid, all, err)
+		}
+		if told := events(t, e.db); len(told) == 0 || told[len(told)-1].Allowed != authorize.Abandoned {
+			t.Errorf("%s: events %+v", uid, told)
+		}
+	}
+}
+
+// All that was decided is in the event.
+func TestTheEventHasTheWholeDecision(t *testing.T) {
+	e := newEMSPs(t)
+	e.add(t, "one", nil)
+	e.add(t, "two", nil)
+	e.sends(t, "one", "CARD", nil)
+	e.sends(t, "two", "CARD", nil)
+	at := &authorize.Place{LocationID: "L"}
+	v, err := e.asker(nil).Ask(t.Context(), authorize.Question{TokenUID: "CARD", Location: at})
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := events(t, e.db)
+	if len(told) != 1 {
+		t.Fatalf("%d events", len(told))
+	}
+	told[0].Milliseconds = 0
+	want := authorize.Asked{
+		Direction: ocpi.Outbound, Party: v.Party, TokenUID: "CARD", TokenType: "RFID", Asked: at, Location: at, Allowed: "ALLOWED", By: authorize.ByCache,
+		Why: v.Why, AuthMethod: v230.AuthMethodWhitelist, Others: v.Others,
+	}
+	if diff := cmp.Diff(want, told[0]); diff != "" || len(v.Others) != 1 {
+		t.Error(diff)
 	}
 }
 

@@ -54,8 +54,9 @@ func (p *Place) references() *v230.LocationReferences {
 	return &refs
 }
 
+// placeOf is the place that references are to; nil for none, and for those that name no location.
 func placeOf(refs *v230.LocationReferences) *Place {
-	if refs == nil {
+	if refs == nil || refs.LocationID == "" {
 		return nil
 	}
 	p := &Place{LocationID: string(refs.LocationID), ConnectorIDs: convert.ConnectorIDs(*refs)}
@@ -93,9 +94,7 @@ func common(asked, answer []string) ([]string, bool) {
 	case len(asked) == 0:
 		return answer, true
 	}
-	both := slices.DeleteFunc(slices.Clone(asked), func(id string) bool {
-		return !slices.ContainsFunc(answer, func(a string) bool { return strings.EqualFold(a, id) })
-	})
+	both := slices.DeleteFunc(slices.Clone(asked), func(id string) bool { return !contains(answer, id) })
 	return both, len(both) > 0
 }
 
@@ -105,7 +104,7 @@ type Observation struct {
 	Direction ocpi.Direction
 	// Partner is who has asked, or whose token it is; empty for nobody's.
 	Partner string
-	// Allowed is the answer, or Unknown for a token that is not there.
+	// Allowed is the answer, or where there is none Unknown, NeedsPlace or Abandoned.
 	Allowed string
 	By      By
 	// Trouble says in a word why it was decided by less than it could have been; empty for no trouble.
@@ -113,8 +112,15 @@ type Observation struct {
 	Duration time.Duration
 }
 
-// Unknown stands in the place of an answer about a token that is not there.
-const Unknown = "UNKNOWN"
+// What stands in the place of an answer where there is none.
+const (
+	// Unknown is about a token that is not there.
+	Unknown = "UNKNOWN"
+	// NeedsPlace is where the CPO was told to say where the driver wants to charge, and to ask again.
+	NeedsPlace = "NEEDS_LOCATION"
+	// Abandoned is where who asked has gone before there was an answer.
+	Abandoned = "ABANDONED"
+)
 
 // Trouble is why an eMSP, or the operator's system, was not heard.
 type Trouble string
@@ -129,6 +135,8 @@ const (
 	Unusable Trouble = "unusable"
 	// Busy is that too many others are waiting for answers.
 	Busy Trouble = "busy"
+	// Away is an eMSP that has let so many questions run into their deadline that it is not asked for a while.
+	Away Trouble = "away"
 	// NotOffered is an eMSP that cannot be asked.
 	NotOffered Trouble = "not offered"
 )

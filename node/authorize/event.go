@@ -26,12 +26,17 @@ type Asked struct {
 	// Asked is where the driver wants to charge, Location where that is allowed.
 	Asked    *Place `json:"asked,omitempty"`
 	Location *Place `json:"location,omitempty"`
-	// Allowed is the answer, or Unknown.
+	// Allowed is the answer, or where there is none Unknown, NeedsPlace or Abandoned.
 	Allowed string            `json:"allowed"`
 	By      By                `json:"by"`
 	Why     string            `json:"why"`
 	Trouble Trouble           `json:"trouble,omitempty"`
 	Info    *v230.DisplayText `json:"info,omitempty"`
+	// AuthMethod and AuthorizationReference are for the session and CDR that follow; AuthMethod is the CPO's to say.
+	AuthMethod             v230.AuthMethod `json:"auth_method,omitempty"`
+	AuthorizationReference string          `json:"authorization_reference,omitempty"`
+	// Others are further eMSPs that have a token of this uid, where our CPO has asked.
+	Others []string `json:"others,omitempty"`
 	// Milliseconds is how long the decision took.
 	Milliseconds int64 `json:"milliseconds"`
 }
@@ -41,6 +46,15 @@ type teller struct {
 	store   Store
 	now     func() time.Time
 	observe func(Observation)
+}
+
+// abandoned tells of a question whose asker has gone before it was decided; of others it tells nothing.
+func (t teller) abandoned(ctx context.Context, partner string, began time.Time, asked Asked) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	asked.Allowed, asked.Why = Abandoned, "who asked did not wait for the answer"
+	return t.tell(context.WithoutCancel(ctx), partner, began, asked)
 }
 
 // tell writes the event and returns when it is on disk.

@@ -15,6 +15,8 @@ const (
 	UnknownToken Outcome = "unknown token"
 	// NeedsLocation is the answer that the eMSP must be told where the driver wants to charge (requirement TOK-10).
 	NeedsLocation Outcome = "needs location"
+	// UnknownPlace is the answer that the eMSP does not know the location where the driver wants to charge.
+	UnknownPlace Outcome = "unknown location"
 	// NoAnswer is none in time, one that cannot be used, or an eMSP that cannot be asked at all.
 	NoAnswer Outcome = "no answer"
 )
@@ -85,6 +87,7 @@ type Decision struct {
 //
 //	| whitelist         | answer    | token unknown, or    | no answer             | no answer             |
 //	|                   |           | location is missing  | and valid             | and not valid         |
+//	|                   |           | or unknown           |                       |                       |
 //	|-------------------|-----------|----------------------|-----------------------|-----------------------|
 //	| ALLOWED, realtime | as it is, | NOT_ALLOWED,         | ALLOWED, fallback     | BLOCKED, fallback     |
 //	| ALLOWED_OFFLINE   | realtime  | realtime             | ALLOWED, fallback     | BLOCKED, fallback     |
@@ -104,6 +107,8 @@ func Decide(c Case) Decision {
 		return Decision{Allowed: v230.AllowedTypeNotAllowed, By: ByRealtime, Why: "the eMSP does not know the token"}
 	case NeedsLocation:
 		return Decision{Allowed: v230.AllowedTypeNotAllowed, By: ByRealtime, Why: "the eMSP must be told where the driver wants to charge"}
+	case UnknownPlace:
+		return Decision{Allowed: v230.AllowedTypeNotAllowed, By: ByRealtime, Why: "the eMSP does not know the location"}
 	case NoAnswer:
 		return unanswered(c)
 	default:
@@ -177,7 +182,8 @@ const (
 //	| valid     | ALLOWED                    | NOT_ALLOWED |
 //	| not valid | BLOCKED                    | BLOCKED     |
 //
-// EXPIRED and NO_CREDIT are nothing that tokens say: the operator's own system answers them, through the webhook.
+// EXPIRED and NO_CREDIT are nothing that tokens say, which have no more than valid: the operator's own system answers them,
+// through the webhook.
 func Answer(valid bool, spot Spot) Decision {
 	switch {
 	case !valid:

@@ -66,6 +66,7 @@ func TestTheTableOfTheCPO_TOK14(t *testing.T) {
 		want[of(authorize.Answered, "PERHAPS")] = "NOT_ALLOWED by realtime"
 		want[of(authorize.UnknownToken, "")] = "NOT_ALLOWED by realtime"
 		want[of(authorize.NeedsLocation, "")] = "NOT_ALLOWED by realtime"
+		want[of(authorize.UnknownPlace, "")] = "NOT_ALLOWED by realtime"
 		for c, verdictOf := range want {
 			if r.before != "ask" { // nobody is asked, so nothing that came of it counts
 				verdictOf = r.before

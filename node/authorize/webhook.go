@@ -105,6 +105,33 @@ type webhookAnswer struct {
 	AuthorizationReference *ocpi.CiString `json:"authorization_reference"`
 	// NeedsLocation asks the CPO to say where the driver wants to charge, where it has not.
 	NeedsLocation bool `json:"needs_location"`
+
+	// without says what of the answer cannot be sent to a CPO, and was left out; empty for nothing.
+	without string
+}
+
+// longestReference is how many characters an authorization reference may have.
+const longestReference = 36
+
+// leaveOut takes out what no CPO can be sent: whether the driver may charge counts without it.
+func (a *webhookAnswer) leaveOut() {
+	var without []string
+	if a.Info != nil && a.Info.Text == "" {
+		a.Info = nil
+	}
+	if a.Info != nil {
+		if findings := a.Info.Validate(); len(findings) > 0 {
+			without = append(without, fmt.Sprintf("its text for the driver (%s: %s)", strings.TrimPrefix(findings[0].Pointer, "/"), findings[0].Message))
+			a.Info = nil
+		}
+	}
+	if ref := a.AuthorizationReference; ref != nil && (*ref == "" || len(*ref) > longestReference) {
+		if *ref != "" {
+			without = append(without, fmt.Sprintf("its authorization reference (%d characters, %d are allowed)", len(*ref), longestReference))
+		}
+		a.AuthorizationReference = nil
+	}
+	a.without = strings.Join(without, " and ")
 }
 
 // ask asks, and says in a word and as an error why it was not heard.
@@ -176,9 +203,7 @@ func readAnswer(raw []byte) (webhookAnswer, error) {
 	if a.Allowed == "" { // it needs the location, and has got it
 		a.Allowed = v230.AllowedTypeNotAllowed
 	}
-	if a.Info != nil && a.Info.Text == "" {
-		a.Info = nil
-	}
+	a.leaveOut()
 	return a, nil
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/roamwire/roamwire/node"
 	"github.com/roamwire/roamwire/node/backend"
+	"github.com/roamwire/roamwire/node/partner"
 	"github.com/roamwire/roamwire/node/simulate"
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/ocpitest"
@@ -139,16 +140,47 @@ func (s *story) stopFromApp(ctx context.Context, session string) error {
 	return nil
 }
 
-// card holds a card to the CPO's charger that the CPO does not know: the eMSP is asked.
+// card holds two cards to the CPO's charger that the CPO does not know: a new one of the eMSP's, and one that nobody has.
 func (s *story) card(ctx context.Context, location string) error {
-	const unknown = "04FFEE00112233"
+	const fresh, nobodys = "04FEAA00112233", "04FFEE00112233"
 	s.told.say("7. A card that the CPO does not know is held to a charger: POST /api/v1/authorize at the CPO's node, which asks the eMSP.")
-	var a backend.Authorization
-	body := fmt.Sprintf(`{"token_uid":%q,"location":{"location_id":%q}}`, unknown, location)
-	if err := s.chargers.call(ctx, http.MethodPost, "/api/v1/authorize", body, &a); err != nil {
-		return fmt.Errorf("authorize a card: %w", err)
+	if err := s.issue(ctx, fresh); err != nil {
+		return fmt.Errorf("issue a card: %w", err)
 	}
-	s.told.say("     charger  the card %s… is %s: %s\n", unknown[:4], a.Allowed, a.Reason)
+	for _, card := range []struct {
+		uid  string
+		want v230.AllowedType
+	}{{fresh, v230.AllowedTypeAllowed}, {nobodys, v230.AllowedTypeNotAllowed}} {
+		var a backend.Authorization
+		body := fmt.Sprintf(`{"token_uid":%q,"location":{"location_id":%q}}`, card.uid, location)
+		if err := s.chargers.call(ctx, http.MethodPost, "/api/v1/authorize", body, &a); err != nil {
+			return fmt.Errorf("authorize a card: %w", err)
+		}
+		s.told.say("     charger  the card %s… is %s: %s", card.uid[:4], a.Allowed, a.Reason)
+		if a.Allowed != string(card.want) {
+			return fmt.Errorf("the card %s is %s, not %s", card.uid, a.Allowed, card.want)
+		}
+	}
+	s.told.say("")
+	return nil
+}
+
+// issue gives a driver of the eMSP a new card, and keeps it from the CPO: its tokens are not pushed any more.
+func (s *story) issue(ctx context.Context, uid string) error {
+	err := s.emsp.Partners.ChangePolicy(ctx, demoCPOName, func(policy *partner.Policy) error {
+		policy.Push.Except = append(policy.Push.Except, ocpi.ModuleTokens)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	body := fmt.Sprintf(`{"country_code":%q,"party_id":%q,"uid":%q,"type":"RFID","contract_id":"DE-GWH-C00004711","issuer":"Greenwheels","valid":true,"whitelist":"NEVER"}`,
+		demoEMSP.CountryCode, demoEMSP.PartyID, uid)
+	var token v230.Token
+	if err := s.app.call(ctx, http.MethodPut, fmt.Sprintf("/api/v1/tokens/%s/%s", demoEMSP, uid), body, &token); err != nil {
+		return err
+	}
+	s.told.say("     app      the driver has got the new card %s…", uid[:4])
 	return nil
 }
 
