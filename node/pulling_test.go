@@ -1,9 +1,11 @@
 package node_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -221,6 +223,48 @@ func TestABrokenObjectIsTold(t *testing.T) {
 	state, err := again(t, n, ocpi.ModuleTariffs, true)
 	if err != nil || state.Last.Refused != 1 || len(state.Problems) != 1 || state.Problems[0].ID != "BROKEN" || state.Objects != len(p.CPO.Tariffs.All())+1 {
 		t.Errorf("%+v %v", state, err)
+	}
+}
+
+// One object that the partner cannot send, whatever it answers to pages with it, does not keep the others away, and is told with
+// its place and the answer. The pull is not complete (requirements TF-17, TF-28).
+func TestAnObjectThatThePartnerCannotSendIsTold(t *testing.T) {
+	n, p := reader(t)
+	if err := n.Partners.ChangePolicy(t.Context(), "grenspaal", func(p *partner.Policy) error {
+		p.Pull.Limit = 4
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	const place = 1
+	broken := []byte(`"id":"` + string(p.CPO.Locations.All()[place].ID) + `"`)
+	for name, answer := range map[string]struct {
+		http int
+		body string
+	}{
+		"HTTP 500":  {http.StatusInternalServerError, "oops"},
+		"OCPI 3000": {http.StatusOK, `{"status_code":3000,"status_message":"oops","timestamp":"2026-01-01T00:00:00Z"}`},
+		"no JSON":   {http.StatusOK, `{"data":[{"id":`},
+	} {
+		changeAllLocations(t, p)
+		before := pullOf(t, n, ocpi.ModuleLocations)
+		fault := p.Mean(ocpitest.Fault{On: ocpitest.Calls(http.MethodGet, ocpi.ModuleLocations), Do: ocpitest.Change(func(_ *http.Request, a *ocpitest.Answer) {
+			if bytes.Contains(a.Body, broken) {
+				a.Header.Del("Link")
+				a.HTTP, a.Body = answer.http, []byte(answer.body)
+			}
+		})})
+		state, err := again(t, n, ocpi.ModuleLocations, true)
+		if err == nil || state.Last.Updated != len(p.CPO.Locations.All())-1 || state.Last.Refused != 1 || !state.LastFull.Equal(before.LastFull) || state.Last.Gone > 0 {
+			t.Errorf("%s: %+v %v", name, state, err)
+		}
+		if len(state.Problems) != 1 || state.Problems[0].Place == nil || state.Problems[0].Place.Offset != place || !strings.Contains(state.LastError, "(offset 1)") {
+			t.Errorf("%s: told is %+v, %q", name, state.Problems, state.LastError)
+		}
+		fault.Remove()
+		if state, err := again(t, n, ocpi.ModuleLocations, true); err != nil || state.Last.Updated != 1 || len(state.Problems) > 0 {
+			t.Errorf("%s: afterwards: %+v %v", name, state, err)
+		}
 	}
 }
 

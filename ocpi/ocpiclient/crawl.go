@@ -122,7 +122,7 @@ func (p *crawl[T]) page(ctx context.Context, target string) (Page[T], error) {
 		p.stuck = p.client.fail(ctx, a, Permanent, err, "its next page cannot be asked for: "+err.Error())
 		return page, nil
 	}
-	if page.Next == "" {
+	if page.NextOffset = offsetOf(page.Next); page.Next == "" {
 		page.Missing = p.missing()
 	}
 	p.client.tell(ctx, a.exchange)

@@ -141,18 +141,28 @@ func (p *crawl[T]) atOffset(offset int) string {
 	return u.String()
 }
 
+// offsetOf is the offset that a URL names; 0 where it names none.
+func offsetOf(target string) int {
+	u, err := url.Parse(target)
+	if err != nil {
+		return 0
+	}
+	offset, err := strconv.Atoi(u.Query().Get("offset"))
+	if err != nil {
+		return 0
+	}
+	return max(0, offset)
+}
+
 // earlier is the URL of a page that begins so many objects before; empty where the page is not named by an offset, or is
 // the first.
 func earlier(target string, objects int) string {
+	offset := offsetOf(target)
 	u, err := url.Parse(target)
-	if err != nil {
+	if err != nil || offset == 0 {
 		return ""
 	}
 	query := u.Query()
-	offset, err := strconv.Atoi(query.Get("offset"))
-	if err != nil || offset <= 0 {
-		return ""
-	}
 	query.Set("offset", strconv.Itoa(max(0, offset-objects)))
 	u.RawQuery = query.Encode()
 	return u.String()

@@ -483,6 +483,32 @@ func TestWhatAPageSays(t *testing.T) {
 	}
 }
 
+// The offset of the next page is told where its URL names one, for those who have to go on at another place.
+func TestAPageSaysAtWhichOffsetTheNextBegins(t *testing.T) {
+	for link, want := range map[string]int{
+		`</ocpi/cpo/2.1.1/tariffs?limit=2&offset=2>; rel="next"`: 2,
+		`</ocpi/cpo/2.1.1/tariffs?offset=7&cursor=x>; rel=next`:  7,
+		`</ocpi/cpo/2.1.1/tariffs?cursor=x&limit=2>; rel="next"`: 0,
+		`</ocpi/cpo/2.1.1/tariffs?offset=x>; rel="next"`:         0,
+		`</ocpi/cpo/2.1.1/tariffs?offset=-5>; rel="next"`:        0,
+		`nonsense`: 2,
+		"":         0,
+	} {
+		partner := newAwkward(t, ocpiclient.Config{}, func(w http.ResponseWriter, _ *http.Request) {
+			if link != "" {
+				w.Header().Set("Link", link)
+			}
+			ok(w, tariffs(0, 2))
+		})
+		for page, err := range partner.client.CPO().Tariffs.Pages(t.Context(), ocpi.Query{Limit: 2}) {
+			if err != nil || page.NextOffset != want || (page.Next != "") != (link != "") {
+				t.Errorf("%s: %d at %q: %v", link, page.NextOffset, page.Next, err)
+			}
+			break
+		}
+	}
+}
+
 // No page chain goes on for ever.
 func TestEndlessPages(t *testing.T) {
 	n := 0
