@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/roamwire/roamwire/node"
+	"github.com/roamwire/roamwire/node/backend"
 	"github.com/roamwire/roamwire/node/object"
 	"github.com/roamwire/roamwire/node/partner"
 	"github.com/roamwire/roamwire/node/pull"
@@ -229,13 +230,14 @@ func TestABrokenObjectIsTold(t *testing.T) {
 // One object that the partner cannot send, whatever it answers to pages with it, does not keep the others away, and is told with
 // its place and the answer. The pull is not complete (requirements TF-17, TF-28).
 func TestAnObjectThatThePartnerCannotSendIsTold(t *testing.T) {
-	n, p := reader(t)
+	n, p := readerWith(t, func(c *node.Config) { c.APIListen = "127.0.0.1:0" })
 	if err := n.Partners.ChangePolicy(t.Context(), "grenspaal", func(p *partner.Policy) error {
 		p.Pull.Limit = 4
 		return nil
 	}); err != nil {
 		t.Fatal(err)
 	}
+	next := keyed(t, n, "operator", backend.ScopeRead).hears("?type=pull.finished")
 	const place = 1
 	broken := []byte(`"id":"` + string(p.CPO.Locations.All()[place].ID) + `"`)
 	for name, answer := range map[string]struct {
@@ -261,9 +263,15 @@ func TestAnObjectThatThePartnerCannotSendIsTold(t *testing.T) {
 		if len(state.Problems) != 1 || state.Problems[0].Place == nil || state.Problems[0].Place.Offset != place || !strings.Contains(state.LastError, "(offset 1)") {
 			t.Errorf("%s: told is %+v, %q", name, state.Problems, state.LastError)
 		}
+		if e := next("pull.finished"); !strings.Contains(string(e.Data), `"unstored":[{"id":"number 2 of the list (offset 1)","reason":"GET `) || !strings.Contains(string(e.Data), `"error":"the partner could not send`) {
+			t.Errorf("%s: the event tells %s", name, e.Data)
+		}
 		fault.Remove()
 		if state, err := again(t, n, ocpi.ModuleLocations, true); err != nil || state.Last.Updated != 1 || len(state.Problems) > 0 {
 			t.Errorf("%s: afterwards: %+v %v", name, state, err)
+		}
+		if e := next("pull.finished"); strings.Contains(string(e.Data), "unstored") {
+			t.Errorf("%s: afterwards: the event tells %s", name, e.Data)
 		}
 	}
 }

@@ -124,6 +124,8 @@ type Finished struct {
 	Began, Ended time.Time
 	// Came is how many objects came.
 	Came int
+	// Unstored are the first objects of this pull that could not be stored; State.Problems are also those from before.
+	Unstored []Problem
 }
 
 // finished is the event that tells of the pull.
@@ -131,7 +133,9 @@ func (r *run) finished() []store.Event {
 	if r.config.Finished == nil {
 		return nil
 	}
-	return []store.Event{r.config.Finished(Finished{State: r.state, Full: r.full, Began: r.began, Ended: r.config.Now(), Came: r.objects()})}
+	return []store.Event{r.config.Finished(Finished{
+		State: r.state, Full: r.full, Began: r.began, Ended: r.config.Now(), Came: r.objects(), Unstored: r.problems,
+	})}
 }
 
 func (r *run) attributes() []any {
