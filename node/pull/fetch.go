@@ -9,11 +9,11 @@ import (
 	"github.com/roamwire/roamwire/ocpi/ocpiclient"
 )
 
-// errMovedUp says that the list has become shorter between two pages that were asked for apart; errResized that the next page
-// has another size.
+// errMovedUp says that the list has become shorter between two pages that were asked for apart; errResized that the
+// next page is asked for apart, because of its size.
 var (
 	errMovedUp = errors.New("objects have moved up")
-	errResized = errors.New("the next page has another size")
+	errResized = errors.New("the next page is asked for apart")
 )
 
 // fetch fetches and stores the list. From a page on that is too large, or that the partner fails over, smaller ones are asked
@@ -39,7 +39,7 @@ func (r *run) fetch(ctx context.Context) error {
 		if err := r.narrow(ctx, n, err); err != nil {
 			return err
 		}
-		if len(n.doubted) > 0 && r.position == r.total { // it was the last
+		if len(n.doubted) > 0 && r.position == r.total && !r.opaque { // it was the last
 			r.settle(ctx, n)
 			return nil
 		}
@@ -74,7 +74,7 @@ func (r *run) takeNext(ctx context.Context, page *Page, n *narrowing) error {
 		return fmt.Errorf("what comes after %s cannot be asked for: the partner does not go by offsets. %s", n.doubted[0].ID, n.doubted[0].Reason)
 	}
 	r.settle(ctx, n)
-	if page.More && !r.opaque && !n.fits(r.position) {
+	if page.More && !r.opaque && n.size > 0 { // its Link may name a size of the partner's
 		return errResized
 	}
 	return nil

@@ -71,13 +71,6 @@ func (n *narrowing) atMost(place, position int) {
 	n.size = place + slices.IndexFunc(n.sizes[place:], func(size int) bool { return position%size == 0 })
 }
 
-// fits reports whether the next page should have the size of those before.
-func (n *narrowing) fits(position int) bool {
-	next := *n
-	next.widen(position)
-	return next.size == n.size
-}
-
 // concernsContent reports whether a page may be had if it is smaller.
 func concernsContent(err error) bool {
 	e, ok := errors.AsType[*ocpiclient.Error](err)

@@ -30,6 +30,8 @@ type failing struct {
 	// opaque tells that its Links have cursors and no offsets, rounds that it makes page numbers of offsets, and mute that it
 	// does not say how many objects there are.
 	opaque, rounds, mute bool
+	// deaf tells that it does not look at the offset, stubborn that its Links name its own page size.
+	deaf, stubborn bool
 	// passes tells that it fails once, and meanwhile is done when it does.
 	passes    bool
 	meanwhile func()
@@ -53,7 +55,13 @@ func (f *failing) Pages(ctx context.Context, _ *ocpiclient.Client, _ *ocpi.Partn
 	if f.rounds {
 		from -= from % size
 	}
+	if f.deaf {
+		from = 0
+	}
 	for position, more := q.Offset, true; more; {
+		if f.stubborn && position > q.Offset {
+			size = 100
+		}
 		p, err := f.page(from, size, q.Limit)
 		if err != nil {
 			return err
@@ -128,6 +136,7 @@ func TestAnObjectThatThePartnerCannotSendIsSteppedOver(t *testing.T) {
 		"one on each page":                {objects: 250, broken: []int{50, 150, 220}},
 		"pages smaller than asked for":    {objects: 250, broken: []int{67, 68}, largest: 30},
 		"offsets that are page numbers":   {objects: 250, broken: []int{67, 149}, rounds: true},
+		"Links to pages of another size":  {objects: 250, broken: []int{67, 142}, stubborn: true},
 		"3000":                            {objects: 250, broken: []int{67}, failure: garbled},
 		"pages with objects that hide":    {objects: 250, broken: []int{167}, hides: 20},
 		"hidden beside the one":           {objects: 250, broken: []int{167}, hides: 166},
@@ -297,6 +306,20 @@ func TestWithCursorsNothingIsSteppedOver(t *testing.T) {
 	r = failingRig(t, f)
 	if _, err := r.Pull(t.Context(), grenspaal, ocpi.ModuleTariffs, true, nil); !strings.Contains(err.Error(), "name no offset") || len(f.limits) > 6 {
 		t.Errorf("%d pages: %v", len(f.limits), err)
+	}
+}
+
+// An object that is too large is left out by its offset too, if the partner goes by offsets although its Links have none.
+func TestALargeObjectBehindCursorsIsLeftOutIfOffsetsAreHeeded(t *testing.T) {
+	f := &failing{objects: 250, broken: []int{142}, failure: ocpiclient.ErrTooLarge, opaque: true}
+	r := failingRig(t, f)
+	if state := r.full(t); state.Objects != 249 || len(state.Problems) != 1 {
+		t.Errorf("%+v", state)
+	}
+	f = &failing{objects: 250, broken: []int{142}, failure: ocpiclient.ErrTooLarge, opaque: true, deaf: true}
+	r = failingRig(t, f)
+	if state, err := r.Pull(t.Context(), grenspaal, ocpi.ModuleTariffs, true, nil); err == nil || !strings.Contains(err.Error(), "does not go by offsets") || len(state.Problems) > 0 {
+		t.Errorf("%+v %v", state, err)
 	}
 }
 

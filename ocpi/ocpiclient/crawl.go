@@ -27,6 +27,8 @@ type crawl[T any] struct {
 	// quirks shaped the next request.
 	quirks []quirk.Name
 
+	// asked is how many objects a page should have; 0 for as many as the partner likes.
+	asked int
 	// position is the number of objects before the next page, limit how many a page can have, total how many there are
 	// by the last page, and least by the page that counted least; -1 where it is not known.
 	position, limit, total, least int

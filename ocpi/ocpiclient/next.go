@@ -1,6 +1,7 @@
 package ocpiclient
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -18,7 +19,7 @@ func (p *crawl[T]) next(a *reply, page *Page[T]) (string, error) {
 	p.listed += objects
 	p.counts(page.Total)
 	if page.Limit > 0 {
-		p.limit = page.Limit
+		p.limit = min(page.Limit, cmp.Or(p.asked, page.Limit))
 	}
 	p.linked = false
 	link := readLink(a.header.Values("Link"))

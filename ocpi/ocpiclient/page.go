@@ -120,7 +120,7 @@ func (s Sender[T]) crawl(q ocpi.Query) (*crawl[T], error) {
 	}
 	return &crawl[T]{
 		Sender: s, host: host, start: start, cursor: q.Cursor, quirks: quirks, position: q.Offset, listed: q.Offset,
-		limit: q.Limit, total: -1, least: -1, visited: map[string]bool{}, seen: newSeen(),
+		asked: q.Limit, limit: q.Limit, total: -1, least: -1, visited: map[string]bool{}, seen: newSeen(),
 	}, nil
 }
 

@@ -241,6 +241,10 @@ func TestPagesByOffset(t *testing.T) {
 			lister{n: 5, size: 3, link: broken, noLimit: true}, ocpi.Query{Limit: 2},
 			[]string{"limit=2", "offset=2&limit=2", "offset=4&limit=2"},
 		},
+		"with the limit that was asked for, and not the most that there could be": {
+			lister{n: 5, size: 50, link: broken}, ocpi.Query{Limit: 2},
+			[]string{"limit=2", "offset=2&limit=2", "offset=4&limit=2"},
+		},
 		"without any header, until the Link ends": {
 			lister{n: 5, size: 2, link: broken, noLimit: true, noTotal: true}, ocpi.Query{},
 			[]string{"", "offset=2", "offset=4"},
