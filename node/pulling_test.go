@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -231,12 +235,7 @@ func TestABrokenObjectIsTold(t *testing.T) {
 // its place and the answer. The pull is not complete (requirements TF-17, TF-28).
 func TestAnObjectThatThePartnerCannotSendIsTold(t *testing.T) {
 	n, p := readerWith(t, func(c *node.Config) { c.APIListen = "127.0.0.1:0" })
-	if err := n.Partners.ChangePolicy(t.Context(), "grenspaal", func(p *partner.Policy) error {
-		p.Pull.Limit = 4
-		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
+	inPagesOf(t, n, 4)
 	next := keyed(t, n, "operator", backend.ScopeRead).hears("?type=pull.finished")
 	const place = 1
 	broken := []byte(`"id":"` + string(p.CPO.Locations.All()[place].ID) + `"`)
@@ -273,6 +272,64 @@ func TestAnObjectThatThePartnerCannotSendIsTold(t *testing.T) {
 		if e := next("pull.finished"); strings.Contains(string(e.Data), "unstored") {
 			t.Errorf("%s: afterwards: the event tells %s", name, e.Data)
 		}
+	}
+}
+
+// inPagesOf has lists asked for in pages of a size.
+func inPagesOf(t *testing.T, n running, objects int) {
+	t.Helper()
+	err := n.Partners.ChangePolicy(t.Context(), "grenspaal", func(p *partner.Policy) error {
+		p.Pull.Limit = objects
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A page of 100 MB and a location with too many EVSEs cost what is on them, and nothing else. A location with 10,000 EVSEs is
+// taken like any other.
+func TestWhatIsTooLargeIsToldAndTheRestIsStored(t *testing.T) {
+	n, p := reader(t)
+	inPagesOf(t, n, 4)
+	with := func(id string, evses int) v230.Location {
+		l := sample.Location(1)
+		l.ID = ocpi.CiString(id)
+		evse := l.EVSEs[0]
+		l.EVSEs = nil
+		for i := range evses {
+			one := evse
+			one.UID, one.EVSEID = ocpi.CiString(fmt.Sprint("E", i)), nil
+			l.EVSEs = append(l.EVSEs, one)
+		}
+		return l
+	}
+	for _, l := range []v230.Location{with("MANY", 10_000), with("HUGE", 1), with("TOOMANY", 25_000), with("LAST", 1)} {
+		p.CPO.Locations.Put(l)
+	}
+	p.Mean(ocpitest.Fault{On: ocpitest.Calls(http.MethodGet, ocpi.ModuleLocations), Do: func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			answer := httptest.NewRecorder()
+			next.ServeHTTP(answer, r)
+			if strings.Contains(answer.Body.String(), `"id":"HUGE"`) {
+				ocpitest.HugeBody(100<<20)(next).ServeHTTP(w, r)
+				return
+			}
+			maps.Copy(w.Header(), answer.Header())
+			_, _ = answer.Body.WriteTo(w)
+		})
+	}})
+	state, err := again(t, n, ocpi.ModuleLocations, true)
+	var told []string
+	for _, p := range state.Problems {
+		told = append(told, p.ID)
+	}
+	if all := len(p.CPO.Locations.All()); err != nil || state.Last.Created != 2 || state.Last.Refused != 2 || state.Objects != all-1 || state.Unproven == "" {
+		t.Errorf("of %d locations: %+v %v", all, state, err)
+	}
+	slices.Sort(told)
+	if len(told) != 2 || told[0] != "TOOMANY" || !strings.HasPrefix(told[1], "number ") {
+		t.Errorf("told are %q", told)
 	}
 }
 
@@ -391,13 +448,7 @@ func TestAPullIsLeased(t *testing.T) {
 // What the policy leaves out is not pulled.
 func TestPullsFollowThePolicy(t *testing.T) {
 	n, _ := reader(t)
-	err := n.Partners.ChangePolicy(t.Context(), "grenspaal", func(p *partner.Policy) error {
-		p.Pull.Limit = 1
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	inPagesOf(t, n, 1)
 	pages := 0
 	puller, err := n.Puller(t.Context())
 	if err != nil {
