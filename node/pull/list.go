@@ -84,9 +84,14 @@ func (r *run) problemsNow() []Problem {
 	return all[:min(len(all), maxProblems)]
 }
 
-// hasBeenAt reports whether a place was in a list that was read to its end. The last weeks begin a little later each time.
+// hasBeenAt reports whether a place was in a list that was read to its end. The last weeks begin a little later each time, and
+// so does what is new: where there is an object that cannot be had again, it is the one of before.
 func (r *run) hasBeenAt(p *Place) bool {
-	return p != nil && r.ended && (!r.from.After(p.From) || r.back && !p.From.IsZero())
+	if p == nil || !r.ended {
+		return false
+	}
+	moved := !p.From.IsZero() && (r.back || len(r.unsent) > 0)
+	return moved || !r.from.After(p.From)
 }
 
 // A list is what was in a partner's list, each object once however often it came. Of the objects it keeps hashes alone:

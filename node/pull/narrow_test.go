@@ -243,6 +243,22 @@ func TestTheCursorWaitsForAnObjectThatCannotBeSent(t *testing.T) {
 	}
 }
 
+// An object that cannot be sent is in each list of what is new while others come: the window begins before it. It is told once.
+func TestAnObjectThatCannotBeSentIsToldOnceWhileTheCursorMoves(t *testing.T) {
+	f := &failing{objects: 20, failure: errInside}
+	r := failingRig(t, f)
+	r.full(t)
+	f.objects, f.broken = 3, []int{1}
+	for i := range 12 {
+		r.now = r.now.Add(time.Minute)
+		f.newest = r.now
+		state, err := r.delta(t)
+		if len(state.Problems) != 1 || (err == nil) != (i >= 4) {
+			t.Errorf("list %d: %+v %v", i+1, state, err)
+		}
+	}
+}
+
 // A CDR that cannot be sent fails each look at the last weeks, and those of what is new not. It is told once.
 func TestALookBackCountsByItself(t *testing.T) {
 	f := &failing{objects: 20, failure: errInside}
