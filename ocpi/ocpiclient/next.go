@@ -65,8 +65,26 @@ func (p *crawl[T]) target(a *reply, link pageLink) *url.URL {
 	if err != nil {
 		return nil
 	}
+	if p.losesFilters(target) && p.client.profile.Has(quirk.LinkUnusable) {
+		return nil
+	}
 	target.Fragment = ""
 	return target
+}
+
+// losesFilters reports whether a Link by offset does not repeat the dates that were asked for (requirement TF-22): it leads into
+// another list, and what is between the places of the same number would be missed.
+func (p *crawl[T]) losesFilters(target *url.URL) bool {
+	query := target.Query()
+	if p.cursor != "" || !query.Has("offset") {
+		return false
+	}
+	start, err := url.Parse(p.start)
+	if err != nil {
+		return false
+	}
+	asked := start.Query()
+	return asked.Has("date_from") && !query.Has("date_from") || asked.Has("date_to") && !query.Has("date_to")
 }
 
 // follow returns the URL that a Link leads to. On another host it is called on the endpoint's own, where the partner is

@@ -321,6 +321,46 @@ func TestPagesByOffset(t *testing.T) {
 	}
 }
 
+// A Link that has lost the dates of the request leads into another list, where the same offset is another place: what was asked
+// for is asked for by its offset (requirement TF-22). A Link that names no offset says all of it in another way.
+func TestALinkThatHasLostTheFilters(t *testing.T) {
+	from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		q      ocpi.Query
+		link   string
+		quirks string
+	}{
+		"no date_from":                 {ocpi.Query{DateFrom: from}, `<?offset=%d&limit=2>; rel="next"`, "link-unusable"},
+		"no date_to":                   {ocpi.Query{DateFrom: from, DateTo: from.Add(time.Hour)}, `<?offset=%d&limit=2&date_from=2026-01-01T00:00:00Z>; rel="next"`, "link-unusable"},
+		"the filters in another form":  {ocpi.Query{DateFrom: from}, `<?offset=%d&limit=2&date_from=2026-01-01>; rel="next"`, ""},
+		"a cursor that knows of them":  {ocpi.Query{DateFrom: from}, `<?cursor=%d>; rel="next"`, ""},
+		"nothing that could be missed": {ocpi.Query{}, `<?offset=%d&limit=2>; rel="next"`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			filtered := lister{n: 5, size: 2, link: func(_ *http.Request, next int) []string { return []string{fmt.Sprintf(c.link, next)} }}
+			partner := newAwkward(t, ocpiclient.Config{}, func(w http.ResponseWriter, r *http.Request) {
+				query := r.URL.Query()
+				switch {
+				case query.Has("cursor"):
+					query.Set("offset", query.Get("cursor"))
+					r.URL.RawQuery = query.Encode()
+				case !c.q.DateFrom.IsZero() && !query.Has("date_from"), !c.q.DateTo.IsZero() && !query.Has("date_to"):
+					ok(w, tariffs(100, 2)) // from the list of everything
+					return
+				}
+				filtered.ServeHTTP(w, r)
+			})
+			got, err := ids(partner.client.CPO().Tariffs.List(t.Context(), c.q), tariffID)
+			if diff := cmp.Diff(upTo(5), got); diff != "" || err != nil {
+				t.Errorf("%v\n%s", err, diff)
+			}
+			if got := partner.exchanges.quirks(); got != c.quirks {
+				t.Errorf("%q was counted, want %q", got, c.quirks)
+			}
+		})
+	}
+}
+
 func ordered(query string) string {
 	params := strings.FieldsFunc(query, func(r rune) bool { return r == '&' || r == ' ' })
 	slices.Sort(params)
