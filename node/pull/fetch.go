@@ -53,6 +53,9 @@ func (r *run) fetchFrom(ctx context.Context, client *ocpiclient.Client, n *narro
 	err := r.config.Takers[r.module].Pages(ctx, client, r.partner.Partner, query, func(page Page) error {
 		if gone := r.total - page.Total; first && gone > 0 && page.Total >= 0 && r.position > 0 {
 			r.position, r.total, r.movedUp = max(0, r.position-gone), page.Total, true
+			if n.movedUp++; n.movedUp > maxMovedUp {
+				return fmt.Errorf("the total of the list has become smaller %d times", n.movedUp)
+			}
 			return errMovedUp
 		}
 		first = false
@@ -74,10 +77,16 @@ func (r *run) takeNext(ctx context.Context, page *Page, n *narrowing) error {
 		return fmt.Errorf("what comes after %s cannot be asked for: the partner does not go by offsets. %s", n.doubted[0].ID, n.doubted[0].Reason)
 	}
 	r.settle(ctx, n)
-	if page.More && !r.opaque && n.size > 0 { // its Link may name a size of the partner's
+	switch {
+	case !page.More:
+		return nil
+	case r.opaque && n.failure != nil: // small pages must not be followed to the end of a long list
+		return noWay(n.failure)
+	case !r.opaque && n.size > 0 && r.position > page.Position: // its Link may name a size of the partner's
 		return errResized
+	default:
+		return nil
 	}
-	return nil
 }
 
 // answersNotFound reports whether the partner says in this way that there is nothing new. That its list is not there at all

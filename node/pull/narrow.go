@@ -19,6 +19,10 @@ const (
 	maxFailed       = 100
 )
 
+// maxMovedUp is how often objects of one list may move up between pages that are asked for apart. More is a partner that counts
+// now so and now so.
+const maxMovedUp = 200
+
 // A narrowing finds the object that a page cannot be had for, by asking for smaller and smaller pages.
 type narrowing struct {
 	// sizes are those that are tried, from the largest to 1. Each is a part of the one before, and pages begin at multiples
@@ -26,8 +30,10 @@ type narrowing struct {
 	sizes []int
 	// top is the place in sizes of the largest that can be had, size that of the present one.
 	top, size int
-	// failed is how many pages failed over what is on them, left how many objects were left out.
-	failed, left int
+	// failed is how many pages failed over what is on them, the last with failure; left is how many objects were left out, and
+	// movedUp how often objects have moved up.
+	failed, left, movedUp int
+	failure               error
 	// doubted are the objects left out since the last page that came. If none comes after them, it was not for them.
 	doubted []leftOut
 }
@@ -84,11 +90,12 @@ func (r *run) narrow(ctx context.Context, n *narrowing, err error) error {
 	switch {
 	case tooLarge:
 	case r.opaque:
-		return fmt.Errorf("%w; what comes after the object that it fails over cannot be asked for, because its Links name no offset", err)
+		return noWay(err)
 	case n.failed == maxFailed:
 		return fmt.Errorf("%w; it was the %dth page that failed", err, n.failed+1)
 	default:
 		n.failed++
+		n.failure = err
 	}
 	if n.limit() == 1 {
 		return r.leaveOut(n, err, tooLarge)
@@ -98,6 +105,11 @@ func (r *run) narrow(ctx context.Context, n *narrowing, err error) error {
 	}
 	n.atMost(n.size+1, r.position)
 	return r.renew(ctx)
+}
+
+// noWay is the failure of a partner whose Links do not say how to step over an object.
+func noWay(err error) error {
+	return fmt.Errorf("%w; what comes after the object that it fails over cannot be asked for, because its Links name no offset", err)
 }
 
 // leaveOut goes on after an object that cannot be fetched.
@@ -111,8 +123,10 @@ func (r *run) leaveOut(n *narrowing, err error, tooLarge bool) error {
 	place := Place{Offset: r.position, From: r.from}
 	n.doubted = append(n.doubted, leftOut{Problem{ID: place.String(), Reason: err.Error(), Place: &place}, tooLarge})
 	r.position++
-	n.top, n.size = 0, len(n.sizes)-1
-	n.widen(r.position)
+	n.top, n.size = 0, 0
+	if !r.opaque { // nothing is known of how such a partner makes pages
+		n.atMost(0, r.position)
+	}
 	return nil
 }
 

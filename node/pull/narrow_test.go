@@ -32,6 +32,8 @@ type failing struct {
 	opaque, rounds, mute bool
 	// deaf tells that it does not look at the offset, stubborn that its Links name its own page size.
 	deaf, stubborn bool
+	// wavers tells that its totals go up and down, stays that it shows nothing on small pages and leads nowhere from there.
+	wavers, stays bool
 	// passes tells that it fails once, and meanwhile is done when it does.
 	passes    bool
 	meanwhile func()
@@ -58,7 +60,7 @@ func (f *failing) Pages(ctx context.Context, _ *ocpiclient.Client, _ *ocpi.Partn
 	if f.deaf {
 		from = 0
 	}
-	for position, more := q.Offset, true; more; {
+	for position, more := q.Offset, true; more && len(f.limits) < 1000+len(f.broken); {
 		if f.stubborn && position > q.Offset {
 			size = 100
 		}
@@ -102,6 +104,12 @@ func (f *failing) page(from, size, limit int) (pull.Page, error) {
 	}
 	if p.More && !f.opaque {
 		p.Next = to
+	}
+	if f.wavers && len(f.limits)%2 == 0 {
+		p.Total--
+	}
+	if f.stays && limit < 100 {
+		p.Keys, p.Objects, p.Next = nil, 0, from
 	}
 	return p, nil
 }
@@ -329,13 +337,40 @@ func TestWithCursorsNothingIsSteppedOver(t *testing.T) {
 func TestALargeObjectBehindCursorsIsLeftOutIfOffsetsAreHeeded(t *testing.T) {
 	f := &failing{objects: 250, broken: []int{142}, failure: ocpiclient.ErrTooLarge, opaque: true}
 	r := failingRig(t, f)
-	if state := r.full(t); state.Objects != 249 || len(state.Problems) != 1 {
-		t.Errorf("%+v", state)
+	if state := r.full(t); state.Objects != 249 || len(state.Problems) != 1 || len(f.limits) > 30 {
+		t.Errorf("%d pages: %+v", len(f.limits), state)
 	}
 	f = &failing{objects: 250, broken: []int{142}, failure: ocpiclient.ErrTooLarge, opaque: true, deaf: true}
 	r = failingRig(t, f)
 	if state, err := r.Pull(t.Context(), grenspaal, ocpi.ModuleTariffs, true, nil); err == nil || !strings.Contains(err.Error(), "does not go by offsets") || len(state.Problems) > 0 {
 		t.Errorf("%+v %v", state, err)
+	}
+}
+
+// A failure of the first page that passes does not have the whole list read in small pages, where Links alone lead on.
+func TestWithCursorsAListIsNotReadInSmallPages(t *testing.T) {
+	f := &failing{objects: 2000, broken: []int{7}, failure: errInside, opaque: true, passes: true}
+	r := failingRig(t, f)
+	if _, err := r.Pull(t.Context(), grenspaal, ocpi.ModuleTariffs, true, nil); !errors.Is(err, errInside) || len(f.limits) > 2 {
+		t.Errorf("%d pages: %v", len(f.limits), err)
+	}
+	if state := r.full(t); state.Objects != 2000 || len(f.limits) > 22 {
+		t.Errorf("afterwards: %d pages: %+v", len(f.limits), state)
+	}
+}
+
+// Narrowing comes to an end, whatever a partner says of its list.
+func TestNarrowingEnds(t *testing.T) {
+	for name, f := range map[string]*failing{
+		"totals go up and down":       {objects: 450, broken: []int{132}, failure: errInside, wavers: true},
+		"small pages lead to nothing": {objects: 450, broken: []int{132}, failure: errInside, stays: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := failingRig(t, f)
+			if _, err := r.Pull(t.Context(), grenspaal, ocpi.ModuleTariffs, true, nil); err == nil || len(f.limits) > 1500 {
+				t.Errorf("%d pages: %v", len(f.limits), err)
+			}
+		})
 	}
 }
 
