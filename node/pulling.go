@@ -124,6 +124,7 @@ func (t taker[T]) Pages(ctx context.Context, c *ocpiclient.Client, from *ocpi.Pa
 func pageOf[T any](page *ocpiclient.Page[T], taken *object.Taken) pull.Page {
 	p := pull.Page{
 		Position: page.Position, Total: page.Total, Objects: len(page.Items) + len(page.Problems),
+		More: page.Next != "", Next: page.NextOffset,
 		Missing: page.Missing, NoList: page.NoList, Time: page.Time, Size: page.Size,
 		Keys: taken.Keys, Newest: taken.Newest, Oldest: taken.Oldest, MissingEVSEs: taken.MissingEVSEs,
 		Counts: pull.Counts{

@@ -1,15 +1,22 @@
 package node_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/roamwire/roamwire/node"
+	"github.com/roamwire/roamwire/node/backend"
 	"github.com/roamwire/roamwire/node/object"
 	"github.com/roamwire/roamwire/node/partner"
 	"github.com/roamwire/roamwire/node/pull"
@@ -224,6 +231,108 @@ func TestABrokenObjectIsTold(t *testing.T) {
 	}
 }
 
+// One object that the partner cannot send, whatever it answers to pages with it, does not keep the others away, and is told with
+// its place and the answer. The pull is not complete (requirements TF-17, TF-28).
+func TestAnObjectThatThePartnerCannotSendIsTold(t *testing.T) {
+	n, p := readerWith(t, func(c *node.Config) { c.APIListen = "127.0.0.1:0" })
+	inPagesOf(t, n, 4)
+	next := keyed(t, n, "operator", backend.ScopeRead).hears("?type=pull.finished")
+	const place = 1
+	broken := []byte(`"id":"` + string(p.CPO.Locations.All()[place].ID) + `"`)
+	for name, answer := range map[string]struct {
+		http int
+		body string
+	}{
+		"HTTP 500":  {http.StatusInternalServerError, "oops"},
+		"OCPI 3000": {http.StatusOK, `{"status_code":3000,"status_message":"oops","timestamp":"2026-01-01T00:00:00Z"}`},
+		"no JSON":   {http.StatusOK, `{"data":[{"id":`},
+	} {
+		changeAllLocations(t, p)
+		before := pullOf(t, n, ocpi.ModuleLocations)
+		fault := p.Mean(ocpitest.Fault{On: ocpitest.Calls(http.MethodGet, ocpi.ModuleLocations), Do: ocpitest.Change(func(_ *http.Request, a *ocpitest.Answer) {
+			if bytes.Contains(a.Body, broken) {
+				a.Header.Del("Link")
+				a.HTTP, a.Body = answer.http, []byte(answer.body)
+			}
+		})})
+		state, err := again(t, n, ocpi.ModuleLocations, true)
+		if err == nil || state.Last.Updated != len(p.CPO.Locations.All())-1 || state.Last.Refused != 1 || !state.LastFull.Equal(before.LastFull) || state.Last.Gone > 0 {
+			t.Errorf("%s: %+v %v", name, state, err)
+		}
+		if len(state.Problems) != 1 || state.Problems[0].Place == nil || state.Problems[0].Place.Offset != place || !strings.Contains(state.LastError, "(offset 1)") {
+			t.Errorf("%s: told is %+v, %q", name, state.Problems, state.LastError)
+		}
+		if e := next("pull.finished"); !strings.Contains(string(e.Data), `"unstored":[{"id":"number 2 of the list (offset 1)","reason":"GET `) || !strings.Contains(string(e.Data), `"error":"the partner could not send`) {
+			t.Errorf("%s: the event tells %s", name, e.Data)
+		}
+		fault.Remove()
+		if state, err := again(t, n, ocpi.ModuleLocations, true); err != nil || state.Last.Updated != 1 || len(state.Problems) > 0 {
+			t.Errorf("%s: afterwards: %+v %v", name, state, err)
+		}
+		if e := next("pull.finished"); strings.Contains(string(e.Data), "unstored") {
+			t.Errorf("%s: afterwards: the event tells %s", name, e.Data)
+		}
+	}
+}
+
+// inPagesOf has lists asked for in pages of a size.
+func inPagesOf(t *testing.T, n running, objects int) {
+	t.Helper()
+	err := n.Partners.ChangePolicy(t.Context(), "grenspaal", func(p *partner.Policy) error {
+		p.Pull.Limit = objects
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A page of 100 MB and a location with too many EVSEs cost what is on them, and nothing else. A location with 10,000 EVSEs is
+// taken like any other.
+func TestWhatIsTooLargeIsToldAndTheRestIsStored(t *testing.T) {
+	n, p := reader(t)
+	inPagesOf(t, n, 4)
+	with := func(id string, evses int) v230.Location {
+		l := sample.Location(1)
+		l.ID = ocpi.CiString(id)
+		evse := l.EVSEs[0]
+		l.EVSEs = nil
+		for i := range evses {
+			one := evse
+			one.UID, one.EVSEID = ocpi.CiString(fmt.Sprint("E", i)), nil
+			l.EVSEs = append(l.EVSEs, one)
+		}
+		return l
+	}
+	for _, l := range []v230.Location{with("MANY", 10_000), with("HUGE", 1), with("TOOMANY", 25_000), with("LAST", 1)} {
+		p.CPO.Locations.Put(l)
+	}
+	p.Mean(ocpitest.Fault{On: ocpitest.Calls(http.MethodGet, ocpi.ModuleLocations), Do: func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			answer := httptest.NewRecorder()
+			next.ServeHTTP(answer, r)
+			if strings.Contains(answer.Body.String(), `"id":"HUGE"`) {
+				ocpitest.HugeBody(100<<20)(next).ServeHTTP(w, r)
+				return
+			}
+			maps.Copy(w.Header(), answer.Header())
+			_, _ = answer.Body.WriteTo(w)
+		})
+	}})
+	state, err := again(t, n, ocpi.ModuleLocations, true)
+	var told []string
+	for _, p := range state.Problems {
+		told = append(told, p.ID)
+	}
+	if all := len(p.CPO.Locations.All()); err != nil || state.Last.Created != 2 || state.Last.Refused != 2 || state.Objects != all-1 || state.Unproven == "" {
+		t.Errorf("of %d locations: %+v %v", all, state, err)
+	}
+	slices.Sort(told)
+	if len(told) != 2 || told[0] != "TOOMANY" || !strings.HasPrefix(told[1], "number ") {
+		t.Errorf("told are %q", told)
+	}
+}
+
 // A broken object with an id is one that is there: the others that have vanished are still found (requirements L-03, TF-17).
 func TestABrokenObjectDoesNotHideWhatHasVanished(t *testing.T) {
 	n, p := reader(t)
@@ -339,13 +448,7 @@ func TestAPullIsLeased(t *testing.T) {
 // What the policy leaves out is not pulled.
 func TestPullsFollowThePolicy(t *testing.T) {
 	n, _ := reader(t)
-	err := n.Partners.ChangePolicy(t.Context(), "grenspaal", func(p *partner.Policy) error {
-		p.Pull.Limit = 1
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	inPagesOf(t, n, 1)
 	pages := 0
 	puller, err := n.Puller(t.Context())
 	if err != nil {

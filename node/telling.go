@@ -51,10 +51,14 @@ func (d *Data) tellParked(p push.Parking) store.Event {
 
 // tellPulled makes the event of a pull that has ended.
 func (d *Data) tellPulled(f pull.Finished) store.Event {
-	return d.happened(event.PullFinished, "pulls/"+f.Partner+"/"+string(f.Module), f.Partner, f.Module, &event.FinishedPull{
+	finished := event.FinishedPull{
 		Partner: f.Partner, Module: f.Module, Full: f.Full, Began: f.Began, Ended: f.Ended, Objects: f.Came,
 		Changed: f.Last.Created + f.Last.Updated, Unusable: f.Last.Refused, Gone: f.Last.Gone, Error: f.LastError,
-	})
+	}
+	for _, p := range f.Unstored {
+		finished.Unstored = append(finished.Unstored, event.UnstoredObject{ID: p.ID, Reason: p.Reason})
+	}
+	return d.happened(event.PullFinished, "pulls/"+f.Partner+"/"+string(f.Module), f.Partner, f.Module, &finished)
 }
 
 // happened is an event. One whose data cannot be written is told without it.

@@ -81,8 +81,17 @@ type FinishedPull struct {
 	Changed  int `json:"changed"`
 	Unusable int `json:"unusable,omitzero"`
 	Gone     int `json:"gone,omitzero"`
+	// Unstored are the first of the objects that were not stored.
+	Unstored []UnstoredObject `json:"unstored,omitempty"`
 	// Error is why it has failed; empty where it did not.
 	Error string `json:"error,omitempty"`
+}
+
+// An UnstoredObject is an object of a partner's that was not stored.
+type UnstoredObject struct {
+	// ID is the object's, or says at which place of the list it is where it could not even be fetched.
+	ID     string `json:"id"`
+	Reason string `json:"reason"`
 }
 
 // A DisabledWebhook is the data of webhook.disabled.

@@ -9,65 +9,84 @@ import (
 	"github.com/roamwire/roamwire/ocpi/ocpiclient"
 )
 
-// Objects that are too large by themselves are left out: this many of a list, and this many one after the other. More than
-// that is a partner whose pages cannot be made smaller.
-const (
-	maxTooLarge      = 20
-	maxTooLargeInRow = 3
+// errMovedUp says that the list has become shorter between two pages that were asked for apart; errResized that the
+// next page is asked for apart, because of its size.
+var (
+	errMovedUp = errors.New("objects have moved up")
+	errResized = errors.New("the next page is asked for apart")
 )
 
-// errMovedUp says that the list has become shorter between two pages that were asked for apart.
-var errMovedUp = errors.New("objects have moved up")
-
-// fetch fetches and stores the list. From a page that is too large on, smaller ones are asked for, and an object that is too
-// large alone is left out, so that what comes after it is not lost.
+// fetch fetches and stores the list. From a page on that is too large, or that the partner fails over, smaller ones are asked
+// for, and an object that cannot be had alone is left out, so that what comes after it is not lost.
 func (r *run) fetch(ctx context.Context) error {
 	client, err := r.config.Client(ctx, r.partner.ID)
 	if err != nil {
 		return err
 	}
-	limit, left, inRow := r.policy.Limit, 0, 0
+	n := newNarrowing(r.policy.Limit)
 	for {
-		pages := r.pages
-		err := r.fetchFrom(ctx, client, limit)
+		err := r.fetchFrom(ctx, client, n)
 		switch {
-		case errors.Is(err, errMovedUp):
+		case errors.Is(err, errMovedUp), errors.Is(err, errResized):
+			n.widen(r.position)
 			continue
-		case !errors.Is(err, ocpiclient.ErrTooLarge):
+		case err == nil:
+			r.settle(ctx, n)
+			return nil
+		case !concernsContent(err):
 			return err
 		}
-		if r.pages > pages {
-			inRow = 0
-		}
-		if limit > 1 {
-			limit /= 2
-			continue
-		}
-		if left++; left > maxTooLarge || inRow == maxTooLargeInRow {
+		if err := r.narrow(ctx, n, err); err != nil {
 			return err
 		}
-		inRow++
-		r.leaveOut(ctx, err)
-		limit = r.policy.Limit
+		if len(n.doubted) > 0 && r.position == r.total && !r.opaque { // it was the last
+			r.settle(ctx, n)
+			return nil
+		}
 	}
 }
 
 // fetchFrom fetches and stores what comes after the last page.
-func (r *run) fetchFrom(ctx context.Context, client *ocpiclient.Client, limit int) error {
-	query := ocpi.Query{DateFrom: r.from, Offset: r.position, Limit: limit}
+func (r *run) fetchFrom(ctx context.Context, client *ocpiclient.Client, n *narrowing) error {
+	query := ocpi.Query{DateFrom: r.from, Offset: r.position, Limit: n.limit()}
 	first := true
 	err := r.config.Takers[r.module].Pages(ctx, client, r.partner.Partner, query, func(page Page) error {
 		if gone := r.total - page.Total; first && gone > 0 && page.Total >= 0 && r.position > 0 {
-			r.position, r.total = max(0, r.position-gone), page.Total
+			r.position, r.total, r.movedUp = max(0, r.position-gone), page.Total, true
+			if n.movedUp++; n.movedUp > maxMovedUp {
+				return fmt.Errorf("the total of the list has become smaller %d times", n.movedUp)
+			}
 			return errMovedUp
 		}
 		first = false
-		return r.stored(ctx, &page)
+		return r.takeNext(ctx, &page, n)
 	})
 	if r.answersNotFound(err) {
 		return nil
 	}
 	return err
+}
+
+// takeNext takes a page down that was stored, and decides how large the next is.
+func (r *run) takeNext(ctx context.Context, page *Page, n *narrowing) error {
+	before := r.objects()
+	if err := r.stored(ctx, page); err != nil {
+		return err
+	}
+	if again := page.Objects > 0 && !page.Unnamed && r.objects() == before; again && r.opaque && len(n.doubted) > 0 && !r.movedUp {
+		return fmt.Errorf("what comes after %s cannot be asked for: the partner does not go by offsets. %s", n.doubted[0].ID, n.doubted[0].Reason)
+	}
+	r.settle(ctx, n)
+	switch {
+	case !page.More:
+		return nil
+	case r.opaque && n.failure != nil: // small pages must not be followed to the end of a long list
+		return noWay(n.failure)
+	case !r.opaque && n.size > 0 && r.position > page.Position: // its Link may name a size of the partner's
+		return errResized
+	default:
+		return nil
+	}
 }
 
 // answersNotFound reports whether the partner says in this way that there is nothing new. That its list is not there at all
@@ -98,12 +117,4 @@ func (r *run) problem(ctx context.Context, p Problem) {
 	}
 	r.problems = append(r.problems, p)
 	r.config.Logger.WarnContext(ctx, "an object was not stored", "partner", r.partner.ID, "module", r.module, "id", p.ID, "reason", p.Reason)
-}
-
-// leaveOut goes on after an object that cannot be fetched.
-func (r *run) leaveOut(ctx context.Context, reason error) {
-	r.counts.Refused++
-	r.problem(ctx, Problem{ID: fmt.Sprintf("number %d of the list", r.position+1), Reason: reason.Error()})
-	r.unnamed = true
-	r.position++
 }

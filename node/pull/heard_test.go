@@ -87,6 +87,41 @@ func TestAWakeThatNeededNothingDoesNotDelayTheNext(t *testing.T) {
 	})
 }
 
+// A catch-up that fails is made again soon, also with a partner that is otherwise asked for everything alone, at night.
+func TestACatchUpThatFailsIsMadeAgain(t *testing.T) {
+	for name, ignores := range map[string]bool{"date_from is heeded": false, "date_from is ignored": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRigAt(t, time.Time{}, nil)
+				r.partner.Policy = pull.Policy{Every: 1000 * time.Hour, FullEvery: 1000 * time.Hour}
+				all := page(20, 0, 20)
+				all.Newest, all.Oldest = time.Now(), time.Now()
+				if ignores {
+					all.Oldest = time.Now().Add(-1000 * time.Hour)
+				}
+				r.list = always(all)
+				r.full(t)
+				if state, err := r.delta(t); err != nil || state.IgnoresDateFrom != ignores {
+					t.Fatalf("%+v %v", state, err)
+				}
+				_, before := r.asked()
+				r.running(t, func() {
+					time.Sleep(time.Minute)
+					r.list = func(ocpi.Query) ([]pull.Page, error) { return nil, &ocpiclient.Error{HTTP: 503} }
+					r.Wake(grenspaal)
+					time.Sleep(4 * time.Minute)
+					_, failed := r.asked()
+					r.list = always(all)
+					time.Sleep(10 * time.Minute)
+					if _, after := r.asked(); failed-before < 2 || failed-before > 3 || after-failed != 1 {
+						t.Errorf("%d pulls failed in 4 minutes, then there were %d", failed-before, after-failed)
+					}
+				})
+			})
+		})
+	}
+}
+
 // A partner that asks to be left alone is, also when it calls us.
 func TestRetryAfterHoldsWhenAPartnerComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

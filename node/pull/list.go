@@ -26,8 +26,12 @@ type received struct {
 	newest, oldest time.Time
 	// asked is when the partner made the first page, by its clock.
 	asked time.Time
-	// noList tells that an answer held no list.
-	noList bool
+	// noList tells that an answer held no list, opaque that the Link of the last page names no offset, and movedUp that objects
+	// that had come were asked for again.
+	noList, opaque, movedUp bool
+	// unsent are the objects that the partner could not send. ended tells that the list was read to its end.
+	unsent []Problem
+	ended  bool
 }
 
 func nothingYet() received { return received{total: -1, least: -1, list: newList()} }
@@ -40,6 +44,8 @@ func (r *received) addPage(page *Page) {
 	r.entries += page.Objects
 	r.size += int64(page.Size)
 	r.position = page.Position + page.Objects
+	r.opaque = page.More && page.Next < r.position
+	r.position = max(r.position, page.Next) // a page may be cut before objects are hidden
 	r.total, r.most, r.missing = page.Total, max(r.most, page.Total), page.Missing
 	if page.Total >= 0 && (r.least < 0 || page.Total < r.least) {
 		r.least = page.Total
@@ -65,10 +71,27 @@ func (p *Page) has(id string) bool {
 // maxProblems is how many objects that could not be stored are remembered, and logged of each pull.
 const maxProblems = 20
 
-// problemsNow are the objects that are known not to be stored, also those that did not come this time.
-func (r *received) problemsNow() []Problem {
-	all := slices.Concat(r.problems, r.kept)
+// problemsNow are the objects that are known not to be stored, also those that did not come this time. One that is known by
+// its place alone is forgotten where the list with this place was read to its end.
+func (r *run) problemsNow() []Problem {
+	all := slices.Clone(r.problems)
+	for _, p := range r.kept {
+		told := slices.ContainsFunc(r.problems, func(q Problem) bool { return q.ID == p.ID })
+		if !told && !r.hasBeenAt(p.Place) {
+			all = append(all, p)
+		}
+	}
 	return all[:min(len(all), maxProblems)]
+}
+
+// hasBeenAt reports whether a place was in a list that was read to its end. The last weeks begin a little later each time, and
+// so does what is new: where there is an object that cannot be had again, it is the one of before.
+func (r *run) hasBeenAt(p *Place) bool {
+	if p == nil || !r.ended {
+		return false
+	}
+	moved := !p.From.IsZero() && (r.back || len(r.unsent) > 0)
+	return moved || !r.from.After(p.From)
 }
 
 // A list is what was in a partner's list, each object once however often it came. Of the objects it keeps hashes alone:

@@ -86,6 +86,9 @@ func (p *Puller) pullDue(ctx context.Context, partner Partner, woken wake, slots
 			p.notBegun(ctx, partner.ID, module, err)
 			p.wakeAgain(partner.ID, woken, later)
 		}
+		if state.IgnoresDateFrom && state.Failures > 0 { // is not planned to be asked again before the night
+			p.wakeAgain(partner.ID, woken, state.DeltaDue)
+		}
 		notBefore = state.NotBefore
 	}
 }

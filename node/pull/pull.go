@@ -55,7 +55,10 @@ type Page struct {
 	Position, Total int
 	// Objects are those of the page, also the broken ones.
 	Objects int
-	Counts  Counts
+	// More tells that the list goes on after the page, and Next at which offset by its Link; 0 where that names none.
+	More   bool
+	Next   int
+	Counts Counts
 	// Missing is, on the last page, how many objects fewer have come than Total says.
 	Missing int
 	// NoList tells that the answer held no list at all.
@@ -101,6 +104,8 @@ func (c *Counts) add(d Counts) {
 type Problem struct {
 	ID     string `json:"id"`
 	Reason string `json:"reason"`
+	// Place is given of an object that could not even be fetched; its ID says the same in words.
+	Place *Place `json:"place,omitempty"`
 }
 
 // A Partner is a registered partner as far as pulls are concerned.

@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -123,6 +124,8 @@ type Finished struct {
 	Began, Ended time.Time
 	// Came is how many objects came.
 	Came int
+	// Unstored are the first objects of this pull that could not be stored; State.Problems are also those from before.
+	Unstored []Problem
 }
 
 // finished is the event that tells of the pull.
@@ -130,7 +133,9 @@ func (r *run) finished() []store.Event {
 	if r.config.Finished == nil {
 		return nil
 	}
-	return []store.Event{r.config.Finished(Finished{State: r.state, Full: r.full, Began: r.began, Ended: r.config.Now(), Came: r.objects()})}
+	return []store.Event{r.config.Finished(Finished{
+		State: r.state, Full: r.full, Began: r.began, Ended: r.config.Now(), Came: r.objects(), Unstored: r.problems,
+	})}
 }
 
 func (r *run) attributes() []any {
@@ -148,7 +153,8 @@ func (r *run) work(ctx context.Context) error {
 	if err := r.fetch(ctx); err != nil {
 		return err
 	}
-	if err := r.endsShort(ctx); err != nil {
+	r.ended = true
+	if err := cmp.Or(r.endsShort(ctx), r.lacksUnsent(ctx)); err != nil {
 		return err
 	}
 	if !r.full {
@@ -177,6 +183,37 @@ func (r *run) endsShort(ctx context.Context) error {
 			"partner", r.partner.ID, "module", r.module, "full", r.full, "missing", r.missing, "total", r.least)
 	}
 	return nil
+}
+
+// lacksUnsent fails where the partner could not send some objects, so that they are asked for again. Where that does not help,
+// the pull goes on without them; they are asked for with the next list that they are in.
+func (r *run) lacksUnsent(ctx context.Context) error {
+	unsent := r.unsentBefore()
+	if len(r.unsent) == 0 {
+		*unsent = Unsent{}
+		return nil
+	}
+	*unsent = Unsent{Lists: unsent.Lists + 1, Objects: len(r.unsent), First: r.unsent[0]}
+	if !unsent.Habit() {
+		return errors.New(unsent.String())
+	}
+	if unsent.Lists == unsentLists {
+		r.config.Logger.WarnContext(ctx, "a partner fails over objects of its own again and again, and pulls go on without them",
+			"partner", r.partner.ID, "module", r.module, "full", r.full, "objects", unsent.Objects, "first", unsent.First.ID)
+	}
+	return nil
+}
+
+// unsentBefore is what the last list of the kind lacked. One of the last weeks has objects that one of what is new has not.
+func (r *run) unsentBefore() *Unsent {
+	switch {
+	case r.full:
+		return &r.state.UnsentFull
+	case r.back:
+		return &r.state.UnsentBack
+	default:
+		return &r.state.UnsentDelta
+	}
 }
 
 // succeed notes what came of a pull that was complete.

@@ -52,6 +52,11 @@ type State struct {
 	// ShortFull and ShortDelta tell of lists of everything and of what is new that end below their totals.
 	ShortFull  Short `json:"short_full,omitzero"`
 	ShortDelta Short `json:"short_delta,omitzero"`
+	// UnsentFull, UnsentDelta and UnsentBack tell of lists of everything, of what is new, and of what was new in the last weeks
+	// with objects that the partner could not send.
+	UnsentFull  Unsent `json:"unsent_full,omitzero"`
+	UnsentDelta Unsent `json:"unsent_delta,omitzero"`
+	UnsentBack  Unsent `json:"unsent_back,omitzero"`
 	// Unproven is why the last list of everything says nothing about what has vanished; empty where it does.
 	Unproven string `json:"unproven,omitempty"`
 	// Shrunk tells that the list has become much shorter, and what is missing is not removed yet.
@@ -79,6 +84,29 @@ func (s Short) Habit() bool { return s.Lists >= shortLists }
 // String tells it in words.
 func (s Short) String() string {
 	return fmt.Sprintf("the list ended after %d of %d objects", s.Total-s.Missing, s.Total)
+}
+
+// An Unsent is a list with objects that the partner could not send: every page with one of them fails.
+type Unsent struct {
+	// Lists is how many had some in a row, Objects how many the last had, and First is the first of those.
+	Lists   int     `json:"lists,omitzero"`
+	Objects int     `json:"objects,omitzero"`
+	First   Problem `json:"first,omitzero"`
+}
+
+// unsentLists is how many lists in a row must have had such objects for the pull to go on without them: it may pass, and the
+// whole list cannot be asked for again for ever.
+const unsentLists = 5
+
+// Habit reports whether such objects do not make a pull fail any more.
+func (u Unsent) Habit() bool { return u.Lists >= unsentLists }
+
+// String tells it in words.
+func (u Unsent) String() string {
+	if u.Objects == 1 {
+		return fmt.Sprintf("the partner could not send %s: %s", u.First.ID, u.First.Reason)
+	}
+	return fmt.Sprintf("the partner could not send %d objects, such as %s: %s", u.Objects, u.First.ID, u.First.Reason)
 }
 
 // A Shrunk is a list that has become much shorter.

@@ -52,6 +52,8 @@ func (r *run) unproven() string {
 	switch {
 	case r.noList:
 		return "there was no list in an answer"
+	case len(r.unsent) > 0:
+		return r.state.UnsentFull.String()
 	case r.unnamed:
 		return "objects without a usable id were in the list"
 	case r.objects() == 0 && r.state.Objects == 0 && !r.state.Listed:

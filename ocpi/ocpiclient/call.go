@@ -158,7 +158,9 @@ func (c *Client) judge(ctx context.Context, a *reply) (*reply, error) {
 		text = foreignMessage(a.body, a.header.Get("Content-Type"))
 	}
 	if kindOfHTTP(a.http) == OK && !a.found {
-		return nil, c.fail(ctx, a, outcome.Kind, nil, missingEnvelope(a))
+		err := c.fail(ctx, a, outcome.Kind, nil, missingEnvelope(a))
+		err.garbled = true
+		return nil, err
 	}
 	err := c.failure(a, outcome.Kind, nil, text)
 	err.RetryAfter = outcome.RetryAfter
@@ -230,7 +232,7 @@ func (c *Client) lost(ctx context.Context, a *reply, target string, cause error)
 	case errors.As(cause, &certificate), errors.As(cause, &scheme):
 		err.Kind = Permanent
 	case errors.Is(cause, io.ErrUnexpectedEOF) && a.http != 0:
-		text = "the connection was closed in the middle of the answer"
+		err.garbled, text = kindOfHTTP(a.http) == OK, "the connection was closed in the middle of the answer"
 	case errors.Is(cause, io.EOF):
 		text = "the connection was closed without an answer"
 	case errors.Is(ctx.Err(), context.Canceled):

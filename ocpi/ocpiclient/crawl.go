@@ -27,6 +27,8 @@ type crawl[T any] struct {
 	// quirks shaped the next request.
 	quirks []quirk.Name
 
+	// asked is how many objects a page should have; 0 for as many as the partner likes.
+	asked int
 	// position is the number of objects before the next page, limit how many a page can have, total how many there are
 	// by the last page, and least by the page that counted least; -1 where it is not known.
 	position, limit, total, least int
@@ -122,7 +124,7 @@ func (p *crawl[T]) page(ctx context.Context, target string) (Page[T], error) {
 		p.stuck = p.client.fail(ctx, a, Permanent, err, "its next page cannot be asked for: "+err.Error())
 		return page, nil
 	}
-	if page.Next == "" {
+	if page.NextOffset = offsetOf(page.Next); page.Next == "" {
 		page.Missing = p.missing()
 	}
 	p.client.tell(ctx, a.exchange)

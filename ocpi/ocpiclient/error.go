@@ -56,6 +56,8 @@ type Error struct {
 
 	// unsent tells that nothing of the request can have reached the partner.
 	unsent bool
+	// garbled tells that a success was answered, and what came with it breaks off or is no envelope.
+	garbled bool
 }
 
 // Error says what was called and what came back. It can be shown to people: it holds no token.

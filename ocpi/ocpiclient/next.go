@@ -1,6 +1,7 @@
 package ocpiclient
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -18,7 +19,7 @@ func (p *crawl[T]) next(a *reply, page *Page[T]) (string, error) {
 	p.listed += objects
 	p.counts(page.Total)
 	if page.Limit > 0 {
-		p.limit = page.Limit
+		p.limit = min(page.Limit, cmp.Or(p.asked, page.Limit))
 	}
 	p.linked = false
 	link := readLink(a.header.Values("Link"))
@@ -64,8 +65,26 @@ func (p *crawl[T]) target(a *reply, link pageLink) *url.URL {
 	if err != nil {
 		return nil
 	}
+	if p.losesFilters(target) && p.client.profile.Has(quirk.LinkUnusable) {
+		return nil
+	}
 	target.Fragment = ""
 	return target
+}
+
+// losesFilters reports whether a Link by offset does not repeat the dates that were asked for (requirement TF-22): it leads into
+// another list, and what is between the places of the same number would be missed.
+func (p *crawl[T]) losesFilters(target *url.URL) bool {
+	query := target.Query()
+	if p.cursor != "" || !query.Has("offset") {
+		return false
+	}
+	start, err := url.Parse(p.start)
+	if err != nil {
+		return false
+	}
+	asked := start.Query()
+	return asked.Has("date_from") && !query.Has("date_from") || asked.Has("date_to") && !query.Has("date_to")
 }
 
 // follow returns the URL that a Link leads to. On another host it is called on the endpoint's own, where the partner is
@@ -141,18 +160,28 @@ func (p *crawl[T]) atOffset(offset int) string {
 	return u.String()
 }
 
+// offsetOf is the offset that a URL names; 0 where it names none.
+func offsetOf(target string) int {
+	u, err := url.Parse(target)
+	if err != nil {
+		return 0
+	}
+	offset, err := strconv.Atoi(u.Query().Get("offset"))
+	if err != nil {
+		return 0
+	}
+	return max(0, offset)
+}
+
 // earlier is the URL of a page that begins so many objects before; empty where the page is not named by an offset, or is
 // the first.
 func earlier(target string, objects int) string {
+	offset := offsetOf(target)
 	u, err := url.Parse(target)
-	if err != nil {
+	if err != nil || offset == 0 {
 		return ""
 	}
 	query := u.Query()
-	offset, err := strconv.Atoi(query.Get("offset"))
-	if err != nil || offset <= 0 {
-		return ""
-	}
 	query.Set("offset", strconv.Itoa(max(0, offset-objects)))
 	u.RawQuery = query.Encode()
 	return u.String()

@@ -29,6 +29,8 @@ type Page[T any] struct {
 	Limit int
 	// Next is the URL of the next page; empty on the last one. As the Cursor of a Query it continues the list there.
 	Next string
+	// NextOffset is the offset that Next names; 0 where it names none, as where the partner's pages have cursors.
+	NextOffset int
 	// Missing is, on the last page, how many objects fewer have come than the smallest Total of all pages. A list that ends
 	// like this may have lost its end; there are also partners who count objects that they do not list.
 	Missing int
@@ -118,7 +120,7 @@ func (s Sender[T]) crawl(q ocpi.Query) (*crawl[T], error) {
 	}
 	return &crawl[T]{
 		Sender: s, host: host, start: start, cursor: q.Cursor, quirks: quirks, position: q.Offset, listed: q.Offset,
-		limit: q.Limit, total: -1, least: -1, visited: map[string]bool{}, seen: newSeen(),
+		asked: q.Limit, limit: q.Limit, total: -1, least: -1, visited: map[string]bool{}, seen: newSeen(),
 	}, nil
 }
 

@@ -241,6 +241,10 @@ func TestPagesByOffset(t *testing.T) {
 			lister{n: 5, size: 3, link: broken, noLimit: true}, ocpi.Query{Limit: 2},
 			[]string{"limit=2", "offset=2&limit=2", "offset=4&limit=2"},
 		},
+		"with the limit that was asked for, and not the most that there could be": {
+			lister{n: 5, size: 50, link: broken}, ocpi.Query{Limit: 2},
+			[]string{"limit=2", "offset=2&limit=2", "offset=4&limit=2"},
+		},
 		"without any header, until the Link ends": {
 			lister{n: 5, size: 2, link: broken, noLimit: true, noTotal: true}, ocpi.Query{},
 			[]string{"", "offset=2", "offset=4"},
@@ -314,6 +318,46 @@ func TestPagesByOffset(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A Link that has lost the dates of the request leads into another list, where the same offset is another place: what was asked
+// for is asked for by its offset (requirement TF-22). A Link that names no offset says all of it in another way.
+func TestALinkThatHasLostTheFilters(t *testing.T) {
+	from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		q      ocpi.Query
+		link   string
+		quirks string
+	}{
+		"no date_from":                 {ocpi.Query{DateFrom: from}, `<?offset=%d&limit=2>; rel="next"`, "link-unusable"},
+		"no date_to":                   {ocpi.Query{DateFrom: from, DateTo: from.Add(time.Hour)}, `<?offset=%d&limit=2&date_from=2026-01-01T00:00:00Z>; rel="next"`, "link-unusable"},
+		"the filters in another form":  {ocpi.Query{DateFrom: from}, `<?offset=%d&limit=2&date_from=2026-01-01>; rel="next"`, ""},
+		"a cursor that knows of them":  {ocpi.Query{DateFrom: from}, `<?cursor=%d>; rel="next"`, ""},
+		"nothing that could be missed": {ocpi.Query{}, `<?offset=%d&limit=2>; rel="next"`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			filtered := lister{n: 5, size: 2, link: func(_ *http.Request, next int) []string { return []string{fmt.Sprintf(c.link, next)} }}
+			partner := newAwkward(t, ocpiclient.Config{}, func(w http.ResponseWriter, r *http.Request) {
+				query := r.URL.Query()
+				switch {
+				case query.Has("cursor"):
+					query.Set("offset", query.Get("cursor"))
+					r.URL.RawQuery = query.Encode()
+				case !c.q.DateFrom.IsZero() && !query.Has("date_from"), !c.q.DateTo.IsZero() && !query.Has("date_to"):
+					ok(w, tariffs(100, 2)) // from the list of everything
+					return
+				}
+				filtered.ServeHTTP(w, r)
+			})
+			got, err := ids(partner.client.CPO().Tariffs.List(t.Context(), c.q), tariffID)
+			if diff := cmp.Diff(upTo(5), got); diff != "" || err != nil {
+				t.Errorf("%v\n%s", err, diff)
+			}
+			if got := partner.exchanges.quirks(); got != c.quirks {
+				t.Errorf("%q was counted, want %q", got, c.quirks)
+			}
+		})
 	}
 }
 
@@ -479,6 +523,32 @@ func TestWhatAPageSays(t *testing.T) {
 			if err != nil || !page.Time.Equal(want.time) || page.NoList != want.noList || page.Size != len(body) {
 				t.Errorf("%s: %+v %v", body, page, err)
 			}
+		}
+	}
+}
+
+// The offset of the next page is told where its URL names one, for those who have to go on at another place.
+func TestAPageSaysAtWhichOffsetTheNextBegins(t *testing.T) {
+	for link, want := range map[string]int{
+		`</ocpi/cpo/2.1.1/tariffs?limit=2&offset=2>; rel="next"`: 2,
+		`</ocpi/cpo/2.1.1/tariffs?offset=7&cursor=x>; rel=next`:  7,
+		`</ocpi/cpo/2.1.1/tariffs?cursor=x&limit=2>; rel="next"`: 0,
+		`</ocpi/cpo/2.1.1/tariffs?offset=x>; rel="next"`:         0,
+		`</ocpi/cpo/2.1.1/tariffs?offset=-5>; rel="next"`:        0,
+		`nonsense`: 2,
+		"":         0,
+	} {
+		partner := newAwkward(t, ocpiclient.Config{}, func(w http.ResponseWriter, _ *http.Request) {
+			if link != "" {
+				w.Header().Set("Link", link)
+			}
+			ok(w, tariffs(0, 2))
+		})
+		for page, err := range partner.client.CPO().Tariffs.Pages(t.Context(), ocpi.Query{Limit: 2}) {
+			if err != nil || page.NextOffset != want || (page.Next != "") != (link != "") {
+				t.Errorf("%s: %d at %q: %v", link, page.NextOffset, page.Next, err)
+			}
+			break
 		}
 	}
 }

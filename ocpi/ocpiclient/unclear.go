@@ -51,3 +51,25 @@ func (e *Error) ConcernsPartner() bool {
 		return e.HTTP > http.StatusNetworkAuthenticationRequired // no status of HTTP, but of a proxy before the partner
 	}
 }
+
+// ConcernsContent reports whether the failure may be about what the answer was to hold, so that another part of the same list
+// can be had: the answer is too large, the partner fails over it with HTTP 500 or OCPI 3000, or what comes is no envelope or
+// breaks off. One broken object in a partner's database does this to every page that it is on. It is false where the partner
+// asks to wait.
+func (e *Error) ConcernsContent() bool {
+	switch {
+	case errors.Is(e.Err, ErrTooLarge), e.garbled:
+		return true
+	case e.RetryAfter > 0:
+		return false
+	case failure(e.Status):
+		return (kindOfHTTP(e.HTTP) == OK || e.HTTP == http.StatusInternalServerError) && failsInside(e.Status)
+	default:
+		return e.HTTP == http.StatusInternalServerError
+	}
+}
+
+// failsInside reports whether a status says that something went wrong in the partner's server, and no more than that.
+func failsInside(status ocpi.StatusCode) bool {
+	return status.ServerError() && status != ocpi.StatusCannotUseClientAPI && kindOfStatus(status) == TryLater
+}

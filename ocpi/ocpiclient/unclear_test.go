@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -180,5 +181,89 @@ func TestCancellingSaysNothingAboutThePartner(t *testing.T) {
 	var e *ocpiclient.Error
 	if !errors.As(err, &e) || !e.Unclear() || e.ConcernsPartner() {
 		t.Errorf("got %v", err)
+	}
+}
+
+// What may be about an object on a page, and what is about the partner or about the call.
+func TestFailuresOverWhatIsOnAPage(t *testing.T) {
+	says := func(status int, header, text string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			if header != "" {
+				w.Header().Set("Retry-After", header)
+			}
+			w.WriteHeader(status)
+			fmt.Fprint(w, text)
+		}
+	}
+	status := func(at int, code ocpi.StatusCode) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { fails(w, at, code, "no") }
+	}
+	raw := func(text string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				panic(err)
+			}
+			fmt.Fprint(conn, text)
+			_ = conn.Close()
+		}
+	}
+	for name, c := range map[string]struct {
+		answer http.HandlerFunc
+		want   bool
+	}{
+		"HTTP 500":                    {says(500, "", "oops"), true},
+		"HTTP 500 with 3000":          {status(500, 3000), true},
+		"HTTP 500 with success":       {status(500, 1000), true},
+		"HTTP 500 with a refusal":     {status(500, 2001), false},
+		"HTTP 500 that asks to wait":  {says(500, "60", "oops"), false},
+		"3000":                        {status(200, 3000), true},
+		"3999":                        {status(200, 3999), true},
+		"no JSON":                     {says(200, "", `{"data":[{"id":`), true},
+		"nothing":                     {says(200, "", ""), true},
+		"no envelope":                 {says(200, "", `{"error":"oops"}`), true},
+		"an answer that breaks off":   {raw("HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n{"), true},
+		"pieces that break off":       {raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"), true},
+		"an answer that is too large": {says(200, "", `{"data":[],"status_code":1000,"x":"`+strings.Repeat("x", 2000)+`"}`), true},
+		"no answer":                   {raw(""), false},
+		"no answer in time":           {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, false},
+		"half an answer in time": {func(w http.ResponseWriter, r *http.Request) {
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		}, false},
+		"half a refusal":               {raw("HTTP/1.1 401 No\r\nContent-Length: 90\r\n\r\n{"), false},
+		"HTTP 401":                     {says(401, "", ""), false},
+		"HTTP 404":                     {says(404, "", ""), false},
+		"HTTP 429":                     {says(429, "", ""), false},
+		"HTTP 502":                     {says(502, "", ""), false},
+		"HTTP 503":                     {says(503, "", ""), false},
+		"HTTP 504":                     {says(504, "", ""), false},
+		"2001":                         {status(200, 2001), false},
+		"3001: it cannot use our side": {status(200, 3001), false},
+		"3002":                         {status(200, 3002), false},
+		"4002: no answer to the hub":   {status(200, 4002), false},
+		"a chain that does not end": {func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Link", "<"+r.URL.Path+`>; rel="next"`)
+			ok(w, "[]")
+		}, false},
+		"a Link to another host": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Link", `<http://other.example.com/>; rel="next"`)
+			ok(w, "[]")
+		}, false},
+		"no list": {func(w http.ResponseWriter, _ *http.Request) { ok(w, `"nothing"`) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			partner := newAwkward(t, ocpiclient.Config{
+				Partner: &ocpi.Partner{ID: "them", Roles: both(theirs), Quirks: "standard"},
+				Timeout: 500 * time.Millisecond, Retries: -1, Transport: loopback(t, ocpiclient.TransportConfig{MaxResponse: 1000}),
+			}, c.answer)
+			var e *ocpiclient.Error
+			for _, err := range partner.client.CPO().Tariffs.Pages(t.Context(), ocpi.Query{}) {
+				errors.As(err, &e)
+			}
+			if e == nil || e.ConcernsContent() != c.want {
+				t.Errorf("%v", e)
+			}
+		})
 	}
 }

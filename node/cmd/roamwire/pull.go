@@ -45,11 +45,11 @@ func (c *pullCmd) pull(ctx context.Context, s streams, data *node.Data) error {
 		bar.end()
 		if err != nil {
 			failed = append(failed, err)
-			continue
+		} else {
+			n := state.Last
+			fmt.Fprintf(s.out, "%-9s  %d objects: %d new, %d changed, %d the same, %d older than ours, %d not stored, %d gone\n",
+				module, bar.objects, n.Created, n.Updated, n.Unchanged, n.Older, n.Refused, n.Gone)
 		}
-		n := state.Last
-		fmt.Fprintf(s.out, "%-9s  %d objects: %d new, %d changed, %d the same, %d older than ours, %d not stored, %d gone\n",
-			module, bar.objects, n.Created, n.Updated, n.Unchanged, n.Older, n.Refused, n.Gone)
 		for _, problem := range state.Problems {
 			fmt.Fprintf(s.err, "roamwire: %s %s was not stored: %s\n", module, oneLine(problem.ID), oneLine(problem.Reason))
 		}
