@@ -1,0 +1,62 @@
+package event
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/roamwire/roamwire/node/store"
+)
+
+func TestEventsAreKeptForAWebhookThatIsBehind(t *testing.T) {
+	db := open(t)
+	var c clock
+	config := Config{Store: db, Sealer: mirror{}, Now: c.now, Keep: Retention{Events: 3}}
+	e := New(config)
+	at := newEndpoint(t)
+	add(t, e, Webhook{URL: at.URL, ID: "h", Types: []string{"cdr.*"}})
+	emit(t, db, several(0, 10)...)
+	left := func() int {
+		t.Helper()
+		if err := e.trimJournal(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		events, _, err := db.Events(t.Context(), store.EventFilter{}, 0, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(events)
+	}
+	if got := left(); got != 10 {
+		t.Errorf("%d are left while the webhook has had none", got)
+	}
+	c.advance(8 * day)
+	if got := left(); got != 0 {
+		t.Errorf("%d are left after a week", got)
+	}
+	s := status(t, e, "h")
+	if s.Lost == nil || s.Lost.First != s.Cursor+1 || s.Lost.Reason != LostTrimmed {
+		t.Errorf("%+v", s)
+	}
+	lost := *s.Lost
+	c.ahead.Store(0)
+	start(t, quick(db))
+	emit(t, db, store.Event{Type: "cdr.created", Subject: "cdrs/1", Data: []byte("{}")})
+	eventually(t, "it is told", func() bool { return slices.Equal(at.taken(), []string{EventsLost, "1"}) })
+	var told Lost
+	if err := json.Unmarshal(at.got()[0].event.Data, &told); err != nil || told != lost {
+		t.Errorf("told %+v, want %+v", told, lost)
+	}
+	eventually(t, "it is on disk", func() bool { s := status(t, e, "h"); return s.Backlog == 0 && s.Lost != nil && *s.Lost == lost })
+	if got := left(); got != 1 {
+		t.Errorf("%d are left in the end", got)
+	}
+	if _, err := e.Webhooks.Change(t.Context(), "h", func(w *Webhook) error { w.Disabled = true; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	emit(t, db, several(0, 10)...)
+	if got := left(); got != 3 {
+		t.Errorf("%d are left for one that is switched off", got)
+	}
+}
