@@ -2,7 +2,9 @@ package event
 
 import (
 	"slices"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -59,4 +61,59 @@ func TestEventsAreKeptForAWebhookThatIsBehind(t *testing.T) {
 	if got := left(); got != 3 {
 		t.Errorf("%d are left for one that is switched off", got)
 	}
+}
+
+func TestAClientThatWasAwayForTooLongIsTold(t *testing.T) {
+	db := open(t)
+	second := emit(t, db, several(1, 2)...)
+	latest := emit(t, db, several(3, 4)...)
+	if _, err := db.TrimEvents(t.Context(), time.Now().Add(-time.Hour), 2, 100); err != nil { // 5 and 6 are left
+		t.Fatal(err)
+	}
+	e, _ := start(t, Config{Store: db})
+	url := serve(t, e)
+	lost := func(l *listener) Lost {
+		t.Helper()
+		h, ok := l.next()
+		if !ok || h.kind != EventsLost || h.event.Type != EventsLost {
+			t.Fatalf("the first event is %+v", h)
+		}
+		var lost Lost
+		if err := json.Unmarshal(h.event.Data, &lost); err != nil {
+			t.Fatal(err)
+		}
+		if h.id != strconv.FormatInt(lost.Last, 10) {
+			t.Errorf("goes on after %s", h.id)
+		}
+		return lost
+	}
+	t.Run("of what it has missed", func(t *testing.T) {
+		l := listen(t, url+"/?type=cdr.*,location.*", strconv.FormatInt(second, 10))
+		if got, want := lost(l), (Lost{First: second + 1, Last: latest - 2, Reason: LostTrimmed}); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+		if got := l.subjects(2); !slices.Equal(got, []string{"5", "6"}) {
+			t.Errorf("then came %s", got)
+		}
+	})
+	t.Run("not if it has missed nothing", func(t *testing.T) {
+		if got := listen(t, url, strconv.FormatInt(latest-2, 10)).subjects(2); !slices.Equal(got, []string{"5", "6"}) {
+			t.Errorf("came %s", got)
+		}
+	})
+	t.Run("not if it wants what there is", func(t *testing.T) {
+		if got := listen(t, url+"/?after=0", "").subjects(2); !slices.Equal(got, []string{"5", "6"}) {
+			t.Errorf("came %s", got)
+		}
+	})
+	t.Run("that its last event is none of ours", func(t *testing.T) {
+		l := listen(t, url, strconv.FormatInt(latest+1000, 10))
+		if got, want := lost(l), (Lost{First: latest + 1, Last: latest, Reason: LostUnknown}); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+		emit(t, db, changed(7))
+		if got := l.subjects(1); !slices.Equal(got, []string{"7"}) {
+			t.Errorf("then came %s", got)
+		}
+	})
 }
