@@ -153,3 +153,27 @@ func TestWebhooksAreManaged(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+// Another process manages webhooks without a word to the lanes, which look every few seconds only.
+func TestAWebhookThatIsMadeAnewUnderTheSameNameIsAnother(t *testing.T) {
+	db := open(t)
+	e, _ := start(t, quick(db))
+	before, after := newEndpoint(t), newEndpoint(t)
+	add(t, e, Webhook{URL: before.URL, ID: "h"})
+	emit(t, db, changed(1))
+	eventually(t, "it comes", func() bool { return len(before.taken()) == 1 })
+	elsewhere := New(Config{Store: db, Sealer: mirror{}})
+	if err := elsewhere.Webhooks.Remove(t.Context(), "h"); err != nil {
+		t.Fatal(err)
+	}
+	cursor := add(t, elsewhere, Webhook{URL: after.URL, ID: "h"}).Cursor
+	if s := status(t, e, "h"); s.Sent != 0 || s.Cursor < cursor {
+		t.Errorf("it begins with %+v", s)
+	}
+	time.Sleep(saveEvery) // the lane of the one before has something to save
+	emit(t, db, changed(2))
+	eventually(t, "it comes to the new one", func() bool { return slices.Equal(after.taken(), []string{"2"}) })
+	if s := status(t, e, "h"); s.Cursor < cursor {
+		t.Errorf("the one before has moved it to %d", s.Cursor)
+	}
+}

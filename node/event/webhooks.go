@@ -33,9 +33,9 @@ type Webhooks struct {
 
 // A running is a lane at work.
 type running struct {
-	revision int64
-	stop     context.CancelFunc
-	done     chan struct{}
+	version version
+	stop    context.CancelFunc
+	done    chan struct{}
 }
 
 func newWebhooks(config Config, f *feed) *Webhooks {
@@ -107,7 +107,7 @@ func (w *Webhooks) Add(ctx context.Context, hook Webhook) (WebhookStatus, error)
 	if err != nil {
 		return WebhookStatus{}, err
 	}
-	state := webhookState{Webhook: hook, Created: w.config.Now().UTC(), Secrets: []sealedSecret{{Sealed: sealed}}, Revision: 1}
+	state := webhookState{Webhook: hook, Created: w.config.Now().UTC(), Secrets: []sealedSecret{{Sealed: sealed}}, Birth: rand.Text(), Revision: 1}
 	record := store.Hook{ID: hook.ID, Cursor: latest}
 	if err := state.save(&record); err != nil {
 		return WebhookStatus{}, err
@@ -486,7 +486,7 @@ func (w *Webhooks) arrange(ctx context.Context) error {
 	}
 	var stopping sync.WaitGroup
 	for id, r := range w.lanes {
-		if h, ok := wanted[id]; ok && h.state.Revision == r.revision && !r.ended() {
+		if h, ok := wanted[id]; ok && h.state.version() == r.version && !r.ended() {
 			continue
 		}
 		r.stop()
@@ -496,7 +496,7 @@ func (w *Webhooks) arrange(ctx context.Context) error {
 	stopping.Wait()
 	for id, h := range wanted {
 		if w.lanes[id] == nil {
-			w.start(ctx, id, h.state.Revision)
+			w.start(ctx, id, h.state.version())
 		}
 	}
 	return nil
@@ -537,9 +537,9 @@ func (r *running) ended() bool {
 	}
 }
 
-func (w *Webhooks) start(ctx context.Context, id string, revision int64) {
+func (w *Webhooks) start(ctx context.Context, id string, of version) {
 	ctx, stop := context.WithCancel(ctx)
-	r := &running{revision: revision, stop: stop, done: make(chan struct{})}
+	r := &running{version: of, stop: stop, done: make(chan struct{})}
 	w.lanes[id] = r
 	l := newLane(w, id)
 	go func() {
