@@ -49,26 +49,26 @@ func TestAClientChoosesWhatItHears(t *testing.T) {
 	}
 }
 
-func TestBadInputIsToldWithPointers(t *testing.T) {
+func TestBadInputIsToldWithItsParameter(t *testing.T) {
 	e := New(Config{Store: open(t)})
 	for name, test := range map[string]struct {
 		query, header string
 		want          []string
 	}{
-		"a number that is none":             {"after=x", "", []string{"/query/after"}},
-		"a negative number":                 {"after=-1", "", []string{"/query/after"}},
-		"a number too large":                {"after=9223372036854775808", "", []string{"/query/after"}},
-		"two numbers":                       {"after=1&after=2", "", []string{"/query/after"}},
-		"a last event that is none":         {"", "abc", []string{"/header/Last-Event-ID"}},
-		"a type there is not":               {"type=location.chnaged", "", []string{"/query/type/0"}},
-		"a star in the middle":              {"type=cdr.*,*.created", "", []string{"/query/type/1"}},
-		"an empty type":                     {"type=", "", []string{"/query/type/0"}},
-		"a module there is not":             {"module=locations,parking", "", []string{"/query/module/1"}},
-		"a partner with control characters": {"partner=a%0Ab", "", []string{"/query/partner/0"}},
-		"a parameter there is not":          {"types=cdr.*", "", []string{"/query/types"}},
-		"a query that cannot be read":       {"a=%zz", "", []string{"/query"}},
-		"too many types":                    {"type=" + strings.Repeat("*,", 100) + "*", "", []string{"/query/type"}},
-		"two mistakes":                      {"module=x&after=y", "", []string{"/query/after", "/query/module/0"}},
+		"a number that is none":             {"after=x", "", []string{"query.after"}},
+		"a negative number":                 {"after=-1", "", []string{"query.after"}},
+		"a number too large":                {"after=9223372036854775808", "", []string{"query.after"}},
+		"two numbers":                       {"after=1&after=2", "", []string{"query.after"}},
+		"a last event that is none":         {"", "abc", []string{"header.Last-Event-ID"}},
+		"a type there is not":               {"type=location.chnaged", "", []string{"query.type[0]"}},
+		"a star in the middle":              {"type=cdr.*,*.created", "", []string{"query.type[1]"}},
+		"an empty type":                     {"type=", "", []string{"query.type[0]"}},
+		"a module there is not":             {"module=locations,parking", "", []string{"query.module[1]"}},
+		"a partner with control characters": {"partner=a%0Ab", "", []string{"query.partner[0]"}},
+		"a parameter there is not":          {"types=cdr.*", "", []string{"query.types"}},
+		"a query that cannot be read":       {"a=%zz", "", []string{"query"}},
+		"too many types":                    {"type=" + strings.Repeat("*,", 100) + "*", "", []string{"query.type"}},
+		"two mistakes":                      {"module=x&after=y", "", []string{"query.after", "query.module[0]"}},
 	} {
 		for _, handler := range []http.Handler{e.Stream(), e.Socket()} {
 			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/?"+test.query, nil)
@@ -78,15 +78,15 @@ func TestBadInputIsToldWithPointers(t *testing.T) {
 			w := httptest.NewRecorder()
 			handler.ServeHTTP(w, r)
 			var p problem
-			if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || w.Code != http.StatusBadRequest || w.Header().Get("Content-Type") != "application/problem+json" {
+			if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || w.Code != http.StatusUnprocessableEntity || w.Header().Get("Content-Type") != "application/problem+json" {
 				t.Errorf("%s: %d %s: %v", name, w.Code, w.Body, err)
 			}
 			var got []string
-			for _, d := range p.Errors {
-				got = append(got, d.Pointer)
+			for _, d := range p.Problems {
+				got = append(got, d.Parameter)
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Errorf("%s: pointers (-want +got): %s", name, diff)
+				t.Errorf("%s: parameters (-want +got): %s", name, diff)
 			}
 		}
 	}
@@ -107,6 +107,18 @@ func TestFilterTypesAreThoseListed(t *testing.T) {
 	}
 }
 
+// It has the members of all problems of the API.
+func TestAProblemOfTheStreamLooksLikeThoseOfTheRestOfTheAPI(t *testing.T) {
+	w := httptest.NewRecorder()
+	w.Header().Set("X-Request-ID", "r-1")
+	New(Config{Store: open(t)}).Stream().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/?module=x", nil))
+	want := `{"title":"Unprocessable Entity","status":422,"detail":"the parameters are not valid","request_id":"r-1",` +
+		`"problems":[{"pointer":"","parameter":"query.module[0]","code":"enum","message":"is no module that events are about"}]}`
+	if got := w.Body.String(); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
 func FuzzReadQuery(f *testing.F) {
 	for _, seed := range [][2]string{{"type=cdr.*&after=5", "7"}, {"module=cdrs,tokens&partner=a", "lost-9"}, {"after=%zz", "-1"}, {"a/b~c=1", ""}} {
 		f.Add(seed[0], seed[1])
@@ -122,8 +134,8 @@ func FuzzReadQuery(f *testing.F) {
 				t.Fatal(err)
 			}
 			w := httptest.NewRecorder()
-			writeProblem(w, http.StatusBadRequest, bad.Error(), bad.Findings)
-			if w.Code != http.StatusBadRequest || w.Header().Get("Content-Type") != "application/problem+json" {
+			writeProblem(w, http.StatusUnprocessableEntity, bad.Error(), bad.Findings)
+			if w.Code != http.StatusUnprocessableEntity || w.Header().Get("Content-Type") != "application/problem+json" {
 				t.Errorf("%d %s", w.Code, w.Body)
 			}
 			return

@@ -99,6 +99,36 @@ func TestBothSecretsSignWhileOneIsChanged(t *testing.T) {
 	}
 }
 
+func TestASecretSignsForADayHoweverOftenItIsChangedMeanwhile(t *testing.T) {
+	var c clock
+	e := New(Config{Store: open(t), Sealer: mirror{}, Now: c.now})
+	secrets := []string{add(t, e, Webhook{URL: "https://example.com", ID: "h"}).Secret}
+	for range 5 {
+		secrets = append(secrets, newSecret())
+		if _, err := e.Webhooks.Change(t.Context(), "h", func(w *Webhook) error { w.Secret = secrets[len(secrets)-1]; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		c.advance(7 * time.Hour)
+	}
+	h, err := e.Webhooks.find(t.Context(), "h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := e.Webhooks.keys(&h.state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{secrets[5], secrets[4], secrets[3], secrets[2]} // the newest first; the one before these was replaced 28 hours ago
+	if len(keys) != len(want) {
+		t.Fatalf("%d keys sign, want %d", len(keys), len(want))
+	}
+	for i, secret := range want {
+		if key, _ := readSecret(secret); !bytes.Equal(keys[i], key) {
+			t.Errorf("key %d is another", i)
+		}
+	}
+}
+
 func TestSecretsAreNotReadableOnDisk(t *testing.T) {
 	db := open(t)
 	e := New(Config{Store: db, Sealer: mirror{}})

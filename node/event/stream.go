@@ -34,7 +34,7 @@ func (e *Events) admit(w http.ResponseWriter, r *http.Request) (reading *reader,
 	}
 	want, from, err := readQuery(r)
 	if bad := (*Invalid)(nil); errors.As(err, &bad) {
-		writeProblem(w, http.StatusBadRequest, bad.Error(), bad.Findings)
+		writeProblem(w, http.StatusUnprocessableEntity, "the parameters are not valid", bad.Findings)
 		return nil, nil, false
 	}
 	if e.clients.now.Add(1) > int64(e.config.Stream.MaxClients) {

@@ -177,3 +177,18 @@ func TestAWebhookThatIsMadeAnewUnderTheSameNameIsAnother(t *testing.T) {
 		t.Errorf("the one before has moved it to %d", s.Cursor)
 	}
 }
+
+func TestAWebhookThatCannotBeReadHoldsUpNoOther(t *testing.T) {
+	db := open(t)
+	if err := db.AddHook(t.Context(), store.Hook{ID: "a", State: []byte("damaged")}); err != nil {
+		t.Fatal(err)
+	}
+	e, _ := start(t, quick(db))
+	at := newEndpoint(t)
+	add(t, e, Webhook{URL: at.URL, ID: "b"})
+	emit(t, db, changed(1))
+	eventually(t, "the other gets what happens", func() bool { return slices.Equal(at.taken(), []string{"1"}) })
+	if err := e.Webhooks.Remove(t.Context(), "a"); err != nil {
+		t.Error(err)
+	}
+}

@@ -74,15 +74,15 @@ func (w *Webhooks) all(ctx context.Context) ([]hook, error) {
 }
 
 func (w *Webhooks) find(ctx context.Context, id string) (hook, error) {
-	hooks, err := w.all(ctx)
+	records, err := w.config.Store.Hooks(ctx)
 	if err != nil {
 		return hook{}, err
 	}
-	i := slices.IndexFunc(hooks, func(h hook) bool { return h.record.ID == id })
+	i := slices.IndexFunc(records, func(record store.Hook) bool { return record.ID == id })
 	if i < 0 {
 		return hook{}, fmt.Errorf("webhook %s: %w", id, store.ErrNotFound)
 	}
-	return hooks[i], nil
+	return readHook(records[i])
 }
 
 // Add adds a webhook, which is told what happens from now on. The answer has its secret, which is not told again. It is an
@@ -145,8 +145,12 @@ func (w *Webhooks) Get(ctx context.Context, id string) (WebhookStatus, error) {
 	return w.status(ctx, h)
 }
 
-// secretsOverlap is how long the secret before the newest one signs too.
-const secretsOverlap = day
+// secretsOverlap is how long a secret signs beside newer ones, mostSecrets how many sign at once: where a secret is changed
+// twice, the endpoint may still have the first.
+const (
+	secretsOverlap = day
+	mostSecrets    = 4
+)
 
 // Change changes a webhook by a function as one atomic step; its ID cannot be changed, and Secret is empty unless a new one
 // is to sign. What failed is tried again at once. The function must be quick: others wait to write. It is an *Invalid,
@@ -178,7 +182,7 @@ func (w *Webhooks) Change(ctx context.Context, id string, change func(*Webhook) 
 	return w.Get(ctx, id)
 }
 
-// rotate puts a new secret in front of the one before.
+// rotate puts a new secret in front of those before.
 func (w *Webhooks) rotate(s *webhookState) error {
 	if s.Secret == "" {
 		return nil
@@ -187,10 +191,12 @@ func (w *Webhooks) rotate(s *webhookState) error {
 	if err != nil {
 		return fmt.Errorf("encrypt the secret of webhook %s: %w", s.ID, err)
 	}
-	before := s.Secrets[:min(len(s.Secrets), 1)]
-	for i := range before {
-		before[i].Until = w.config.Now().Add(secretsOverlap).UTC()
+	now := w.config.Now()
+	if len(s.Secrets) > 0 {
+		s.Secrets[0].Until = now.Add(secretsOverlap).UTC()
 	}
+	before := slices.DeleteFunc(s.Secrets, func(old sealedSecret) bool { return !now.Before(old.Until) })
+	before = before[:min(len(before), mostSecrets-1)]
 	s.Secret, s.Secrets = "", append([]sealedSecret{{Sealed: sealed}}, before...)
 	return nil
 }
