@@ -69,7 +69,7 @@ func (w webhooks) AddWebhook(ctx context.Context, id string, settings backend.We
 		return backend.Webhook{}, backend.Refuse(http.StatusConflict, "there is a webhook %s already", id)
 	}
 	if err != nil {
-		return backend.Webhook{}, webhookError(err)
+		return backend.Webhook{}, webhookError("the webhook is not valid; nothing was stored", err)
 	}
 	return webhookOut(&added), nil
 }
@@ -85,7 +85,7 @@ func (w webhooks) ChangeWebhook(ctx context.Context, id string, fn func(*backend
 		return nil
 	})
 	if err != nil {
-		return backend.Webhook{}, webhookError(err)
+		return backend.Webhook{}, webhookError("the webhook is not valid; nothing was stored", err)
 	}
 	return webhookOut(&changed), nil
 }
@@ -108,16 +108,13 @@ func (w webhooks) DeadEvents(ctx context.Context, id string, after int64, limit 
 
 // Replay implements backend.Webhooks. What it returns is how many events wait for it then, where all after one are sent again.
 func (w webhooks) Replay(ctx context.Context, id string, what backend.Replay) (int, error) {
-	replay := event.Replay{Dead: what.Numbers, AllDead: len(what.Numbers) == 0 && what.After == nil}
-	if what.After != nil {
-		replay.From = *what.After + 1
-	}
+	replay := event.Replay{Numbers: what.Numbers, After: what.After, AllDead: len(what.Numbers) == 0 && what.After == nil}
 	before, err := w.hooks.Get(ctx, id)
 	if err != nil {
 		return 0, err
 	}
 	if err := w.hooks.Replay(ctx, id, replay); err != nil {
-		return 0, webhookError(err)
+		return 0, webhookError("this cannot be sent again", err)
 	}
 	switch {
 	case replay.AllDead:
@@ -159,9 +156,9 @@ func webhookOut(s *event.WebhookStatus) backend.Webhook {
 }
 
 // webhookError is what the room of events refuses, as the API tells it.
-func webhookError(err error) error {
+func webhookError(message string, err error) error {
 	if invalid, ok := errors.AsType[*event.Invalid](err); ok {
-		return &ocpi.Error{Code: ocpi.StatusInvalidParameters, Message: "the webhook is not valid; nothing was stored", Findings: invalid.Findings}
+		return &ocpi.Error{Code: ocpi.StatusInvalidParameters, Message: message, Findings: invalid.Findings}
 	}
 	return err
 }

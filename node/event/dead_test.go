@@ -41,7 +41,7 @@ func TestWhatAnEndpointRefusesDiesAndTheLaneGoesOn(t *testing.T) {
 
 	t.Run("one is sent again, and stays dead if it is refused again", func(t *testing.T) {
 		before := len(at.got())
-		if err := e.Webhooks.Replay(t.Context(), "h", Replay{Dead: []int64{dead[0].Number}}); err != nil {
+		if err := e.Webhooks.Replay(t.Context(), "h", Replay{Numbers: []int64{dead[0].Number}}); err != nil {
 			t.Fatal(err)
 		}
 		eventually(t, "it was tried", func() bool { return len(at.got()) == before+3 && !status(t, e, "h").Replaying })
@@ -51,7 +51,7 @@ func TestWhatAnEndpointRefusesDiesAndTheLaneGoesOn(t *testing.T) {
 	})
 	t.Run("one is sent again and taken, with the id it had", func(t *testing.T) {
 		at.setAnswer(nil)
-		if err := e.Webhooks.Replay(t.Context(), "h", Replay{Dead: []int64{dead[1].Number}}); err != nil {
+		if err := e.Webhooks.Replay(t.Context(), "h", Replay{Numbers: []int64{dead[1].Number}}); err != nil {
 			t.Fatal(err)
 		}
 		eventually(t, "it is taken", func() bool { return status(t, e, "h").Dead == 1 })
@@ -82,12 +82,42 @@ func TestEverythingSinceAnEventIsSentAgain(t *testing.T) {
 	emit(t, db, several(3, 3)...)
 	eventually(t, "all come", func() bool { return len(at.taken()) == 6 })
 	eventually(t, "that is on disk", func() bool { return status(t, e, "h").Backlog == 0 })
-	if err := e.Webhooks.Replay(t.Context(), "h", Replay{From: third}); err != nil {
+	if err := e.Webhooks.Replay(t.Context(), "h", Replay{After: new(third - 1)}); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "they come again", func() bool { return len(at.taken()) == 10 })
 	if diff := cmp.Diff(append(names(0, 6), names(2, 4)...), at.taken()); diff != "" {
 		t.Errorf("taken (-want +got): %s", diff)
+	}
+}
+
+func TestEverythingThatIsKeptIsSentAgainAlsoWhatIsDead(t *testing.T) {
+	db := open(t)
+	e, _ := start(t, quick(db))
+	at := newEndpoint(t)
+	at.setAnswer(func(w http.ResponseWriter, d delivery) {
+		if d.name() == "3" {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+	})
+	add(t, e, Webhook{URL: at.URL, ID: "h"})
+	emit(t, db, several(0, 6)...)
+	eventually(t, "the others come", func() bool { s := status(t, e, "h"); return s.Backlog == 0 && s.Dead == 1 })
+	if _, err := db.TrimEvents(t.Context(), time.Now().Add(-time.Hour), 4, 100); err != nil { // 2 to 5 are left
+		t.Fatal(err)
+	}
+	at.setAnswer(nil)
+	if err := e.Webhooks.Replay(t.Context(), "h", Replay{After: new(int64(0))}); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"0", "1", "2", "4", "5", "2", "3", "4", "5"}
+	eventually(t, "what is kept comes again", func() bool { return len(at.taken()) == len(want) })
+	if diff := cmp.Diff(want, at.taken()); diff != "" {
+		t.Errorf("taken (-want +got): %s", diff)
+	}
+	eventually(t, "what was taken is dead no more", func() bool { s := status(t, e, "h"); return s.Dead == 0 && s.Backlog == 0 })
+	if s := status(t, e, "h"); s.Lost != nil {
+		t.Errorf("%+v", s)
 	}
 }
 
@@ -105,11 +135,12 @@ func TestReplaysThatCannotBe(t *testing.T) {
 		want   string
 	}{
 		"of nothing":               {Replay{}, ""},
-		"of two things":            {Replay{AllDead: true, From: 1}, ""},
-		"of what is not dead":      {Replay{Dead: []int64{latest}}, "/dead/0"},
-		"of no number":             {Replay{Dead: []int64{-1}}, "/dead/0"},
-		"of what is no more":       {Replay{From: 1}, "/from"},
-		"of what is still to come": {Replay{From: latest + 2}, "/from"},
+		"of two things":            {Replay{AllDead: true, After: new(int64(1))}, ""},
+		"of what is not dead":      {Replay{Numbers: []int64{latest}}, "/numbers/0"},
+		"of no number":             {Replay{Numbers: []int64{-1}}, "/numbers/0"},
+		"before the beginning":     {Replay{After: new(int64(-1))}, "/after"},
+		"of what is no more":       {Replay{After: new(int64(1))}, "/after"},
+		"of what is still to come": {Replay{After: new(latest + 1)}, "/after"},
 	} {
 		err := e.Webhooks.Replay(t.Context(), "h", test.replay)
 		bad, ok := errors.AsType[*Invalid](err)

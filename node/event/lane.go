@@ -309,14 +309,25 @@ func (l *lane) pass(ctx context.Context, it *item, failed *answer) {
 		if failed != nil {
 			return // it stays dead
 		}
-		if _, err := l.config.Store.RemoveDeadEvents(ctx, l.id, it.message.number); err != nil {
-			l.config.Logger.ErrorContext(ctx, "an event that was taken stays among the dead ones", "webhook", l.id, "event", it.message.number, "error", err)
-		}
+		l.revive(ctx, it.message.number)
 	default:
 		if failed != nil {
 			l.bury(it.message, failed.reason)
+		} else if it.message.number <= l.hook.state.Again {
+			l.revive(ctx, it.message.number)
 		}
 		l.dequeue()
+	}
+}
+
+// revive takes an event that was taken from among the dead ones, if it is there.
+func (l *lane) revive(ctx context.Context, number int64) {
+	dead, err := l.config.Store.DeadEvents(ctx, l.id, number-1, 1)
+	if err == nil && len(dead) > 0 && dead[0].Number == number {
+		_, err = l.config.Store.RemoveDeadEvents(ctx, l.id, number)
+	}
+	if err != nil {
+		l.config.Logger.ErrorContext(ctx, "an event that was taken stays among the dead ones", "webhook", l.id, "event", number, "error", err)
 	}
 }
 

@@ -49,6 +49,8 @@ type webhookState struct {
 	// Revision changes whenever a person changes something, Epoch when that is the cursor: a lane then reads it anew.
 	Revision int64 `json:"revision"`
 	Epoch    int64 `json:"epoch,omitzero"`
+	// Again is the number up to which events are sent that were sent before, some of which may be among the dead ones.
+	Again int64 `json:"again,omitzero"`
 	// Replays are dead events that are to be sent again.
 	Replays []replay `json:"replays,omitempty"`
 	Lane    progress `json:"lane,omitzero"`

@@ -359,11 +359,11 @@ func (w *Webhooks) RemoveDead(ctx context.Context, id string, numbers ...int64) 
 
 // A Replay says what is to be sent again. One of its fields is set.
 type Replay struct {
-	// Dead are the numbers of dead events, AllDead stands for all of them. They are sent before what is new.
-	Dead    []int64 `json:"dead,omitempty"`
+	// Numbers are those of dead events, AllDead stands for all of them. They are sent before what is new.
+	Numbers []int64 `json:"numbers,omitempty"`
 	AllDead bool    `json:"all_dead,omitzero"`
-	// From is the number of the first event that is sent again with all that came after it.
-	From int64 `json:"from,omitzero"`
+	// After is the number after which all events are sent again that are kept; 0 for all that are.
+	After *int64 `json:"after,omitempty"`
 }
 
 const mostReplays = 1000
@@ -371,29 +371,29 @@ const mostReplays = 1000
 // Replay has events sent again. It is an *Invalid, or store.ErrNotFound.
 func (w *Webhooks) Replay(ctx context.Context, id string, what Replay) error {
 	set := 0
-	for _, given := range []bool{len(what.Dead) > 0, what.AllDead, what.From != 0} {
+	for _, given := range []bool{len(what.Numbers) > 0, what.AllDead, what.After != nil} {
 		if given {
 			set++
 		}
 	}
 	switch {
 	case set != 1:
-		return invalid("", ocpi.FindingConsistency, "one of dead, all_dead and from is needed")
-	case len(what.Dead) > mostReplays:
-		return invalid("/dead", ocpi.FindingLength, "is longer than %d entries", mostReplays)
-	case what.From != 0:
-		return w.replayFrom(ctx, id, what.From)
+		return invalid("", ocpi.FindingConsistency, "either numbers or after")
+	case len(what.Numbers) > mostReplays:
+		return invalid("/numbers", ocpi.FindingLength, "is longer than %d entries", mostReplays)
+	case what.After != nil:
+		return w.replayAfter(ctx, id, *what.After)
 	}
 	spans := []replay{{After: 0, Upto: 1<<63 - 1}}
 	if !what.AllDead {
 		var err error
-		if spans, err = w.deadSpans(ctx, id, what.Dead); err != nil {
+		if spans, err = w.deadSpans(ctx, id, what.Numbers); err != nil {
 			return err
 		}
 	}
 	return w.change(ctx, id, func(_ *store.Hook, s *webhookState) error {
 		if len(s.Replays)+len(spans) > mostReplays {
-			return invalid("/dead", ocpi.FindingLength, "is too much: %d replays wait already", len(s.Replays))
+			return invalid("/numbers", ocpi.FindingLength, "is too much: %d replays wait already", len(s.Replays))
 		}
 		for _, span := range spans {
 			if what.AllDead {
@@ -418,7 +418,7 @@ func (w *Webhooks) deadSpans(ctx context.Context, id string, numbers []int64) (s
 			return nil, err
 		}
 		if n <= 0 || len(dead) == 0 || dead[0].Number != n {
-			return nil, invalid(fmt.Sprintf("/dead/%d", i), ocpi.FindingRange, "%d is no dead event of this webhook", n)
+			return nil, invalid(fmt.Sprintf("/numbers/%d", i), ocpi.FindingRange, "%d is no dead event of this webhook", n)
 		}
 		spans = append(spans, replay{After: n - 1, Upto: n})
 	}
@@ -426,20 +426,24 @@ func (w *Webhooks) deadSpans(ctx context.Context, id string, numbers []int64) (s
 	return spans, nil
 }
 
-// replayFrom moves the cursor of a webhook back.
-func (w *Webhooks) replayFrom(ctx context.Context, id string, from int64) error {
+// replayAfter moves the cursor of a webhook back.
+func (w *Webhooks) replayAfter(ctx context.Context, id string, after int64) error {
 	trimmed, err := w.config.Store.TrimmedEvents(ctx)
 	if err != nil {
 		return err
 	}
-	if from <= trimmed {
-		return invalid("/from", ocpi.FindingRange, "must be above %d: events up to there are kept no longer", trimmed)
+	if after == 0 {
+		after = trimmed
+	}
+	if after < trimmed {
+		return invalid("/after", ocpi.FindingRange, "must be 0 or at least %d: events up to there are kept no longer", trimmed)
 	}
 	return w.change(ctx, id, func(record *store.Hook, s *webhookState) error {
-		if from-1 > record.Cursor {
-			return invalid("/from", ocpi.FindingRange, "must be at most %d, which is how far the webhook has come", record.Cursor)
+		if after > record.Cursor && after > trimmed {
+			return invalid("/after", ocpi.FindingRange, "must be at most %d, which is how far the webhook has come", record.Cursor)
 		}
-		record.Cursor = from - 1
+		s.Again = max(s.Again, record.Cursor)
+		record.Cursor = min(record.Cursor, after) // one that is further behind has to hear of that
 		s.Epoch++
 		s.Lane.Until, s.Lane.Since, s.Lane.Refused, s.Lane.Refusing = time.Time{}, time.Time{}, 0, ""
 		return nil
