@@ -26,6 +26,18 @@ func (d *Data) newEvents() *event.Events {
 	})
 }
 
+// countEvents shows how many listen to events.
+func (n *Node) countEvents() {
+	n.metrics.Show("roamwire_stream_clients", "Clients that listen to the stream of events, by Server-Sent Events or WebSocket.",
+		func() int64 { return n.events.Listening().Clients })
+	n.metrics.Count("roamwire_stream_events_total", "Events that clients of the stream were sent.",
+		func() int64 { return n.events.Listening().Sent })
+	n.metrics.Count("roamwire_stream_dropped_total", "Clients of the stream that were dropped because they did not read.",
+		func() int64 { return n.events.Listening().Dropped })
+	n.metrics.Count("roamwire_stream_refused_total", "Clients of the stream that were refused because there were too many.",
+		func() int64 { return n.events.Listening().Refused })
+}
+
 // A sealer encrypts the secrets of webhooks with the keys that encrypt partners' tokens.
 type sealer struct{ keys *partner.Keyring }
 

@@ -10,6 +10,9 @@ import (
 	"github.com/coder/websocket"
 )
 
+// socketProtocol is how CloudEvents (WebSockets protocol binding 1.0.2, 3.1) calls one event as JSON in each message.
+const socketProtocol = "cloudevents.json"
+
 // Socket tells what happens by WebSocket, one CloudEvents JSON a message. It has the same parameters as Stream. What the client
 // sends closes it: there is nothing to say.
 func (e *Events) Socket() http.Handler {
@@ -19,7 +22,9 @@ func (e *Events) Socket() http.Handler {
 			return
 		}
 		defer leave()
-		conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{OriginPatterns: e.config.Stream.Origins})
+		conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+			OriginPatterns: e.config.Stream.Origins, Subprotocols: []string{socketProtocol},
+		})
 		if err != nil {
 			return // it was answered
 		}

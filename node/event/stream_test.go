@@ -242,6 +242,9 @@ func TestOnlySoManyClients(t *testing.T) {
 	if response, err := http.Get(url); err != nil || response.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("the second gets %v, %v", response, err)
 	}
+	if got := e.Listening(); got.Clients != 1 || got.Refused != 1 {
+		t.Errorf("%+v", got)
+	}
 	first.cancel()
 	eventually(t, "there is a place again", func() bool { return e.Listening().Clients == 0 })
 	listen(t, url, "")
