@@ -298,10 +298,15 @@ func (w *Webhooks) status(ctx context.Context, h hook) (WebhookStatus, error) {
 		}
 		at = next
 	}
-	dead, err := w.config.Store.DeadEvents(ctx, h.record.ID, 0, mostCounted)
-	s.Dead = len(dead)
-	if err != nil {
-		return s, err
+	for after := int64(0); s.Dead < mostCounted; {
+		dead, err := w.config.Store.DeadEvents(ctx, h.record.ID, after, mostCounted-s.Dead)
+		if err != nil {
+			return s, err
+		}
+		if len(dead) == 0 {
+			break
+		}
+		s.Dead, after = s.Dead+len(dead), dead[len(dead)-1].Number
 	}
 	trimmed, err := w.config.Store.TrimmedEvents(ctx)
 	if trimmed > h.record.Cursor {
@@ -310,8 +315,9 @@ func (w *Webhooks) status(ctx context.Context, h hook) (WebhookStatus, error) {
 	return s, err
 }
 
-// Dead returns the events that an endpoint did not take and that are not sent by themselves any more, after a number and at
-// most limit of them. It is store.ErrNotFound where there is no such webhook.
+// Dead returns the events that an endpoint did not take and that are not sent by themselves any more, after a number, at
+// most limit of them and fewer where they are large; none only where there are none. It is store.ErrNotFound where there is no
+// such webhook.
 func (w *Webhooks) Dead(ctx context.Context, id string, after int64, limit int) ([]DeadEvent, error) {
 	if _, err := w.find(ctx, id); err != nil {
 		return nil, err

@@ -46,17 +46,23 @@ const noCollection = 0
 // looksAtOnce is how many events are looked at by one read, whichever of them are wanted.
 const looksAtOnce = 5000
 
-// Events returns the events after a number that are wanted, at most limit of them. next is the number to go on after; it is
-// above the one given even where no event was wanted, unless there are no more.
+// readsAtOnce is how many bytes of data one read returns, and one event more: before and after, an event can hold two objects of the
+// largest size there is.
+const readsAtOnce = 8 << 20
+
+// Events returns the events after a number that are wanted, at most limit of them and fewer where they are large. next is the
+// number to go on after; it is above the one given even where no event was wanted, unless there are no more.
 func (db *DB) Events(ctx context.Context, want store.EventFilter, after int64, limit int) (events []store.Event, next int64, err error) {
 	next = after
+	size := 0
 	err = db.read(ctx, func(c *conn) error {
 		return c.some(func(s *sqlite3.Stmt) (more bool) {
 			next = s.ColumnInt64(0)
 			if wanted(want, s) {
 				events = append(events, scanEvent(s))
+				size += len(events[len(events)-1].Data)
 			}
-			return len(events) < limit
+			return len(events) < limit && size < readsAtOnce
 		}, `SELECT number, time, type, subject, partner, module, data FROM event WHERE number > ?1 ORDER BY number LIMIT ?2`, after, looksAtOnce)
 	})
 	if err != nil {
@@ -239,11 +245,15 @@ func (db *DB) RemoveHook(ctx context.Context, id string) error {
 	return nil
 }
 
-// DeadEvents returns the dead events of a hook after a number, at most limit of them.
+// DeadEvents returns the dead events of a hook after a number, at most limit of them and fewer where they are large; none only
+// where there are none.
 func (db *DB) DeadEvents(ctx context.Context, hook string, after int64, limit int) (dead []store.DeadEvent, err error) {
 	err = db.read(ctx, func(c *conn) error {
-		return c.query(func(s *sqlite3.Stmt) {
+		size := 0
+		return c.some(func(s *sqlite3.Stmt) (more bool) {
 			dead = append(dead, store.DeadEvent{Event: scanEvent(s), Reason: s.ColumnText(7), Died: timeOrNever(s.ColumnInt64(8))})
+			size += len(dead[len(dead)-1].Data)
+			return size < readsAtOnce
 		}, `SELECT number, time, type, subject, partner, module, data, reason, died FROM dead_event
 			WHERE hook = ?1 AND number > ?2 ORDER BY number LIMIT ?3`, hook, after, limit)
 	})

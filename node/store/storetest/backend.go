@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -183,6 +184,46 @@ var backendTests = []test{
 			}
 		}
 		same(t, "events seen", len(seen), 2*each)
+	}},
+	{name: "large events are read a few at once", run: func(t *testing.T, home Home) {
+		large := event("a")
+		large.Data = []byte(`{"x":"` + strings.Repeat("x", 3<<20) + `"}`)
+		wantError(t, "AddHook", home.AddHook(t.Context(), store.Hook{ID: "h", State: []byte(`{}`)}), nil)
+		var dead []store.DeadEvent
+		for i := range 8 {
+			emit(t, home, large)
+			d := store.DeadEvent{Event: large, Died: noon}
+			d.Number, d.Time = int64(i+1), noon
+			dead = append(dead, d)
+		}
+		wantError(t, "ChangeHook", home.ChangeHook(t.Context(), "h", func(*store.Hook) ([]store.DeadEvent, error) { return dead, nil }), nil)
+		const most = 4 // with two of the largest objects in each, 64 MB
+		came, after := 0, int64(0)
+		for {
+			events, next, err := home.Events(t.Context(), store.EventFilter{}, after, 100)
+			wantError(t, "Events", err, nil)
+			if next == after {
+				break
+			}
+			if len(events) > most || next != events[len(events)-1].Number {
+				t.Fatalf("%d events at once, goes on after %d", len(events), next)
+			}
+			came, after = came+len(events), next
+		}
+		same(t, "events", came, 8)
+		came, after = 0, 0
+		for {
+			dead, err := home.DeadEvents(t.Context(), "h", after, 100)
+			wantError(t, "DeadEvents", err, nil)
+			if len(dead) == 0 {
+				break
+			}
+			if len(dead) > most {
+				t.Fatalf("%d dead events at once", len(dead))
+			}
+			came, after = came+len(dead), dead[len(dead)-1].Number
+		}
+		same(t, "dead events", came, 8)
 	}},
 	{name: "old events are removed, and so are too many", run: func(t *testing.T, home Home) {
 		trimmed, err := home.TrimmedEvents(t.Context())
