@@ -31,3 +31,17 @@ func TestNoAddressOfTheMachinesSecretsIsEverCalled(t *testing.T) {
 		t.Errorf("what a name was resolved to is called: %v", err)
 	}
 }
+
+func TestAPolicyThatBecomesStricterHoldsForWebhooksThatThereAre(t *testing.T) {
+	db := open(t)
+	add(t, New(Config{Store: db, Sealer: mirror{}}), Webhook{URL: "http://example.com/in", ID: "h"})
+	strict := New(Config{Store: db, Sealer: mirror{}, Webhooks: WebhookConfig{RefusePrivate: true}})
+	strict.Webhooks.client.Transport = wire(func(*http.Request) *http.Response {
+		t.Error("it was called")
+		return answering(http.StatusOK)
+	})
+	result, err := strict.Webhooks.Test(t.Context(), "h")
+	if err != nil || result.Taken || result.Error != "the URL of the webhook: must be an https URL" {
+		t.Errorf("%+v, %v", result, err)
+	}
+}

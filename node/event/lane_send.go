@@ -50,6 +50,9 @@ func (l *lane) send(ctx context.Context, it *item) answer {
 
 // post sends a body to an endpoint.
 func (w *Webhooks) post(ctx context.Context, s *webhookState, id string, body []byte) answer {
+	if _, wrong := w.policy.checkURL(s.URL); wrong != "" { // the policy may be stricter than when it was added
+		return answer{verdict: unreachable, reason: "the URL of the webhook: " + wrong}
+	}
 	keys, err := w.keys(s)
 	if err != nil {
 		return answer{verdict: unreachable, reason: err.Error()}

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -8,9 +9,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/roamwire/roamwire/node/store"
 )
 
 func TestWhatAnEndpointDoesNotTakeIsTriedAgainInOrder(t *testing.T) {
@@ -184,4 +188,120 @@ func TestAnAnswerWithoutEndIsNotRead(t *testing.T) {
 	add(t, e, Webhook{URL: at.URL, ID: "h"})
 	emit(t, db, several(0, 3)...)
 	eventually(t, "all are taken", func() bool { return status(t, e, "h").Sent == 3 })
+}
+
+// A wire is an endpoint without a network, for tests that hold the clock.
+type wire func(*http.Request) *http.Response
+
+func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer := w(r)
+	if answer.Body == nil {
+		answer.Body = http.NoBody
+	}
+	return answer, nil
+}
+
+// answering is an answer with a status and nothing else.
+func answering(status int) *http.Response {
+	return &http.Response{StatusCode: status, Status: fmt.Sprint(status, " ", http.StatusText(status)), Header: http.Header{}}
+}
+
+// runLane runs the lane of a webhook, and what it listens to, until the test ends.
+func runLane(t *testing.T, e *Events, id string) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var work sync.WaitGroup
+	work.Go(func() { e.feed.run(ctx) })
+	work.Go(func() {
+		if err := newLane(e.Webhooks, id).run(ctx); err != nil && ctx.Err() == nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		work.Wait()
+	})
+}
+
+func TestAnEndpointThatIsDownIsTriedForFiveDaysWithPausesThatDouble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := open(t)
+		e := New(Config{Store: db, Sealer: mirror{}})
+		var tried []time.Time
+		down, ids := true, map[string]int{}
+		e.Webhooks.client.Transport = wire(func(r *http.Request) *http.Response {
+			tried = append(tried, time.Now())
+			ids[r.Header.Get(headerID)]++
+			if down {
+				return answering(http.StatusBadGateway)
+			}
+			return answering(http.StatusNoContent)
+		})
+		add(t, e, Webhook{URL: "https://example.com", ID: "h"})
+		emit(t, db, changed(1))
+		began := time.Now()
+		runLane(t, e, "h")
+		time.Sleep(3 * day)
+		synctest.Wait()
+		emit(t, db, changed(2))
+		time.Sleep(2*day - time.Second)
+		synctest.Wait()
+		if s := status(t, e, "h"); s.Dead != 0 || s.Backlog != 2 || s.Failures != len(tried) {
+			t.Errorf("after almost five days and %d tries: %+v", len(tried), s)
+		}
+		for i := 1; i < len(tried); i++ {
+			want := min(time.Second<<min(i-1, 20), time.Hour)
+			if pause := tried[i].Sub(tried[i-1]); pause < want*3/4 || pause > want*5/4+time.Second {
+				t.Errorf("pause %d is %s, want about %s", i, pause, want)
+			}
+		}
+		if len(tried) < 100 || len(ids) != 1 {
+			t.Errorf("%d tries of %v", len(tried), ids)
+		}
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if s := status(t, e, "h"); s.Dead != 1 || s.Backlog != 1 {
+			t.Errorf("after five days: %+v", s)
+		}
+		down = false
+		time.Sleep(2 * time.Hour)
+		synctest.Wait()
+		if s := status(t, e, "h"); s.Dead != 1 || s.Backlog != 0 || s.Failures != 0 || s.Sent != 1 {
+			t.Errorf("when it is back after %s: %+v", time.Since(began), s)
+		}
+	})
+}
+
+func TestWhatWaitsToBeSentAgainHoldsNothingUpForTooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := open(t)
+		e := New(Config{Store: db, Sealer: mirror{}})
+		e.Webhooks.client.Transport = wire(func(*http.Request) *http.Response { return answering(http.StatusServiceUnavailable) })
+		add(t, e, Webhook{URL: "https://example.com", ID: "h"})
+		err := db.ChangeHook(t.Context(), "h", func(record *store.Hook) (dead []store.DeadEvent, err error) {
+			for i := range 20 {
+				d := store.DeadEvent{Event: changed(i), Died: e.config.Now()}
+				d.Number, d.Time = int64(1000+i), e.config.Now()
+				dead = append(dead, d)
+			}
+			h, err := readHook(*record)
+			if err != nil {
+				return nil, err
+			}
+			h.state.Lane.Lost = &Lost{First: 1, Last: 5, Reason: LostTrimmed}
+			return dead, h.state.save(record)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Webhooks.Replay(t.Context(), "h", Replay{AllDead: true}); err != nil {
+			t.Fatal(err)
+		}
+		emit(t, db, changed(100), changed(101))
+		runLane(t, e, "h")
+		time.Sleep(5*day + time.Hour)
+		synctest.Wait()
+		if s := status(t, e, "h"); s.Backlog != 0 || s.Dead != 22 || s.Replaying {
+			t.Errorf("%+v", s)
+		}
+	})
 }

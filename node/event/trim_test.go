@@ -1,8 +1,10 @@
 package event
 
 import (
+	"context"
 	"slices"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -116,4 +118,65 @@ func TestAClientThatWasAwayForTooLongIsTold(t *testing.T) {
 			t.Errorf("then came %s", got)
 		}
 	})
+}
+
+// However events are removed while consumers are slow or away, each hears of every event, or hears that it has missed it.
+func TestNothingIsPassedOverInSilenceWhileEventsAreRemoved(t *testing.T) {
+	db := open(t)
+	e, _ := start(t, Config{Store: db})
+	url := serve(t, e)
+	first := emit(t, db, changed(0))
+	const n = 2000
+	var working sync.WaitGroup
+	writing := make(chan struct{})
+	working.Go(func() {
+		defer close(writing)
+		for i := range n {
+			emit(t, db, changed(i+1))
+		}
+	})
+	working.Go(func() {
+		for {
+			if _, err := db.TrimEvents(context.Background(), time.Now().Add(-time.Hour), 50, 100); err != nil {
+				t.Error(err)
+			}
+			select {
+			case <-writing:
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+	})
+	defer working.Wait()
+	at, told, missed := first, 0, 0 // numbers follow each other here: nothing else is written
+	for at < first+n {
+		l := listen(t, url, strconv.FormatInt(at, 10))
+		for range 30 {
+			h, ok := l.next()
+			if !ok {
+				t.Fatal("the stream ended")
+			}
+			number, err := strconv.ParseInt(h.id, 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if h.kind == EventsLost {
+				var lost Lost
+				if err := json.Unmarshal(h.event.Data, &lost); err != nil || lost.First != at+1 || lost.Last != number || lost.Reason != LostTrimmed {
+					t.Fatalf("after %d: %+v, %v", at, lost, err)
+				}
+				missed += int(number - at)
+			} else if told++; number != at+1 {
+				t.Fatalf("after %d comes %d", at, number)
+			}
+			if at = number; at == first+n {
+				break
+			}
+		}
+		l.cancel()
+		time.Sleep(time.Duration(at%7) * 10 * time.Millisecond) // it is away
+	}
+	if told+missed != n || told == 0 || missed == 0 {
+		t.Errorf("%d told and %d missed of %d", told, missed, n)
+	}
 }
