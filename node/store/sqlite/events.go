@@ -135,35 +135,44 @@ const (
 // TrimEvents removes the oldest events: those from before a time, and those above a count; at most limit at once. It returns
 // how many it has removed.
 func (db *DB) TrimEvents(ctx context.Context, before time.Time, count, limit int) (removed int, err error) {
-	err = db.writer.do(ctx, func(t *tx) error {
-		total, _, err := t.conn.number(`SELECT count(*) FROM event`)
+	last, err := db.oldEvents(ctx, before, count, limit)
+	if err == nil && last > 0 {
+		err = db.writer.do(ctx, func(t *tx) error {
+			if err := t.conn.run(`DELETE FROM event WHERE number <= ?1`, last); err != nil {
+				return err
+			}
+			removed = int(t.conn.Changes())
+			return t.conn.run(`INSERT INTO sequence (name, value) VALUES ('trimmed events', ?1)
+				ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)`, last)
+		})
+	}
+	if err != nil {
+		return 0, fmt.Errorf("remove old events: %w", explain(err))
+	}
+	return removed, nil
+}
+
+// oldEvents is the number of the last event that TrimEvents is to remove, 0 for none. Counting a million events takes its time,
+// which others who want to write do not have; what is added meanwhile is newer.
+func (db *DB) oldEvents(ctx context.Context, before time.Time, count, limit int) (last int64, err error) {
+	err = db.read(ctx, func(c *conn) error {
+		total, _, err := c.number(`SELECT count(*) FROM event`)
 		if err != nil {
 			return err
 		}
-		old, _, err := t.conn.number(`SELECT count(*) FROM (SELECT 1 FROM event INDEXED BY event_time WHERE time < ?1 LIMIT ?2)`, before.UnixMicro(), limit)
+		old, _, err := c.number(`SELECT count(*) FROM (SELECT 1 FROM event INDEXED BY event_time WHERE time < ?1 LIMIT ?2)`, before.UnixMicro(), limit)
 		if err != nil {
 			return err
 		}
 		// What is removed is a beginning of the journal: where the clock was set back, nothing is removed from its middle.
 		n := min(max(old, total-int64(count)), int64(limit))
-		if removed = int(n); n <= 0 {
-			removed = 0
+		if n <= 0 {
 			return nil
 		}
-		last, _, err := t.conn.number(`SELECT number FROM event ORDER BY number LIMIT 1 OFFSET ?1`, n-1)
-		if err != nil {
-			return err
-		}
-		err = t.conn.run(`DELETE FROM event WHERE number <= ?1`, last)
-		if err != nil {
-			return err
-		}
-		return t.conn.run(`REPLACE INTO sequence (name, value) VALUES ('trimmed events', ?1)`, last)
+		last, _, err = c.number(`SELECT number FROM event ORDER BY number LIMIT 1 OFFSET ?1`, n-1)
+		return err
 	})
-	if err != nil {
-		return 0, fmt.Errorf("remove old events: %w", explain(err))
-	}
-	return removed, nil
+	return last, err
 }
 
 // Hooks returns all hooks, by ID.
