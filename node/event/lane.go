@@ -259,7 +259,7 @@ func (l *lane) take(ctx context.Context, it *item, a answer) {
 	if a.verdict == refused {
 		s.Refused++
 	}
-	s.Until = now.Add(max(min(a.wait, longestWait), l.pause())).UTC()
+	s.Until = now.Add(max(a.wait, l.pause())).UTC()
 	switch {
 	case s.Refused >= l.config.Webhooks.RefusedTries:
 		// The others may be welcome: the next one goes at once. If it is not, the pauses go on where they were.
@@ -273,9 +273,6 @@ func (l *lane) take(ctx context.Context, it *item, a answer) {
 		l.pass(ctx, it, &a)
 	}
 }
-
-// longestWait is how long an endpoint can ask to be left alone.
-const longestWait = day
 
 // pause is how long is waited after as many failures as there were.
 func (l *lane) pause() time.Duration {

@@ -305,3 +305,15 @@ func TestWhatWaitsToBeSentAgainHoldsNothingUpForTooLong(t *testing.T) {
 		}
 	})
 }
+
+func TestHowLongAnEndpointAsksToBeLeftAlone(t *testing.T) {
+	now := time.Date(2026, time.November, 27, 12, 0, 0, 0, time.UTC)
+	for value, want := range map[string]time.Duration{
+		"": 0, "0": 0, "120": 2 * time.Minute, "86401": day, "99999999999": day, "-1": 0, "soon": 0, "1.5": 0,
+		"Fri, 27 Nov 2026 12:00:30 GMT": 30 * time.Second, "Fri, 27 Nov 2026 11:00:00 GMT": 0, "Fri, 27 Nov 2099 12:00:00 GMT": day,
+	} {
+		if got := retryAfter(value, now); got != want {
+			t.Errorf("%q is %s, want %s", value, got, want)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package event
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -66,5 +67,60 @@ func TestOnlyPagesOfOurOwnMayOpenAWebSocket(t *testing.T) {
 		if conn != nil {
 			_ = conn.CloseNow()
 		}
+	}
+}
+
+func TestAWebSocketThatCannotBeIsRefusedWithAProblem(t *testing.T) {
+	e, _ := start(t, Config{Store: open(t)})
+	url := serve(t, e)
+	for name, test := range map[string]struct {
+		header http.Header
+		want   int
+	}{
+		"no WebSocket":          {http.Header{}, http.StatusUpgradeRequired},
+		"an old version":        {http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"8"}}, http.StatusBadRequest},
+		"a page from elsewhere": {http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}, "Origin": {"https://evil.example.net"}}, http.StatusForbidden},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/ws", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header = test.header
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var p problem
+		err = json.UnmarshalRead(response.Body, &p)
+		if response.StatusCode != test.want || err != nil || p.Status != test.want || p.Detail == "" || response.Header.Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%s: %s %v %+v, %v", name, response.Status, response.Header, p, err)
+		}
+		_ = response.Body.Close()
+	}
+	eventually(t, "none is counted", func() bool { return e.Listening().Clients == 0 })
+}
+
+func TestAWebSocketGoesOnAfterWhatItWasToldIsLost(t *testing.T) {
+	db := open(t)
+	first := emit(t, db, changed(1))
+	emit(t, db, several(2, 5)...)
+	if _, err := db.TrimEvents(t.Context(), time.Now().Add(-time.Hour), 2, 100); err != nil { // 5 and 6 are left
+		t.Fatal(err)
+	}
+	e, _ := start(t, Config{Store: db})
+	url := serve(t, e)
+	after := strconv.FormatInt(first, 10)
+	for _, want := range []string{EventsLost, "location.changed"} {
+		conn, _, err := websocket.Dial(t.Context(), url+"/ws?type=location.*&after="+after, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, text, err := conn.Read(t.Context())
+		var c CloudEvent
+		if err != nil || json.Unmarshal(text, &c) != nil || c.Type != want {
+			t.Fatalf("after %s: %s, %v; want %s", after, text, err, want)
+		}
+		after = c.ID
+		_ = conn.CloseNow()
 	}
 }

@@ -192,3 +192,33 @@ func TestAWebhookThatCannotBeReadHoldsUpNoOther(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestThatAWebhookWasSwitchedOffIsToldAlsoAfterACrash(t *testing.T) {
+	db := open(t)
+	before := New(Config{Store: db, Sealer: mirror{}})
+	before.Webhooks.client.Transport = wire(func(*http.Request) *http.Response { return answering(http.StatusGone) })
+	add(t, before, Webhook{URL: "https://example.com", ID: "h"})
+	emit(t, db, changed(1))
+	if err := newLane(before.Webhooks, "h").run(t.Context()); !errors.Is(err, errChanged) { // and the process ends here
+		t.Fatal(err)
+	}
+	e, stop := start(t, quick(db))
+	told := func() (told []store.Event) {
+		events, _, err := db.Events(t.Context(), store.EventFilter{Types: []string{WebhookDisabled}}, 0, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return events
+	}
+	eventually(t, "it is told", func() bool { return len(told()) == 1 })
+	if s := status(t, e, "h"); !s.Disabled || s.Reason != "410 Gone" || s.Backlog != 2 {
+		t.Errorf("%+v", s)
+	}
+	stop()
+	_, stop = start(t, quick(db))
+	time.Sleep(100 * time.Millisecond)
+	stop()
+	if got := told(); len(got) != 1 {
+		t.Errorf("told %d times", len(got))
+	}
+}
