@@ -118,9 +118,10 @@ func (w webhooks) DeadEvents(ctx context.Context, id string, after int64, limit 
 	return shown, nil
 }
 
-// Replay implements backend.Webhooks. What it returns is how many events wait for it then, where all after one are sent again.
+// Replay implements backend.Webhooks. What it returns is how many events wait for it then, where all after one or since a time are sent again.
 func (w webhooks) Replay(ctx context.Context, id string, what backend.Replay) (int, error) {
-	replay := event.Replay{Numbers: what.Numbers, After: what.After, AllDead: len(what.Numbers) == 0 && what.After == nil}
+	replay := event.Replay{Numbers: what.Numbers, After: what.After, Since: what.Since}
+	replay.AllDead = len(what.Numbers) == 0 && what.After == nil && what.Since.IsZero()
 	before, err := w.hooks.Get(ctx, id)
 	if err != nil {
 		return 0, err
@@ -131,7 +132,7 @@ func (w webhooks) Replay(ctx context.Context, id string, what backend.Replay) (i
 	switch {
 	case replay.AllDead:
 		return before.Dead, nil
-	case what.After == nil:
+	case len(what.Numbers) > 0:
 		return len(what.Numbers), nil
 	}
 	after, err := w.hooks.Get(ctx, id)

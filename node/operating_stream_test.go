@@ -100,3 +100,31 @@ func TestOperatingMetricsTellWhoListens(t *testing.T) {
 		}
 	}
 }
+
+// What cannot be sent again is refused with the names that the API has for it.
+func TestOperatingReplaysThatCannotBePointAtWhatIsWrong(t *testing.T) {
+	c := config(t)
+	c.APIListen = "127.0.0.1:0"
+	n := start(t, c)
+	admin := keyed(t, n, "app", backend.ScopeAdmin)
+	admin.want(http.StatusCreated, "POST", "/api/v1/webhooks", `{"id":"h","url":"http://127.0.0.1:1/","disabled":true}`, nil)
+	for body, want := range map[string]string{
+		`{"numbers":[5]}`:                  "/numbers/0",
+		`{"after":999999}`:                 "/after",
+		`{"after":-1}`:                     "/after",
+		`{"since":"2999-01-01T00:00:00Z"}`: "/since",
+		`{"numbers":[5],"after":0}`:        "",
+	} {
+		var p backend.Problem
+		text := admin.want(http.StatusUnprocessableEntity, "POST", "/api/v1/webhooks/h/replay", body, nil)
+		if err := json.Unmarshal([]byte(text), &p); err != nil {
+			t.Fatal(err)
+		}
+		if len(p.Problems) != 1 || p.Problems[0].Pointer != want || p.Detail != "this cannot be sent again" {
+			t.Errorf("%s: %s", body, text)
+		}
+	}
+	for _, body := range []string{`{}`, `{"after":0}`} {
+		admin.want(http.StatusOK, "POST", "/api/v1/webhooks/h/replay", body, nil)
+	}
+}

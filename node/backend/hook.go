@@ -70,8 +70,10 @@ type WebhookTry struct {
 
 // A Replay says which events are sent again.
 type Replay struct {
-	Numbers []int64 `json:"numbers,omitempty" doc:"These dead events. Without numbers and after: all dead ones"`
-	After   *int64  `json:"after,omitempty" doc:"All events after this number that are kept, dead or not"`
+	Numbers []int64 `json:"numbers,omitempty" doc:"These dead events. Without numbers, after and since: all dead ones"`
+	After   *int64  `json:"after,omitempty" doc:"All events after this number that are kept, dead or not; 0 for all that are kept"`
+	// Since is zero for none.
+	Since time.Time `json:"since,omitzero" required:"false" doc:"All events since this time that are kept, dead or not"`
 }
 
 type (

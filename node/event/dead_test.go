@@ -91,6 +91,25 @@ func TestEverythingSinceAnEventIsSentAgain(t *testing.T) {
 	}
 }
 
+func TestEverythingSinceATimeIsSentAgain(t *testing.T) {
+	db := open(t)
+	e, _ := start(t, quick(db))
+	at := newEndpoint(t)
+	add(t, e, Webhook{URL: at.URL, ID: "h"})
+	emit(t, db, several(0, 3)...)
+	time.Sleep(2 * time.Millisecond)
+	since := time.Now()
+	emit(t, db, several(3, 3)...)
+	eventually(t, "all come", func() bool { return len(at.taken()) == 6 && status(t, e, "h").Backlog == 0 })
+	if err := e.Webhooks.Replay(t.Context(), "h", Replay{Since: since}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "they come again", func() bool { return len(at.taken()) == 9 })
+	if diff := cmp.Diff(append(names(0, 6), names(3, 3)...), at.taken()); diff != "" {
+		t.Errorf("taken (-want +got): %s", diff)
+	}
+}
+
 func TestEverythingThatIsKeptIsSentAgainAlsoWhatIsDead(t *testing.T) {
 	db := open(t)
 	e, _ := start(t, quick(db))
@@ -140,6 +159,7 @@ func TestReplaysThatCannotBe(t *testing.T) {
 		"of no number":             {Replay{Numbers: []int64{-1}}, "/numbers/0"},
 		"before the beginning":     {Replay{After: new(int64(-1))}, "/after"},
 		"of what is no more":       {Replay{After: new(int64(1))}, "/after"},
+		"since a time to come":     {Replay{Since: time.Now().Add(time.Hour)}, "/since"},
 		"of what is still to come": {Replay{After: new(latest + 1)}, "/after"},
 	} {
 		err := e.Webhooks.Replay(t.Context(), "h", test.replay)

@@ -36,6 +36,8 @@ type Journal interface {
 	// nothing.
 	LatestEvent(ctx context.Context) (int64, error)
 	TrimmedEvents(ctx context.Context) (int64, error)
+	// FirstEventSince is the number of the first event that is kept from a time or later; 0 for none.
+	FirstEventSince(ctx context.Context, since time.Time) (int64, error)
 }
 
 // Hooks keeps webhooks, and the events they did not take.

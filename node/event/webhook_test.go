@@ -202,6 +202,12 @@ func TestThatAWebhookWasSwitchedOffIsToldAlsoAfterACrash(t *testing.T) {
 	if err := newLane(before.Webhooks, "h").run(t.Context()); !errors.Is(err, errChanged) { // and the process ends here
 		t.Fatal(err)
 	}
+	for _, disabled := range []bool{false, true} { // a person looks
+		s, err := before.Webhooks.Change(t.Context(), "h", func(w *Webhook) error { w.Disabled = disabled; return nil })
+		if err != nil || !disabled && s.Reason != "" {
+			t.Errorf("%+v, %v", s, err)
+		}
+	}
 	e, stop := start(t, quick(db))
 	told := func() (told []store.Event) {
 		events, _, err := db.Events(t.Context(), store.EventFilter{Types: []string{WebhookDisabled}}, 0, 10)
@@ -211,7 +217,11 @@ func TestThatAWebhookWasSwitchedOffIsToldAlsoAfterACrash(t *testing.T) {
 		return events
 	}
 	eventually(t, "it is told", func() bool { return len(told()) == 1 })
-	if s := status(t, e, "h"); !s.Disabled || s.Reason != "410 Gone" || s.Backlog != 2 {
+	var data DisabledWebhook
+	if err := json.Unmarshal(told()[0].Data, &data); err != nil || data.Reason != "410 Gone" {
+		t.Errorf("%+v, %v", data, err)
+	}
+	if s := status(t, e, "h"); !s.Disabled || s.Backlog != 2 {
 		t.Errorf("%+v", s)
 	}
 	stop()

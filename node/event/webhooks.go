@@ -167,7 +167,7 @@ func (w *Webhooks) Change(ctx context.Context, id string, change func(*Webhook) 
 		if err := s.check(w.policy); err != nil {
 			return err
 		}
-		if s.Disabled != before.Disabled {
+		if s.Disabled != before.Disabled && !s.Untold { // it is still to be told why
 			s.Reason = ""
 		}
 		if err := w.rotate(s); err != nil {
@@ -277,11 +277,14 @@ const mostCounted = 1000
 func (w *Webhooks) status(ctx context.Context, h hook) (WebhookStatus, error) {
 	lane := &h.state.Lane
 	s := WebhookStatus{
-		Webhook: h.state.Webhook, Created: h.state.Created, Reason: h.state.Reason, Cursor: h.record.Cursor, Replaying: len(h.state.Replays) > 0,
+		Webhook: h.state.Webhook, Created: h.state.Created, Cursor: h.record.Cursor, Replaying: len(h.state.Replays) > 0,
 		Sent: lane.Sent, LastSuccess: lane.Success, LastError: lane.Error, LastFailure: lane.Failed,
 		Failures: lane.Failures, NextTry: lane.Until, Lost: lane.LastLost,
 	}
 	s.ID = h.record.ID
+	if s.Disabled {
+		s.Reason = h.state.Reason
+	}
 	for at := h.record.Cursor; !s.More; {
 		events, next, err := w.config.Store.Events(ctx, h.state.filter(), at, mostCounted+1-s.Backlog)
 		if err != nil {
@@ -370,6 +373,8 @@ type Replay struct {
 	AllDead bool    `json:"all_dead,omitzero"`
 	// After is the number after which all events are sent again that are kept; 0 for all that are.
 	After *int64 `json:"after,omitempty"`
+	// Since is the time since when all events are sent again that are kept; zero for none.
+	Since time.Time `json:"since,omitzero"`
 }
 
 const mostReplays = 1000
@@ -377,18 +382,20 @@ const mostReplays = 1000
 // Replay has events sent again. It is an *Invalid, or store.ErrNotFound.
 func (w *Webhooks) Replay(ctx context.Context, id string, what Replay) error {
 	set := 0
-	for _, given := range []bool{len(what.Numbers) > 0, what.AllDead, what.After != nil} {
+	for _, given := range []bool{len(what.Numbers) > 0, what.AllDead, what.After != nil, !what.Since.IsZero()} {
 		if given {
 			set++
 		}
 	}
 	switch {
 	case set != 1:
-		return invalid("", ocpi.FindingConsistency, "either numbers or after")
+		return invalid("", ocpi.FindingConsistency, "one of numbers, after and since")
 	case len(what.Numbers) > mostReplays:
 		return invalid("/numbers", ocpi.FindingLength, "is longer than %d entries", mostReplays)
 	case what.After != nil:
 		return w.replayAfter(ctx, id, *what.After)
+	case !what.Since.IsZero():
+		return w.replaySince(ctx, id, what.Since)
 	}
 	spans := []replay{{After: 0, Upto: 1<<63 - 1}}
 	if !what.AllDead {
@@ -398,13 +405,13 @@ func (w *Webhooks) Replay(ctx context.Context, id string, what Replay) error {
 		}
 	}
 	return w.change(ctx, id, func(_ *store.Hook, s *webhookState) error {
+		if what.AllDead {
+			s.Replays = nil // all are among them
+		}
 		if len(s.Replays)+len(spans) > mostReplays {
 			return invalid("/numbers", ocpi.FindingLength, "is too much: %d replays wait already", len(s.Replays))
 		}
 		for _, span := range spans {
-			if what.AllDead {
-				s.Replays = nil // all are among them
-			}
 			span.ID = s.Revision*mostReplays + int64(len(s.Replays)) + 1
 			s.Replays = append(s.Replays, span)
 		}
@@ -432,6 +439,18 @@ func (w *Webhooks) deadSpans(ctx context.Context, id string, numbers []int64) (s
 	return spans, nil
 }
 
+// replaySince moves the cursor of a webhook back to a time.
+func (w *Webhooks) replaySince(ctx context.Context, id string, since time.Time) error {
+	first, err := w.config.Store.FirstEventSince(ctx, since)
+	if err != nil {
+		return err
+	}
+	if first == 0 {
+		return invalid("/since", ocpi.FindingRange, "is after all that has happened")
+	}
+	return w.rewind(ctx, id, first-1)
+}
+
 // replayAfter moves the cursor of a webhook back.
 func (w *Webhooks) replayAfter(ctx context.Context, id string, after int64) error {
 	trimmed, err := w.config.Store.TrimmedEvents(ctx)
@@ -444,12 +463,21 @@ func (w *Webhooks) replayAfter(ctx context.Context, id string, after int64) erro
 	if after < trimmed {
 		return invalid("/after", ocpi.FindingRange, "must be 0 or at least %d: events up to there are kept no longer", trimmed)
 	}
+	latest, err := w.config.Store.LatestEvent(ctx)
+	if err != nil {
+		return err
+	}
+	if after > latest {
+		return invalid("/after", ocpi.FindingRange, "must be at most %d: nothing has happened since", latest)
+	}
+	return w.rewind(ctx, id, after)
+}
+
+// rewind moves the cursor of a webhook back. One that is further behind stays there: it has not had those events once.
+func (w *Webhooks) rewind(ctx context.Context, id string, after int64) error {
 	return w.change(ctx, id, func(record *store.Hook, s *webhookState) error {
-		if after > record.Cursor && after > trimmed {
-			return invalid("/after", ocpi.FindingRange, "must be at most %d, which is how far the webhook has come", record.Cursor)
-		}
 		s.Again = max(s.Again, record.Cursor)
-		record.Cursor = min(record.Cursor, after) // one that is further behind has to hear of that
+		record.Cursor = min(record.Cursor, after)
 		s.Epoch++
 		s.Lane.Until, s.Lane.Since, s.Lane.Refused, s.Lane.Refusing = time.Time{}, time.Time{}, 0, ""
 		return nil
@@ -535,7 +563,9 @@ func (w *Webhooks) tellDisabled(ctx context.Context, h hook) error {
 		if err != nil {
 			return nil, err
 		}
-		h.state.Untold = false
+		if h.state.Untold = false; !h.state.Disabled {
+			h.state.Reason = ""
+		}
 		return nil, h.state.save(record)
 	})
 	if errors.Is(err, store.ErrNotFound) {

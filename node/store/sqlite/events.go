@@ -124,6 +124,18 @@ func (db *DB) TrimmedEvents(ctx context.Context) (int64, error) {
 	})
 }
 
+// FirstEventSince is the number of the first event that is kept from a time or later; 0 for none.
+func (db *DB) FirstEventSince(ctx context.Context, since time.Time) (first int64, err error) {
+	err = db.read(ctx, func(c *conn) error { // the clock may have been set back: the first by number may be another than by time
+		first, _, err = c.number(`SELECT coalesce(min(number), 0) FROM event INDEXED BY event_time WHERE time >= ?1`, since.UnixMicro())
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("look for the first event since %s: %w", since.Format(time.RFC3339), err)
+	}
+	return first, nil
+}
+
 const trimmedEvents = `SELECT value FROM sequence WHERE name = 'trimmed events'`
 
 // eventsKey and trimmedKey stand for all events where the latest changes of modules are remembered.

@@ -22,6 +22,8 @@ type Backend interface {
 	LatestEvent(ctx context.Context) (int64, error)
 	// TrimmedEvents is the number of the last event that was removed.
 	TrimmedEvents(ctx context.Context) (int64, error)
+	// FirstEventSince is the number of the first event from a time or later.
+	FirstEventSince(ctx context.Context, since time.Time) (int64, error)
 	// TrimEvents removes events from before a time, and the oldest of those above a count.
 	TrimEvents(ctx context.Context, before time.Time, count, limit int) (removed int, err error)
 
@@ -184,6 +186,24 @@ var backendTests = []test{
 			}
 		}
 		same(t, "events seen", len(seen), 2*each)
+	}},
+	{name: "the first event since a time is found", run: func(t *testing.T, home Home) {
+		since := func(at time.Time) int64 {
+			first, err := home.FirstEventSince(t.Context(), at)
+			wantError(t, "FirstEventSince", err, nil)
+			return first
+		}
+		same(t, "in an empty journal", since(time.Time{}), int64(0))
+		emit(t, home, event("a"))
+		time.Sleep(2 * time.Millisecond)
+		between := time.Now()
+		emit(t, home, event("b"), event("c"))
+		events, _, err := home.Events(t.Context(), store.EventFilter{}, 0, 10)
+		wantError(t, "Events", err, nil)
+		same(t, "since ever", since(between.Add(-time.Hour)), events[0].Number)
+		same(t, "since a time", since(between), events[1].Number)
+		same(t, "since the moment of one", since(events[1].Time), events[1].Number)
+		same(t, "since a time to come", since(between.Add(time.Hour)), int64(0))
 	}},
 	{name: "large events are read a few at once", run: func(t *testing.T, home Home) {
 		large := event("a")
