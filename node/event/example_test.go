@@ -29,7 +29,7 @@ func verify(header http.Header, body []byte, secret string) error {
 	mac := hmac.New(sha256.New, key)
 	fmt.Fprintf(mac, "%s.%d.%s", header.Get("Webhook-Id"), at, body)
 	want := "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
-	for _, one := range strings.Fields(header.Get("Webhook-Signature")) {
+	for one := range strings.FieldsSeq(header.Get("Webhook-Signature")) {
 		if hmac.Equal([]byte(one), []byte(want)) {
 			return nil
 		}
