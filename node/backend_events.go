@@ -26,6 +26,18 @@ func (d *Data) newEvents() *event.Events {
 	})
 }
 
+// countEvents shows how many listen to events.
+func (n *Node) countEvents() {
+	n.metrics.Show("roamwire_stream_clients", "Clients that listen to the stream of events, by Server-Sent Events or WebSocket.",
+		func() int64 { return n.events.Listening().Clients })
+	n.metrics.Count("roamwire_stream_events_total", "Events that clients of the stream were sent.",
+		func() int64 { return n.events.Listening().Sent })
+	n.metrics.Count("roamwire_stream_dropped_total", "Clients of the stream that were dropped because they did not read.",
+		func() int64 { return n.events.Listening().Dropped })
+	n.metrics.Count("roamwire_stream_refused_total", "Clients of the stream that were refused because there were too many.",
+		func() int64 { return n.events.Listening().Refused })
+}
+
 // A sealer encrypts the secrets of webhooks with the keys that encrypt partners' tokens.
 type sealer struct{ keys *partner.Keyring }
 
@@ -69,7 +81,7 @@ func (w webhooks) AddWebhook(ctx context.Context, id string, settings backend.We
 		return backend.Webhook{}, backend.Refuse(http.StatusConflict, "there is a webhook %s already", id)
 	}
 	if err != nil {
-		return backend.Webhook{}, webhookError(err)
+		return backend.Webhook{}, webhookError("the webhook is not valid; nothing was stored", err)
 	}
 	return webhookOut(&added), nil
 }
@@ -85,7 +97,7 @@ func (w webhooks) ChangeWebhook(ctx context.Context, id string, fn func(*backend
 		return nil
 	})
 	if err != nil {
-		return backend.Webhook{}, webhookError(err)
+		return backend.Webhook{}, webhookError("the webhook is not valid; nothing was stored", err)
 	}
 	return webhookOut(&changed), nil
 }
@@ -106,23 +118,21 @@ func (w webhooks) DeadEvents(ctx context.Context, id string, after int64, limit 
 	return shown, nil
 }
 
-// Replay implements backend.Webhooks. What it returns is how many events wait for it then, where all after one are sent again.
+// Replay implements backend.Webhooks. What it returns is how many events wait for it then, where all after one or since a time are sent again.
 func (w webhooks) Replay(ctx context.Context, id string, what backend.Replay) (int, error) {
-	replay := event.Replay{Dead: what.Numbers, AllDead: len(what.Numbers) == 0 && what.After == nil}
-	if what.After != nil {
-		replay.From = *what.After + 1
-	}
+	replay := event.Replay{Numbers: what.Numbers, After: what.After, Since: what.Since}
+	replay.AllDead = len(what.Numbers) == 0 && what.After == nil && what.Since.IsZero()
 	before, err := w.hooks.Get(ctx, id)
 	if err != nil {
 		return 0, err
 	}
 	if err := w.hooks.Replay(ctx, id, replay); err != nil {
-		return 0, webhookError(err)
+		return 0, webhookError("this cannot be sent again", err)
 	}
 	switch {
 	case replay.AllDead:
 		return before.Dead, nil
-	case what.After == nil:
+	case len(what.Numbers) > 0:
 		return len(what.Numbers), nil
 	}
 	after, err := w.hooks.Get(ctx, id)
@@ -159,9 +169,9 @@ func webhookOut(s *event.WebhookStatus) backend.Webhook {
 }
 
 // webhookError is what the room of events refuses, as the API tells it.
-func webhookError(err error) error {
+func webhookError(message string, err error) error {
 	if invalid, ok := errors.AsType[*event.Invalid](err); ok {
-		return &ocpi.Error{Code: ocpi.StatusInvalidParameters, Message: "the webhook is not valid; nothing was stored", Findings: invalid.Findings}
+		return &ocpi.Error{Code: ocpi.StatusInvalidParameters, Message: message, Findings: invalid.Findings}
 	}
 	return err
 }

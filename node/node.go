@@ -178,6 +178,7 @@ func (n *Node) assemble(ctx context.Context) error {
 	}
 	n.Commands = n.newCommands()
 	n.events = n.newEvents()
+	n.countEvents()
 	if n.backend, err = newBackend(n); err != nil {
 		return err
 	}

@@ -294,5 +294,8 @@ func (c *counting) Write(b []byte) (int, error) {
 // Unwrap is for http.ResponseController.
 func (c *counting) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
+// FlushError is for http.ResponseController: who streams has to hear that a client is gone.
+func (c *counting) FlushError() error { return http.NewResponseController(c.ResponseWriter).Flush() }
+
 // Flush is for those who stream and know no http.ResponseController.
 func (c *counting) Flush() { _ = http.NewResponseController(c.ResponseWriter).Flush() }

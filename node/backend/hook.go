@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -69,8 +70,10 @@ type WebhookTry struct {
 
 // A Replay says which events are sent again.
 type Replay struct {
-	Numbers []int64 `json:"numbers,omitempty" doc:"These dead events. Without numbers and after: all dead ones"`
-	After   *int64  `json:"after,omitempty" doc:"All events after this number that are kept, dead or not"`
+	Numbers []int64 `json:"numbers,omitempty" doc:"These dead events. Without numbers, after and since: all dead ones"`
+	After   *int64  `json:"after,omitempty" doc:"All events after this number that are kept, dead or not; 0 for all that are kept"`
+	// Since is zero for none.
+	Since time.Time `json:"since,omitzero" required:"false" doc:"All events since this time that are kept, dead or not"`
 }
 
 type (
@@ -89,7 +92,7 @@ type (
 	}
 	deadInput struct {
 		ID    string `path:"id"`
-		After int64  `query:"after" minimum:"0" doc:"Only events after this number"`
+		After int64  `query:"after" minimum:"0" doc:"Only events after this number: next of the page before"`
 		Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 	}
 	replayInput struct {
@@ -152,11 +155,7 @@ func (a *API) addDeadEvents(base operation) {
 	dead := base.as("GET", "/webhooks/{id}/dead", "list-dead-events", "List events that an endpoint did not take")
 	dead.scope, dead.result = ScopeRead, listOf(schemaOf[DeadEvent](a))
 	add(a, dead, func(ctx context.Context, in *deadInput) (*answer, error) {
-		events, err := a.config.Webhooks.DeadEvents(ctx, in.ID, in.After, in.Limit)
-		if err != nil {
-			return nil, err
-		}
-		return page(events, "")
+		return a.deadEvents(ctx, in)
 	})
 	replay := base.as("POST", "/webhooks/{id}/replay", "replay-events", "Send events again")
 	replay.result = schemaOf[Replayed](a)
@@ -189,4 +188,24 @@ func (a *API) webhook(ctx context.Context, id string) (*answer, error) {
 		}
 	}
 	return nil, problem(http.StatusNotFound, "there is no webhook %s", id)
+}
+
+// deadEvents is a page of dead events. One of large events has fewer than were asked for.
+func (a *API) deadEvents(ctx context.Context, in *deadInput) (*answer, error) {
+	events, err := a.config.Webhooks.DeadEvents(ctx, in.ID, in.After, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	if len(events) == 0 {
+		return page(events, "")
+	}
+	last := events[len(events)-1].Number
+	more, err := a.config.Webhooks.DeadEvents(ctx, in.ID, last, 1)
+	if err != nil {
+		return nil, err
+	}
+	if len(more) == 0 {
+		return page(events, "")
+	}
+	return page(events, strconv.FormatInt(last, 10))
 }

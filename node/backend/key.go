@@ -82,10 +82,28 @@ func callerOf(ctx context.Context) string {
 	return c.name
 }
 
+// socketKey begins the protocol, among those that a WebSocket is asked for, that is no protocol but the key: a page in a browser
+// can set no header.
+const socketKey = "bearer."
+
+// authorizationOf is the header Authorization, or what stands for it where a WebSocket is opened; empty for none.
+func authorizationOf(r *http.Request) string {
+	if given := r.Header.Get("Authorization"); given != "" || !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		return given
+	}
+	for protocol := range strings.SplitSeq(strings.Join(r.Header.Values("Sec-WebSocket-Protocol"), ","), ",") {
+		if key, ok := strings.CutPrefix(strings.TrimSpace(protocol), socketKey); ok {
+			return "Bearer " + key
+		}
+	}
+	return ""
+}
+
 // admit finds out who sends a request and whether it may. The same is done for every wrong key, whatever is wrong with it.
 func (a *API) admit(r *http.Request, wanted Scope) (*http.Request, error) {
-	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if r.Header.Get("Authorization") == "" {
+	authorization := authorizationOf(r)
+	scheme, key, _ := strings.Cut(authorization, " ")
+	if authorization == "" {
 		return nil, problem(http.StatusUnauthorized, "an access key is needed: Authorization: Bearer rw_…; \"roamwire key add\" makes one").
 			with("WWW-Authenticate", `Bearer realm="roamwire"`)
 	}

@@ -401,6 +401,7 @@ func (a *API) addEvents() {
 	if a.config.Events.Socket != nil {
 		socket := o.as("GET", "/events/ws", "socket-events", "Hear what happens (WebSocket)")
 		socket.result, socket.statuses = nil, []int{http.StatusSwitchingProtocols}
+		socket.doc = "A page in a browser, which can set no header, asks for the protocols cloudevents.json and bearer.KEY, with its key for KEY."
 		a.addRaw(socket, filters, a.config.Events.Socket.ServeHTTP)
 	}
 }

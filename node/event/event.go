@@ -29,12 +29,15 @@ type Store interface {
 
 // A Journal holds what has happened.
 type Journal interface {
-	// Events returns the events after a number that are wanted, and the number to go on after.
+	// Events returns the events after a number that are wanted, and the number to go on after: at most limit, and fewer where
+	// they are large.
 	Events(ctx context.Context, want store.EventFilter, after int64, limit int) (events []store.Event, next int64, err error)
 	// LatestEvent is the number of the latest event, TrimmedEvents that of the last one that was removed. They cost next to
 	// nothing.
 	LatestEvent(ctx context.Context) (int64, error)
 	TrimmedEvents(ctx context.Context) (int64, error)
+	// FirstEventSince is the number of the first event that is kept from a time or later; 0 for none.
+	FirstEventSince(ctx context.Context, since time.Time) (int64, error)
 }
 
 // Hooks keeps webhooks, and the events they did not take.
@@ -45,6 +48,8 @@ type Hooks interface {
 	// ChangeHook changes a hook and keeps dead events as one step, or returns store.ErrNotFound.
 	ChangeHook(ctx context.Context, id string, fn func(*store.Hook) ([]store.DeadEvent, error)) error
 	RemoveHook(ctx context.Context, id string) error
+	// DeadEvents returns dead events of a hook after a number: at most limit, and fewer where they are large, but none only where
+	// there are none.
 	DeadEvents(ctx context.Context, hook string, after int64, limit int) ([]store.DeadEvent, error)
 	// RemoveDeadEvents removes dead events of a hook; all of them where no number is given.
 	RemoveDeadEvents(ctx context.Context, hook string, numbers ...int64) (removed int, err error)

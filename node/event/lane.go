@@ -112,14 +112,11 @@ func (l *lane) step(ctx, sending context.Context) error {
 // rest waits for the endpoint. What gets too old meanwhile is given up.
 func (l *lane) rest(ctx context.Context, pause time.Duration) error {
 	l.listen(false)
-	if len(l.hook.state.Replays) == 0 && l.state().Lost == nil {
-		old, err := l.giveUpOld(ctx)
-		if err != nil || old {
-			return err
-		}
-		if len(l.queue) > 0 {
-			pause = min(pause, max(time.Millisecond, l.dies(l.queue[0]).Sub(l.config.Now())))
-		}
+	if old, err := l.giveUpOld(ctx); err != nil || old {
+		return err
+	}
+	if len(l.queue) > 0 {
+		pause = min(pause, max(time.Millisecond, l.dies(l.queue[0].at).Sub(l.config.Now())))
 	}
 	if err := l.save(ctx, false); err != nil {
 		return err
@@ -198,6 +195,9 @@ func (l *lane) read(ctx context.Context) (more bool, err error) {
 	}
 	if lost != nil {
 		l.config.Logger.WarnContext(ctx, "events were removed before a webhook had them", "webhook", l.id, "first", lost.First, "last", lost.Last)
+		if told := l.state().Lost; told != nil && told.First != 0 { // it has not heard of those either
+			lost.First = told.First
+		}
 		l.state().Lost, l.state().LastLost, l.dirty = lost, lost, true
 		l.cursor = l.reader.at
 		return true, nil
@@ -259,7 +259,7 @@ func (l *lane) take(ctx context.Context, it *item, a answer) {
 	if a.verdict == refused {
 		s.Refused++
 	}
-	s.Until = now.Add(max(min(a.wait, longestWait), l.pause())).UTC()
+	s.Until = now.Add(max(a.wait, l.pause())).UTC()
 	switch {
 	case s.Refused >= l.config.Webhooks.RefusedTries:
 		// The others may be welcome: the next one goes at once. If it is not, the pauses go on where they were.
@@ -268,13 +268,11 @@ func (l *lane) take(ctx context.Context, it *item, a answer) {
 			s.Until = time.Time{}
 		}
 		l.pass(ctx, it, &a)
-	case !now.Before(l.dies(it.message)):
+	case it.message.kind == EventsLost: // it is told however long that takes
+	case !now.Before(l.dies(it.message.at)):
 		l.pass(ctx, it, &a)
 	}
 }
-
-// longestWait is how long an endpoint can ask to be left alone.
-const longestWait = day
 
 // pause is how long is waited after as many failures as there were.
 func (l *lane) pause() time.Duration {
@@ -287,10 +285,9 @@ func (l *lane) pause() time.Duration {
 	return spread(d)
 }
 
-// dies is when an event is given up that cannot be delivered. It counts from when it could have been sent: an event that is
-// sent again is older.
-func (l *lane) dies(m *message) time.Time {
-	since := m.at
+// dies is when an event of a time is given up that cannot be delivered. It counts from when it could have been sent: an event that
+// is sent again is older.
+func (l *lane) dies(since time.Time) time.Time {
 	if failing := l.state().Since; failing.After(since) {
 		since = failing
 	}
@@ -309,14 +306,25 @@ func (l *lane) pass(ctx context.Context, it *item, failed *answer) {
 		if failed != nil {
 			return // it stays dead
 		}
-		if _, err := l.config.Store.RemoveDeadEvents(ctx, l.id, it.message.number); err != nil {
-			l.config.Logger.ErrorContext(ctx, "an event that was taken stays among the dead ones", "webhook", l.id, "event", it.message.number, "error", err)
-		}
+		l.revive(ctx, it.message.number)
 	default:
 		if failed != nil {
 			l.bury(it.message, failed.reason)
+		} else if it.message.number <= l.hook.state.Again {
+			l.revive(ctx, it.message.number)
 		}
 		l.dequeue()
+	}
+}
+
+// revive takes an event that was taken from among the dead ones, if it is there.
+func (l *lane) revive(ctx context.Context, number int64) {
+	dead, err := l.config.Store.DeadEvents(ctx, l.id, number-1, 1)
+	if err == nil && len(dead) > 0 && dead[0].Number == number {
+		_, err = l.config.Store.RemoveDeadEvents(ctx, l.id, number)
+	}
+	if err != nil {
+		l.config.Logger.ErrorContext(ctx, "an event that was taken stays among the dead ones", "webhook", l.id, "event", number, "error", err)
 	}
 }
 
@@ -339,8 +347,10 @@ func (l *lane) bury(m *message, reason string) {
 	l.dead = append(l.dead, store.DeadEvent{Event: e, Reason: reason, Died: l.config.Now().UTC()})
 }
 
-// giveUpOld gives up what is too old, without trying: the endpoint has taken nothing for all that time.
+// giveUpOld gives up what is too old, without trying: the endpoint has taken nothing for all that time. It does not matter what
+// would be sent before: the journal keeps events for only so long, whatever they wait for.
 func (l *lane) giveUpOld(ctx context.Context) (found bool, err error) {
+	l.giveUpReplays()
 	if len(l.queue) == 0 {
 		if more, err := l.read(ctx); err != nil || !more {
 			return false, err
@@ -349,7 +359,7 @@ func (l *lane) giveUpOld(ctx context.Context) (found bool, err error) {
 			return true, nil
 		}
 	}
-	for len(l.queue) > 0 && len(l.dead) < mostDead && !l.config.Now().Before(l.dies(l.queue[0])) {
+	for len(l.queue) > 0 && len(l.dead) < mostDead && !l.config.Now().Before(l.dies(l.queue[0].at)) {
 		l.bury(l.queue[0], l.state().Error)
 		l.dequeue()
 		found = true
@@ -358,4 +368,16 @@ func (l *lane) giveUpOld(ctx context.Context) (found bool, err error) {
 		return true, l.save(ctx, true)
 	}
 	return false, nil
+}
+
+// giveUpReplays forgets what was to be sent again where the endpoint was away for too long. It stays dead.
+func (l *lane) giveUpReplays() {
+	since := l.state().Since
+	if len(l.hook.state.Replays) == 0 || since.IsZero() || l.config.Now().Before(l.dies(since)) {
+		return
+	}
+	for _, r := range l.hook.state.Replays {
+		l.done[r.ID] = r.Upto
+	}
+	l.hook.state.Replays, l.dirty = nil, true
 }

@@ -35,7 +35,10 @@ func (l *lane) save(ctx context.Context, now bool) error {
 		if err != nil {
 			return nil, err
 		}
-		changed = h.state.Revision != l.hook.state.Revision
+		if h.state.Birth != l.hook.state.Birth { // it was removed, and this one only has its name
+			return nil, errChanged
+		}
+		changed = h.state.version() != l.hook.state.version()
 		dead := l.merge(record, &h.state)
 		return dead, h.state.save(record)
 	})
@@ -79,7 +82,7 @@ func (l *lane) disable(ctx context.Context) error {
 		if err != nil {
 			return nil, err
 		}
-		if h.state.Revision != l.hook.state.Revision {
+		if h.state.version() != l.hook.state.version() {
 			return nil, errChanged
 		}
 		dead := l.merge(record, &h.state)

@@ -50,6 +50,9 @@ func (l *lane) send(ctx context.Context, it *item) answer {
 
 // post sends a body to an endpoint.
 func (w *Webhooks) post(ctx context.Context, s *webhookState, id string, body []byte) answer {
+	if _, wrong := w.policy.checkURL(s.URL); wrong != "" { // the policy may be stricter than when it was added
+		return answer{verdict: unreachable, reason: "the URL of the webhook: " + wrong}
+	}
 	keys, err := w.keys(s)
 	if err != nil {
 		return answer{verdict: unreachable, reason: err.Error()}
@@ -143,13 +146,16 @@ func printable(s string) string {
 	return s
 }
 
+// longestWait is how long an endpoint can ask to be left alone.
+const longestWait = day
+
 // retryAfter reads how long an endpoint asks to be left alone, in seconds or until a time.
 func retryAfter(value string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
+	if seconds, err := strconv.ParseUint(value, 10, 63); err == nil {
+		return time.Duration(min(seconds, uint64(longestWait/time.Second))) * time.Second
 	}
 	if at, err := http.ParseTime(value); err == nil {
-		return max(0, at.Sub(now))
+		return min(max(0, at.Sub(now)), longestWait)
 	}
 	return 0
 }

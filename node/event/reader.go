@@ -84,7 +84,7 @@ func (r *reader) lost(ctx context.Context) (*Lost, error) {
 	if err != nil || latest >= r.at {
 		return nil, err
 	}
-	l := &Lost{First: latest + 1, Last: latest, Reason: LostUnknown}
+	l := &Lost{Last: latest, Reason: LostUnknown}
 	r.at = latest
 	return l, nil
 }

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -9,6 +10,9 @@ import (
 
 	"github.com/coder/websocket"
 )
+
+// socketProtocol is how CloudEvents (WebSockets protocol binding 1.0.2, 3.1) calls one event as JSON in each message.
+const socketProtocol = "cloudevents.json"
 
 // Socket tells what happens by WebSocket, one CloudEvents JSON a message. It has the same parameters as Stream. What the client
 // sends closes it: there is nothing to say.
@@ -19,9 +23,13 @@ func (e *Events) Socket() http.Handler {
 			return
 		}
 		defer leave()
-		conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{OriginPatterns: e.config.Stream.Origins})
+		answer := &refusable{ResponseWriter: w}
+		conn, err := websocket.Accept(answer, r, &websocket.AcceptOptions{
+			OriginPatterns: e.config.Stream.Origins, Subprotocols: []string{socketProtocol},
+		})
 		if err != nil {
-			return // it was answered
+			writeProblem(w, cmp.Or(answer.refused, http.StatusInternalServerError), printable(err.Error()), nil)
+			return
 		}
 		defer func() { _ = conn.CloseNow() }() // it is closed properly below where it can be
 		// The request's own context says nothing any more.
@@ -45,6 +53,32 @@ func (e *Events) Socket() http.Handler {
 		}
 	})
 }
+
+// A refusable is an answer whose refusals are held back, to be told as problems.
+type refusable struct {
+	http.ResponseWriter
+	refused int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (r *refusable) WriteHeader(status int) {
+	if status >= http.StatusBadRequest {
+		r.refused = status
+		return
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (r *refusable) Write(b []byte) (int, error) {
+	if r.refused != 0 {
+		return len(b), nil
+	}
+	return r.ResponseWriter.Write(b)
+}
+
+// Unwrap is for http.ResponseController, by which the connection is taken over.
+func (r *refusable) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // A socket is a client of the WebSocket.
 type socket struct {

@@ -12,17 +12,19 @@ import (
 )
 
 // clients counts those who listen to the stream.
-type clients struct{ now, dropped, sent atomic.Int64 }
+type clients struct{ now, sent, dropped, refused atomic.Int64 }
 
 // A Listening tells how many listen to the stream.
 type Listening struct {
-	// Clients is how many there are now. Sent counts the events they got, Dropped those of them who did not read.
-	Clients, Sent, Dropped int64
+	// Clients is how many there are now. Sent counts the events they got, Dropped those of them who did not read, Refused those
+	// for whom there was no place.
+	Clients, Sent, Dropped, Refused int64
 }
 
 // Listening tells how many listen to the stream.
 func (e *Events) Listening() Listening {
-	return Listening{Clients: e.clients.now.Load(), Sent: e.clients.sent.Load(), Dropped: e.clients.dropped.Load()}
+	c := &e.clients
+	return Listening{Clients: c.now.Load(), Sent: c.sent.Load(), Dropped: c.dropped.Load(), Refused: c.refused.Load()}
 }
 
 // admit reads what a client wants, and counts it in until leave is called. Otherwise it has answered.
@@ -34,11 +36,12 @@ func (e *Events) admit(w http.ResponseWriter, r *http.Request) (reading *reader,
 	}
 	want, from, err := readQuery(r)
 	if bad := (*Invalid)(nil); errors.As(err, &bad) {
-		writeProblem(w, http.StatusBadRequest, bad.Error(), bad.Findings)
+		writeProblem(w, http.StatusUnprocessableEntity, "the parameters are not valid", bad.Findings)
 		return nil, nil, false
 	}
 	if e.clients.now.Add(1) > int64(e.config.Stream.MaxClients) {
 		e.clients.now.Add(-1)
+		e.clients.refused.Add(1)
 		w.Header().Set("Retry-After", "10")
 		writeProblem(w, http.StatusServiceUnavailable, "too many clients listen to events", nil)
 		return nil, nil, false

@@ -104,8 +104,9 @@ type DisabledWebhook struct {
 
 // A Lost is the data of events.lost.
 type Lost struct {
-	// First is the number of the first event that may have been missed, Last that of the last one. What follows is complete.
-	First int64 `json:"first"`
+	// First is the number of the first event that may have been missed; it is missing where nobody can say (LostUnknown). Last is
+	// that of the last one: what follows is complete.
+	First int64 `json:"first,omitzero"`
 	Last  int64 `json:"last"`
 	// Reason is LostTrimmed or LostUnknown.
 	Reason string `json:"reason"`

@@ -44,13 +44,25 @@ type webhookState struct {
 	Untold bool `json:"untold,omitzero"`
 	// Secrets are what signs, the newest first.
 	Secrets []sealedSecret `json:"secrets"`
+	// Birth tells the webhook from one of the same ID that was removed before it was made.
+	Birth string `json:"birth,omitempty"`
 	// Revision changes whenever a person changes something, Epoch when that is the cursor: a lane then reads it anew.
 	Revision int64 `json:"revision"`
 	Epoch    int64 `json:"epoch,omitzero"`
+	// Again is the number up to which events are sent that were sent before, some of which may be among the dead ones.
+	Again int64 `json:"again,omitzero"`
 	// Replays are dead events that are to be sent again.
 	Replays []replay `json:"replays,omitempty"`
 	Lane    progress `json:"lane,omitzero"`
 }
+
+// A version is a webhook as a person has made or changed it.
+type version struct {
+	birth    string
+	revision int64
+}
+
+func (s *webhookState) version() version { return version{s.Birth, s.Revision} }
 
 // A sealedSecret is a secret as it is on disk.
 type sealedSecret struct {

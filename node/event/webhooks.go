@@ -33,9 +33,9 @@ type Webhooks struct {
 
 // A running is a lane at work.
 type running struct {
-	revision int64
-	stop     context.CancelFunc
-	done     chan struct{}
+	version version
+	stop    context.CancelFunc
+	done    chan struct{}
 }
 
 func newWebhooks(config Config, f *feed) *Webhooks {
@@ -74,15 +74,15 @@ func (w *Webhooks) all(ctx context.Context) ([]hook, error) {
 }
 
 func (w *Webhooks) find(ctx context.Context, id string) (hook, error) {
-	hooks, err := w.all(ctx)
+	records, err := w.config.Store.Hooks(ctx)
 	if err != nil {
 		return hook{}, err
 	}
-	i := slices.IndexFunc(hooks, func(h hook) bool { return h.record.ID == id })
+	i := slices.IndexFunc(records, func(record store.Hook) bool { return record.ID == id })
 	if i < 0 {
 		return hook{}, fmt.Errorf("webhook %s: %w", id, store.ErrNotFound)
 	}
-	return hooks[i], nil
+	return readHook(records[i])
 }
 
 // Add adds a webhook, which is told what happens from now on. The answer has its secret, which is not told again. It is an
@@ -107,7 +107,7 @@ func (w *Webhooks) Add(ctx context.Context, hook Webhook) (WebhookStatus, error)
 	if err != nil {
 		return WebhookStatus{}, err
 	}
-	state := webhookState{Webhook: hook, Created: w.config.Now().UTC(), Secrets: []sealedSecret{{Sealed: sealed}}, Revision: 1}
+	state := webhookState{Webhook: hook, Created: w.config.Now().UTC(), Secrets: []sealedSecret{{Sealed: sealed}}, Birth: rand.Text(), Revision: 1}
 	record := store.Hook{ID: hook.ID, Cursor: latest}
 	if err := state.save(&record); err != nil {
 		return WebhookStatus{}, err
@@ -145,8 +145,12 @@ func (w *Webhooks) Get(ctx context.Context, id string) (WebhookStatus, error) {
 	return w.status(ctx, h)
 }
 
-// secretsOverlap is how long the secret before the newest one signs too.
-const secretsOverlap = day
+// secretsOverlap is how long a secret signs beside newer ones, mostSecrets how many sign at once: where a secret is changed
+// twice, the endpoint may still have the first.
+const (
+	secretsOverlap = day
+	mostSecrets    = 4
+)
 
 // Change changes a webhook by a function as one atomic step; its ID cannot be changed, and Secret is empty unless a new one
 // is to sign. What failed is tried again at once. The function must be quick: others wait to write. It is an *Invalid,
@@ -163,7 +167,7 @@ func (w *Webhooks) Change(ctx context.Context, id string, change func(*Webhook) 
 		if err := s.check(w.policy); err != nil {
 			return err
 		}
-		if s.Disabled != before.Disabled {
+		if s.Disabled != before.Disabled && !s.Untold { // it is still to be told why
 			s.Reason = ""
 		}
 		if err := w.rotate(s); err != nil {
@@ -178,7 +182,7 @@ func (w *Webhooks) Change(ctx context.Context, id string, change func(*Webhook) 
 	return w.Get(ctx, id)
 }
 
-// rotate puts a new secret in front of the one before.
+// rotate puts a new secret in front of those before.
 func (w *Webhooks) rotate(s *webhookState) error {
 	if s.Secret == "" {
 		return nil
@@ -187,10 +191,12 @@ func (w *Webhooks) rotate(s *webhookState) error {
 	if err != nil {
 		return fmt.Errorf("encrypt the secret of webhook %s: %w", s.ID, err)
 	}
-	before := s.Secrets[:min(len(s.Secrets), 1)]
-	for i := range before {
-		before[i].Until = w.config.Now().Add(secretsOverlap).UTC()
+	now := w.config.Now()
+	if len(s.Secrets) > 0 {
+		s.Secrets[0].Until = now.Add(secretsOverlap).UTC()
 	}
+	before := slices.DeleteFunc(s.Secrets, func(old sealedSecret) bool { return !now.Before(old.Until) })
+	before = before[:min(len(before), mostSecrets-1)]
 	s.Secret, s.Secrets = "", append([]sealedSecret{{Sealed: sealed}}, before...)
 	return nil
 }
@@ -271,11 +277,14 @@ const mostCounted = 1000
 func (w *Webhooks) status(ctx context.Context, h hook) (WebhookStatus, error) {
 	lane := &h.state.Lane
 	s := WebhookStatus{
-		Webhook: h.state.Webhook, Created: h.state.Created, Reason: h.state.Reason, Cursor: h.record.Cursor, Replaying: len(h.state.Replays) > 0,
+		Webhook: h.state.Webhook, Created: h.state.Created, Cursor: h.record.Cursor, Replaying: len(h.state.Replays) > 0,
 		Sent: lane.Sent, LastSuccess: lane.Success, LastError: lane.Error, LastFailure: lane.Failed,
 		Failures: lane.Failures, NextTry: lane.Until, Lost: lane.LastLost,
 	}
 	s.ID = h.record.ID
+	if s.Disabled {
+		s.Reason = h.state.Reason
+	}
 	for at := h.record.Cursor; !s.More; {
 		events, next, err := w.config.Store.Events(ctx, h.state.filter(), at, mostCounted+1-s.Backlog)
 		if err != nil {
@@ -292,10 +301,15 @@ func (w *Webhooks) status(ctx context.Context, h hook) (WebhookStatus, error) {
 		}
 		at = next
 	}
-	dead, err := w.config.Store.DeadEvents(ctx, h.record.ID, 0, mostCounted)
-	s.Dead = len(dead)
-	if err != nil {
-		return s, err
+	for after := int64(0); s.Dead < mostCounted; {
+		dead, err := w.config.Store.DeadEvents(ctx, h.record.ID, after, mostCounted-s.Dead)
+		if err != nil {
+			return s, err
+		}
+		if len(dead) == 0 {
+			break
+		}
+		s.Dead, after = s.Dead+len(dead), dead[len(dead)-1].Number
 	}
 	trimmed, err := w.config.Store.TrimmedEvents(ctx)
 	if trimmed > h.record.Cursor {
@@ -304,8 +318,9 @@ func (w *Webhooks) status(ctx context.Context, h hook) (WebhookStatus, error) {
 	return s, err
 }
 
-// Dead returns the events that an endpoint did not take and that are not sent by themselves any more, after a number and at
-// most limit of them. It is store.ErrNotFound where there is no such webhook.
+// Dead returns the events that an endpoint did not take and that are not sent by themselves any more, after a number, at
+// most limit of them and fewer where they are large; none only where there are none. It is store.ErrNotFound where there is no
+// such webhook.
 func (w *Webhooks) Dead(ctx context.Context, id string, after int64, limit int) ([]DeadEvent, error) {
 	if _, err := w.find(ctx, id); err != nil {
 		return nil, err
@@ -353,11 +368,13 @@ func (w *Webhooks) RemoveDead(ctx context.Context, id string, numbers ...int64) 
 
 // A Replay says what is to be sent again. One of its fields is set.
 type Replay struct {
-	// Dead are the numbers of dead events, AllDead stands for all of them. They are sent before what is new.
-	Dead    []int64 `json:"dead,omitempty"`
+	// Numbers are those of dead events, AllDead stands for all of them. They are sent before what is new.
+	Numbers []int64 `json:"numbers,omitempty"`
 	AllDead bool    `json:"all_dead,omitzero"`
-	// From is the number of the first event that is sent again with all that came after it.
-	From int64 `json:"from,omitzero"`
+	// After is the number after which all events are sent again that are kept; 0 for all that are.
+	After *int64 `json:"after,omitempty"`
+	// Since is the time since when all events are sent again that are kept; zero for none.
+	Since time.Time `json:"since,omitzero"`
 }
 
 const mostReplays = 1000
@@ -365,34 +382,36 @@ const mostReplays = 1000
 // Replay has events sent again. It is an *Invalid, or store.ErrNotFound.
 func (w *Webhooks) Replay(ctx context.Context, id string, what Replay) error {
 	set := 0
-	for _, given := range []bool{len(what.Dead) > 0, what.AllDead, what.From != 0} {
+	for _, given := range []bool{len(what.Numbers) > 0, what.AllDead, what.After != nil, !what.Since.IsZero()} {
 		if given {
 			set++
 		}
 	}
 	switch {
 	case set != 1:
-		return invalid("", ocpi.FindingConsistency, "one of dead, all_dead and from is needed")
-	case len(what.Dead) > mostReplays:
-		return invalid("/dead", ocpi.FindingLength, "is longer than %d entries", mostReplays)
-	case what.From != 0:
-		return w.replayFrom(ctx, id, what.From)
+		return invalid("", ocpi.FindingConsistency, "one of numbers, after and since")
+	case len(what.Numbers) > mostReplays:
+		return invalid("/numbers", ocpi.FindingLength, "is longer than %d entries", mostReplays)
+	case what.After != nil:
+		return w.replayAfter(ctx, id, *what.After)
+	case !what.Since.IsZero():
+		return w.replaySince(ctx, id, what.Since)
 	}
 	spans := []replay{{After: 0, Upto: 1<<63 - 1}}
 	if !what.AllDead {
 		var err error
-		if spans, err = w.deadSpans(ctx, id, what.Dead); err != nil {
+		if spans, err = w.deadSpans(ctx, id, what.Numbers); err != nil {
 			return err
 		}
 	}
 	return w.change(ctx, id, func(_ *store.Hook, s *webhookState) error {
+		if what.AllDead {
+			s.Replays = nil // all are among them
+		}
 		if len(s.Replays)+len(spans) > mostReplays {
-			return invalid("/dead", ocpi.FindingLength, "is too much: %d replays wait already", len(s.Replays))
+			return invalid("/numbers", ocpi.FindingLength, "is too much: %d replays wait already", len(s.Replays))
 		}
 		for _, span := range spans {
-			if what.AllDead {
-				s.Replays = nil // all are among them
-			}
 			span.ID = s.Revision*mostReplays + int64(len(s.Replays)) + 1
 			s.Replays = append(s.Replays, span)
 		}
@@ -412,7 +431,7 @@ func (w *Webhooks) deadSpans(ctx context.Context, id string, numbers []int64) (s
 			return nil, err
 		}
 		if n <= 0 || len(dead) == 0 || dead[0].Number != n {
-			return nil, invalid(fmt.Sprintf("/dead/%d", i), ocpi.FindingRange, "%d is no dead event of this webhook", n)
+			return nil, invalid(fmt.Sprintf("/numbers/%d", i), ocpi.FindingRange, "%d is no dead event of this webhook", n)
 		}
 		spans = append(spans, replay{After: n - 1, Upto: n})
 	}
@@ -420,20 +439,45 @@ func (w *Webhooks) deadSpans(ctx context.Context, id string, numbers []int64) (s
 	return spans, nil
 }
 
-// replayFrom moves the cursor of a webhook back.
-func (w *Webhooks) replayFrom(ctx context.Context, id string, from int64) error {
+// replaySince moves the cursor of a webhook back to a time.
+func (w *Webhooks) replaySince(ctx context.Context, id string, since time.Time) error {
+	first, err := w.config.Store.FirstEventSince(ctx, since)
+	if err != nil {
+		return err
+	}
+	if first == 0 {
+		return invalid("/since", ocpi.FindingRange, "is after all that has happened")
+	}
+	return w.rewind(ctx, id, first-1)
+}
+
+// replayAfter moves the cursor of a webhook back.
+func (w *Webhooks) replayAfter(ctx context.Context, id string, after int64) error {
 	trimmed, err := w.config.Store.TrimmedEvents(ctx)
 	if err != nil {
 		return err
 	}
-	if from <= trimmed {
-		return invalid("/from", ocpi.FindingRange, "must be above %d: events up to there are kept no longer", trimmed)
+	if after == 0 {
+		after = trimmed
 	}
+	if after < trimmed {
+		return invalid("/after", ocpi.FindingRange, "must be 0 or at least %d: events up to there are kept no longer", trimmed)
+	}
+	latest, err := w.config.Store.LatestEvent(ctx)
+	if err != nil {
+		return err
+	}
+	if after > latest {
+		return invalid("/after", ocpi.FindingRange, "must be at most %d: nothing has happened since", latest)
+	}
+	return w.rewind(ctx, id, after)
+}
+
+// rewind moves the cursor of a webhook back. One that is further behind stays there: it has not had those events once.
+func (w *Webhooks) rewind(ctx context.Context, id string, after int64) error {
 	return w.change(ctx, id, func(record *store.Hook, s *webhookState) error {
-		if from-1 > record.Cursor {
-			return invalid("/from", ocpi.FindingRange, "must be at most %d, which is how far the webhook has come", record.Cursor)
-		}
-		record.Cursor = from - 1
+		s.Again = max(s.Again, record.Cursor)
+		record.Cursor = min(record.Cursor, after)
 		s.Epoch++
 		s.Lane.Until, s.Lane.Since, s.Lane.Refused, s.Lane.Refusing = time.Time{}, time.Time{}, 0, ""
 		return nil
@@ -486,7 +530,7 @@ func (w *Webhooks) arrange(ctx context.Context) error {
 	}
 	var stopping sync.WaitGroup
 	for id, r := range w.lanes {
-		if h, ok := wanted[id]; ok && h.state.Revision == r.revision && !r.ended() {
+		if h, ok := wanted[id]; ok && h.state.version() == r.version && !r.ended() {
 			continue
 		}
 		r.stop()
@@ -496,7 +540,7 @@ func (w *Webhooks) arrange(ctx context.Context) error {
 	stopping.Wait()
 	for id, h := range wanted {
 		if w.lanes[id] == nil {
-			w.start(ctx, id, h.state.Revision)
+			w.start(ctx, id, h.state.version())
 		}
 	}
 	return nil
@@ -519,7 +563,9 @@ func (w *Webhooks) tellDisabled(ctx context.Context, h hook) error {
 		if err != nil {
 			return nil, err
 		}
-		h.state.Untold = false
+		if h.state.Untold = false; !h.state.Disabled {
+			h.state.Reason = ""
+		}
 		return nil, h.state.save(record)
 	})
 	if errors.Is(err, store.ErrNotFound) {
@@ -537,9 +583,9 @@ func (r *running) ended() bool {
 	}
 }
 
-func (w *Webhooks) start(ctx context.Context, id string, revision int64) {
+func (w *Webhooks) start(ctx context.Context, id string, of version) {
 	ctx, stop := context.WithCancel(ctx)
-	r := &running{revision: revision, stop: stop, done: make(chan struct{})}
+	r := &running{version: of, stop: stop, done: make(chan struct{})}
 	w.lanes[id] = r
 	l := newLane(w, id)
 	go func() {

@@ -67,6 +67,12 @@ func (m *Metrics) Count(name, help string, value func() int64) {
 		func() float64 { return float64(value()) }))
 }
 
+// Show shows a number that is known elsewhere and may fall.
+func (m *Metrics) Show(name, help string, value func() int64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help},
+		func() float64 { return float64(value()) }))
+}
+
 // Observe counts a request in either direction. It is the Observe of servers and clients.
 func (m *Metrics) Observe(_ context.Context, e ocpi.Exchange) {
 	module, method := string(e.Module), methodLabel(e.Method)

@@ -46,17 +46,23 @@ const noCollection = 0
 // looksAtOnce is how many events are looked at by one read, whichever of them are wanted.
 const looksAtOnce = 5000
 
-// Events returns the events after a number that are wanted, at most limit of them. next is the number to go on after; it is
-// above the one given even where no event was wanted, unless there are no more.
+// readsAtOnce is how many bytes of data one read returns, and one event more: before and after, an event can hold two objects of the
+// largest size there is.
+const readsAtOnce = 8 << 20
+
+// Events returns the events after a number that are wanted, at most limit of them and fewer where they are large. next is the
+// number to go on after; it is above the one given even where no event was wanted, unless there are no more.
 func (db *DB) Events(ctx context.Context, want store.EventFilter, after int64, limit int) (events []store.Event, next int64, err error) {
 	next = after
+	size := 0
 	err = db.look(ctx, func(c *conn) error {
 		return c.some(func(s *sqlite3.Stmt) (more bool) {
 			next = s.ColumnInt64(0)
 			if wanted(want, s) {
 				events = append(events, scanEvent(s))
+				size += len(events[len(events)-1].Data)
 			}
-			return len(events) < limit
+			return len(events) < limit && size < readsAtOnce
 		}, `SELECT number, time, type, subject, partner, module, data FROM event WHERE number > ?1 ORDER BY number LIMIT ?2`, after, looksAtOnce)
 	})
 	if err != nil {
@@ -118,6 +124,18 @@ func (db *DB) TrimmedEvents(ctx context.Context) (int64, error) {
 	})
 }
 
+// FirstEventSince is the number of the first event that is kept from a time or later; 0 for none.
+func (db *DB) FirstEventSince(ctx context.Context, since time.Time) (first int64, err error) {
+	err = db.read(ctx, func(c *conn) error { // the clock may have been set back: the first by number may be another than by time
+		first, _, err = c.number(`SELECT coalesce(min(number), 0) FROM event INDEXED BY event_time WHERE time >= ?1`, since.UnixMicro())
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("look for the first event since %s: %w", since.Format(time.RFC3339), err)
+	}
+	return first, nil
+}
+
 const trimmedEvents = `SELECT value FROM sequence WHERE name = 'trimmed events'`
 
 // eventsKey and trimmedKey stand for all events where the latest changes of modules are remembered.
@@ -129,35 +147,44 @@ const (
 // TrimEvents removes the oldest events: those from before a time, and those above a count; at most limit at once. It returns
 // how many it has removed.
 func (db *DB) TrimEvents(ctx context.Context, before time.Time, count, limit int) (removed int, err error) {
-	err = db.writer.do(ctx, func(t *tx) error {
-		total, _, err := t.conn.number(`SELECT count(*) FROM event`)
+	last, err := db.oldEvents(ctx, before, count, limit)
+	if err == nil && last > 0 {
+		err = db.writer.do(ctx, func(t *tx) error {
+			if err := t.conn.run(`DELETE FROM event WHERE number <= ?1`, last); err != nil {
+				return err
+			}
+			removed = int(t.conn.Changes())
+			return t.conn.run(`INSERT INTO sequence (name, value) VALUES ('trimmed events', ?1)
+				ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)`, last)
+		})
+	}
+	if err != nil {
+		return 0, fmt.Errorf("remove old events: %w", explain(err))
+	}
+	return removed, nil
+}
+
+// oldEvents is the number of the last event that TrimEvents is to remove, 0 for none. Counting a million events takes its time,
+// which others who want to write do not have; what is added meanwhile is newer.
+func (db *DB) oldEvents(ctx context.Context, before time.Time, count, limit int) (last int64, err error) {
+	err = db.read(ctx, func(c *conn) error {
+		total, _, err := c.number(`SELECT count(*) FROM event`)
 		if err != nil {
 			return err
 		}
-		old, _, err := t.conn.number(`SELECT count(*) FROM (SELECT 1 FROM event INDEXED BY event_time WHERE time < ?1 LIMIT ?2)`, before.UnixMicro(), limit)
+		old, _, err := c.number(`SELECT count(*) FROM (SELECT 1 FROM event INDEXED BY event_time WHERE time < ?1 LIMIT ?2)`, before.UnixMicro(), limit)
 		if err != nil {
 			return err
 		}
 		// What is removed is a beginning of the journal: where the clock was set back, nothing is removed from its middle.
 		n := min(max(old, total-int64(count)), int64(limit))
-		if removed = int(n); n <= 0 {
-			removed = 0
+		if n <= 0 {
 			return nil
 		}
-		last, _, err := t.conn.number(`SELECT number FROM event ORDER BY number LIMIT 1 OFFSET ?1`, n-1)
-		if err != nil {
-			return err
-		}
-		err = t.conn.run(`DELETE FROM event WHERE number <= ?1`, last)
-		if err != nil {
-			return err
-		}
-		return t.conn.run(`REPLACE INTO sequence (name, value) VALUES ('trimmed events', ?1)`, last)
+		last, _, err = c.number(`SELECT number FROM event ORDER BY number LIMIT 1 OFFSET ?1`, n-1)
+		return err
 	})
-	if err != nil {
-		return 0, fmt.Errorf("remove old events: %w", explain(err))
-	}
-	return removed, nil
+	return last, err
 }
 
 // Hooks returns all hooks, by ID.
@@ -239,11 +266,15 @@ func (db *DB) RemoveHook(ctx context.Context, id string) error {
 	return nil
 }
 
-// DeadEvents returns the dead events of a hook after a number, at most limit of them.
+// DeadEvents returns the dead events of a hook after a number, at most limit of them and fewer where they are large; none only
+// where there are none.
 func (db *DB) DeadEvents(ctx context.Context, hook string, after int64, limit int) (dead []store.DeadEvent, err error) {
 	err = db.read(ctx, func(c *conn) error {
-		return c.query(func(s *sqlite3.Stmt) {
+		size := 0
+		return c.some(func(s *sqlite3.Stmt) (more bool) {
 			dead = append(dead, store.DeadEvent{Event: scanEvent(s), Reason: s.ColumnText(7), Died: timeOrNever(s.ColumnInt64(8))})
+			size += len(dead[len(dead)-1].Data)
+			return size < readsAtOnce
 		}, `SELECT number, time, type, subject, partner, module, data, reason, died FROM dead_event
 			WHERE hook = ?1 AND number > ?2 ORDER BY number LIMIT ?3`, hook, after, limit)
 	})

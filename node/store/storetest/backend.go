@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,6 +22,8 @@ type Backend interface {
 	LatestEvent(ctx context.Context) (int64, error)
 	// TrimmedEvents is the number of the last event that was removed.
 	TrimmedEvents(ctx context.Context) (int64, error)
+	// FirstEventSince is the number of the first event from a time or later.
+	FirstEventSince(ctx context.Context, since time.Time) (int64, error)
 	// TrimEvents removes events from before a time, and the oldest of those above a count.
 	TrimEvents(ctx context.Context, before time.Time, count, limit int) (removed int, err error)
 
@@ -183,6 +186,64 @@ var backendTests = []test{
 			}
 		}
 		same(t, "events seen", len(seen), 2*each)
+	}},
+	{name: "the first event since a time is found", run: func(t *testing.T, home Home) {
+		since := func(at time.Time) int64 {
+			first, err := home.FirstEventSince(t.Context(), at)
+			wantError(t, "FirstEventSince", err, nil)
+			return first
+		}
+		same(t, "in an empty journal", since(time.Time{}), int64(0))
+		emit(t, home, event("a"))
+		time.Sleep(2 * time.Millisecond)
+		between := time.Now()
+		emit(t, home, event("b"), event("c"))
+		events, _, err := home.Events(t.Context(), store.EventFilter{}, 0, 10)
+		wantError(t, "Events", err, nil)
+		same(t, "since ever", since(between.Add(-time.Hour)), events[0].Number)
+		same(t, "since a time", since(between), events[1].Number)
+		same(t, "since the moment of one", since(events[1].Time), events[1].Number)
+		same(t, "since a time to come", since(between.Add(time.Hour)), int64(0))
+	}},
+	{name: "large events are read a few at once", run: func(t *testing.T, home Home) {
+		large := event("a")
+		large.Data = []byte(`{"x":"` + strings.Repeat("x", 3<<20) + `"}`)
+		wantError(t, "AddHook", home.AddHook(t.Context(), store.Hook{ID: "h", State: []byte(`{}`)}), nil)
+		var dead []store.DeadEvent
+		for i := range 8 {
+			emit(t, home, large)
+			d := store.DeadEvent{Event: large, Died: noon}
+			d.Number, d.Time = int64(i+1), noon
+			dead = append(dead, d)
+		}
+		wantError(t, "ChangeHook", home.ChangeHook(t.Context(), "h", func(*store.Hook) ([]store.DeadEvent, error) { return dead, nil }), nil)
+		const most = 4 // with two of the largest objects in each, 64 MB
+		came, after := 0, int64(0)
+		for {
+			events, next, err := home.Events(t.Context(), store.EventFilter{}, after, 100)
+			wantError(t, "Events", err, nil)
+			if next == after {
+				break
+			}
+			if len(events) > most || next != events[len(events)-1].Number {
+				t.Fatalf("%d events at once, goes on after %d", len(events), next)
+			}
+			came, after = came+len(events), next
+		}
+		same(t, "events", came, 8)
+		came, after = 0, 0
+		for {
+			dead, err := home.DeadEvents(t.Context(), "h", after, 100)
+			wantError(t, "DeadEvents", err, nil)
+			if len(dead) == 0 {
+				break
+			}
+			if len(dead) > most {
+				t.Fatalf("%d dead events at once", len(dead))
+			}
+			came, after = came+len(dead), dead[len(dead)-1].Number
+		}
+		same(t, "dead events", came, 8)
 	}},
 	{name: "old events are removed, and so are too many", run: func(t *testing.T, home Home) {
 		trimmed, err := home.TrimmedEvents(t.Context())
