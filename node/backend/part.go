@@ -76,7 +76,7 @@ type part[T any] struct {
 
 func evses() part[v230.EVSE] {
 	return part[v230.EVSE]{
-		module: module[v230.EVSE]{object: "EVSE", noun: "EVSE", idName: "uid", decode: v230.DecodeEVSE, stamp: stampEVSE, leftovers: keepEVSE},
+		module: module[v230.EVSE]{object: "EVSE", noun: "EVSE", idName: "uid", decode: v230.DecodeEVSE, stamp: stampEVSE, leftovers: keepEVSE, doubles: doubleConnectors},
 		id:     func(e *v230.EVSE) *ocpi.CiString { return &e.UID },
 		find:   func(l *v230.Location, r partRequest) *v230.EVSE { return findEVSE(l, r.evse) },
 		put: func(l *v230.Location, r partRequest, evse v230.EVSE) error {
@@ -222,7 +222,7 @@ func getPart[T any](ctx context.Context, a *API, p part[T], r partRequest) (*ans
 	if err != nil {
 		return nil, err
 	}
-	return unlessFresh(out, r.preconditions), nil
+	return unlessFresh(out, r.preconditions)
 }
 
 func putPart[T any](ctx context.Context, a *API, p part[T], r partRequest) (*answer, error) {
@@ -248,7 +248,7 @@ func patchPart[T any](ctx context.Context, a *API, p part[T], r partRequest) (*a
 		if before == nil {
 			return after, r.missing()
 		}
-		if after, err = patched(p.object, p.decode, before, r.body); err != nil {
+		if after, err = patched(p.module, before, r.body); err != nil {
 			return after, err
 		}
 		if is := string(*p.id(&after)); is != r.id {

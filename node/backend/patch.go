@@ -113,7 +113,7 @@ func eachMember(object []byte, fn func(name string, value jsontext.Value) error)
 
 // patched reads an object after a patch, strictly. What was wrong with it before is not the patch's mistake. Its last_updated
 // is unstamped unless the patch names it.
-func patched[T any](object string, decode func([]byte) (T, []ocpi.Finding, error), before *T, patch []byte) (after T, err error) {
+func patched[T any](m module[T], before *T, patch []byte) (after T, err error) {
 	document, err := json.Marshal(before)
 	if err != nil {
 		return after, err
@@ -127,11 +127,11 @@ func patched[T any](object string, decode func([]byte) (T, []ocpi.Finding, error
 			return after, err
 		}
 	}
-	after, findings, err := strictly(object, decode, raw)
+	after, findings, err := m.strictly(raw)
 	if err != nil || len(findings) == 0 {
 		return after, err
 	}
-	_, old, err := strictly(object, decode, document)
+	_, old, err := m.strictly(document)
 	if err != nil {
 		return after, err
 	}
@@ -142,7 +142,7 @@ func patched[T any](object string, decode func([]byte) (T, []ocpi.Finding, error
 		}
 	}
 	if len(fresh) > 0 {
-		return after, invalid("the patched "+object, fresh)
+		return after, invalid("the patched "+m.noun, fresh)
 	}
 	return after, nil
 }

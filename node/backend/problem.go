@@ -11,6 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
@@ -174,7 +175,7 @@ func pointerOf(place string) string {
 func writeProblem(w http.ResponseWriter, r *http.Request, p *Problem) {
 	p.RequestID = requestID(r.Context())
 	maps.Copy(w.Header(), p.header)
-	body, err := json.Marshal(p)
+	body, err := json.Marshal(p, jsontext.AllowInvalidUTF8(true)) // what is wrong may be just that
 	if err != nil {
 		body = []byte("{}")
 	}
