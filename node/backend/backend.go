@@ -144,7 +144,7 @@ func New(config Config) (*API, error) {
 	}
 	a.huma = humago.New(a.mux, humaConfig(config.Version))
 	a.huma.UseMiddleware(a.guard)
-	a.huma.OpenAPI().Components.Schemas.Map()["Token"] = anyObject() // until the document gets the model's
+	a.huma.OpenAPI().Components.Schemas.Map()["Token"+inputSuffix] = anyObject() // until the document gets the model's
 	a.routes()
 	if err := a.describe(); err != nil {
 		return nil, fmt.Errorf("backend: describe the API: %w", err)

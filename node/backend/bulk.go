@@ -46,7 +46,7 @@ func addBulk[T any](a *API, m module[T]) {
 	path := "/" + string(m.id) + "/bulk"
 	o := operation{tag: string(m.id), scope: ScopeWrite, result: schemaOf[LineResult](a), resultType: linesType, doc: bulkDoc}
 	o = o.as("POST", path, "bulk-"+string(m.id), "Create or replace many "+string(m.id)+" of ours")
-	o.body, o.bodyType = m.object, linesType
+	o.body, o.bodyType = m.object+inputSuffix, linesType
 	documented := map[string]*huma.MediaType{linesType: {}}
 	a.addRaw(o, []*huma.Param{}, func(w http.ResponseWriter, r *http.Request) {
 		if err := readableType(r, documented); err != nil {

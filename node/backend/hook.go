@@ -132,9 +132,9 @@ func (a *API) addWebhooks() {
 	})
 	schemaOf[WebhookSettings](a)
 	change := base.as("PATCH", "/webhooks/{id}", "change-webhook", "Change a webhook")
-	change.body, change.bodyType = "WebhookSettings", "application/merge-patch+json"
+	change.body, change.bodyType = "WebhookSettings"+patchSuffix, "application/merge-patch+json"
 	add(a, change, func(ctx context.Context, in *patchHookInput) (*answer, error) {
-		hook, err := hooks.ChangeWebhook(ctx, in.ID, func(s *WebhookSettings) error { return patchInto(s, in.RawBody) })
+		hook, err := hooks.ChangeWebhook(ctx, in.ID, func(s *WebhookSettings) error { return patchInto(a, s, in.RawBody) })
 		if err != nil {
 			return nil, err
 		}

@@ -71,12 +71,15 @@ func addModule[T any](a *API, m module[T]) {
 	get.scope = ScopeRead
 	get.statuses = []int{http.StatusOK, http.StatusNotModified}
 	put := base.as("PUT", one, "put-"+m.noun, "Create or replace a "+m.noun+" of ours")
-	put.body, put.statuses, put.doc = m.object, []int{http.StatusOK, http.StatusCreated}, m.putDoc()
+	put.body, put.statuses, put.doc = m.object+inputSuffix, []int{http.StatusOK, http.StatusCreated}, m.putDoc()
 	patch := base.as("PATCH", one, "patch-"+m.noun, "Change a "+m.noun+" of ours")
-	patch.body, patch.bodyType = m.object+"Patch", "application/merge-patch+json"
+	patch.body, patch.bodyType = m.object+patchSuffix, "application/merge-patch+json"
 	patch.doc = "A JSON Merge Patch (RFC 7396): null takes a member away, lists are replaced whole. Without `last_updated` in it, the object gets the present time if something changes."
 	remove := base.as("DELETE", one, "delete-"+m.noun, "Remove a "+m.noun+" of ours")
 	remove.statuses, remove.doc = []int{http.StatusOK, http.StatusNoContent}, m.deleteDoc()
+	if m.retire == nil {
+		remove.result, remove.statuses = nil, []int{http.StatusNoContent}
+	}
 	addList(a, m)
 	addBulk(a, m)
 	if m.idName == "uid" { // tokens are also told apart by their type

@@ -59,6 +59,9 @@ func add[I any](a *API, o operation, handle func(context.Context, *I) (*answer, 
 	op := a.describeOperation(o)
 	op.MaxBodyBytes, op.BodyReadTimeout = -1, -1 // guard has read it
 	op.SkipValidateBody = o.body != ""           // bodies that are an object of the model are read by the model's tables
+	if o.method == http.MethodPost {
+		op.Parameters = append(op.Parameters, onceParameter)
+	}
 	huma.Register(a.huma, *op, func(ctx context.Context, in *I) (*answer, error) {
 		out, err := handle(ctx, in)
 		if err == nil {
@@ -71,6 +74,9 @@ func add[I any](a *API, o operation, handle func(context.Context, *I) (*answer, 
 		}
 		return nil, p
 	})
+	if none := op.Responses[strconv.Itoa(http.StatusNoContent)]; none != nil { // for which huma describes one
+		none.Content = nil
+	}
 	if o.body != "" { // huma takes what it does not read for bytes
 		op.RequestBody.Content[orElse(o.bodyType, jsonType)].Schema = ref(o.body)
 	}
@@ -190,10 +196,10 @@ func (a *API) describeOperation(o operation) *huma.Operation {
 	op.Responses = map[string]*huma.Response{"default": problemResponse}
 	for i, status := range o.statusesOrOK() {
 		response := &huma.Response{Description: http.StatusText(status)}
-		if o.result != nil && status != http.StatusNoContent {
+		if o.result != nil && status != http.StatusNoContent && status != http.StatusNotModified {
 			response.Content = map[string]*huma.MediaType{orElse(o.resultType, jsonType): {Schema: o.result}}
 		}
-		if o.tagged {
+		if o.tagged && status != http.StatusNoContent {
 			response.Headers = map[string]*huma.Param{"ETag": {Description: "The state of the object", Schema: &huma.Schema{Type: "string"}}}
 		}
 		op.Responses[strconv.Itoa(status)] = response
@@ -238,6 +244,11 @@ func ref(name string) *huma.Schema { return &huma.Schema{Ref: schemas + name} }
 var problemResponse = &huma.Response{
 	Description: "What is wrong",
 	Content:     map[string]*huma.MediaType{problemType: {Schema: ref("Problem")}},
+}
+
+var onceParameter = &huma.Param{
+	Name: onceHeader, In: "header", Schema: &huma.Schema{Type: "string", MaxLength: new(longestOnce)},
+	Description: "The request with this key is done once. Repeated within a day, it gets the first answer again",
 }
 
 // schemaOf is the schema of a Go type.
