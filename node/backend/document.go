@@ -30,6 +30,7 @@ not have, is refused with 422 and a JSON Pointer to each mistake, and nothing of
   otherwise); with ` + "`If-None-Match: *`" + ` it is only created.
 - **Idempotency-Key**: any POST but the bulk ones can carry one. The same request with the same key is done once, and gets the same answer for
   24 hours; another request with that key gets 422, and one that is still under way 409.
+- **Partners' objects**, under /received, are as the partner has sent them: they can have members and values that OCPI does not have.
 - **Lists** come in pages; ` + "`next`" + ` and the Link header say where they go on.
 - **X-Request-ID** is yours, or the node makes one; it stands in problems and in the node's log.`
 
@@ -58,6 +59,11 @@ func (a *API) describe() error {
 		"key": {Type: "http", Scheme: "bearer", BearerFormat: "rw_…", Description: "An access key"},
 	}
 	schemaOf[Problem](a)
+	for _, s := range o.Components.Schemas.Map() { // huma's own word, which stands in its messages by now
+		for _, member := range s.Properties {
+			member.PatternDescription = ""
+		}
+	}
 	raw, err := o.MarshalJSON()
 	if err != nil {
 		return err

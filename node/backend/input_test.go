@@ -254,3 +254,27 @@ func TestATokenOfAnotherTypeHasOneAddressForEverything(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestAProblemIsNotAsDeepAsTheDocument(t *testing.T) {
+	p, _ := everything(t)
+	for _, c := range []struct{ method, path string }{
+		{"PUT", pathOf(sample.Location(1))}, {"PATCH", pathOf(sample.Location(1))}, {"POST", "/api/v1/push"}, {"PATCH", "/api/v1/webhooks/h1"},
+	} {
+		got := p.want(http.StatusBadRequest, c.method, c.path, strings.Repeat(`{"a":`, 1_000_000/5))
+		if got.pointers(t); len(got.body) > 3000 {
+			t.Errorf("%s %s: %d bytes", c.method, c.path, len(got.body))
+		}
+	}
+	for patch, why := range map[string]string{
+		`{"name":"a","name":"b"}`: "duplicate", `{"operator":{"name":"a","name":"b"}}`: "duplicate", "{\"name\":\"\xff\"}": "UTF-8",
+		`{"name":"a"}{"name":"b"}`: "follows", `{"name"`: "EOF", `{"name":"\ud800"}`: "surrogate",
+	} {
+		got := p.want(http.StatusBadRequest, "PATCH", pathOf(sample.Location(1)), patch)
+		if got.pointers(t); !strings.Contains(got.body, why) {
+			t.Errorf("%s: it does not say %q: %s", patch, why, got.body)
+		}
+	}
+	if got := p.want(http.StatusNotFound, "DELETE", "/api/v1/webhooks/h1", ""); !strings.Contains(got.body, "no webhook h1") {
+		t.Error(got.body)
+	}
+}

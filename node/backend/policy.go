@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -137,6 +138,11 @@ func (a *API) checkPolicy(p *Policy) error {
 			wrong(at, ocpi.FindingFormat, err.Error())
 		} else if !a.ours(party) {
 			wrong(at, ocpi.FindingMismatch, party.String()+" is no party of this node")
+		}
+	}
+	for i, host := range p.ResultHosts {
+		if at, err := url.Parse("https://" + host); err != nil || at.Host != host || at.Hostname() == "" {
+			wrong(pointerOf("result_hosts["+strconv.Itoa(i)+"]"), ocpi.FindingFormat, "is no host such as example.com or example.com:8443")
 		}
 	}
 	if !slices.Contains([]string{"", "merge", "replace", "reject"}, p.Receive.PatchedEVSEs) {

@@ -52,6 +52,9 @@ func TestTheDocumentSaysWhatMayBeSent(t *testing.T) {
 			t.Errorf("of a %s, %v is shown and %v is to be sent", name, shown, sent)
 		}
 	}
+	if strings.Contains(fmt.Sprint(document), "patternDescription") {
+		t.Error("it has a word that OpenAPI does not have")
+	}
 	if len(under(document, "servers").([]any)) != 1 {
 		t.Error("it does not say where the API is")
 	}
@@ -84,6 +87,8 @@ func TestSettingsAreRefusedWithEveryPointer(t *testing.T) {
 		{"PATCH", "/api/v1/partners/alpha/policy", `{"push":{"rate":"x","colour":1,"off":5},"pull":{"every":"soon","except":["parrots"]},"x":1}`,
 			[]string{"/pull/every", "/pull/except/0", "/push/colour", "/push/off", "/push/rate", "/x"}},
 		{"PATCH", "/api/v1/partners/alpha/policy", `{"push":{"parties":["NL/GPE","FR/ABC","x"]}}`, []string{"/push/parties/1", "/push/parties/2"}},
+		{"PATCH", "/api/v1/partners/alpha/policy", `{"result_hosts":["example.com","example.com:8443","https://example.com","a host","example.com/x"]}`,
+			[]string{"/result_hosts/2", "/result_hosts/3", "/result_hosts/4"}},
 		{"PATCH", "/api/v1/webhooks/h1", `{"url":5,"colour":1,"types":"x"}`, []string{"/colour", "/types", "/url"}},
 		{"POST", "/api/v1/partners/alpha/register", `{"versions_url":"somewhere","token_a":"x"}`, []string{"/versions_url"}},
 		{"POST", "/api/v1/partners/alpha/register", `{"versions_url":"file:///etc/passwd","token_a":"x"}`, []string{"/versions_url"}},
