@@ -13,9 +13,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -142,7 +144,7 @@ func New(config Config) (*API, error) {
 	}
 	a.huma = humago.New(a.mux, humaConfig(config.Version))
 	a.huma.UseMiddleware(a.guard)
-	a.huma.OpenAPI().Components.Schemas.Map()["Token"] = anyObject() // until the document gets the model's
+	a.huma.OpenAPI().Components.Schemas.Map()["Token"+inputSuffix] = anyObject() // until the document gets the model's
 	a.routes()
 	if err := a.describe(); err != nil {
 		return nil, fmt.Errorf("backend: describe the API: %w", err)
@@ -242,6 +244,10 @@ func (a *API) panicked(w *counting, r *http.Request, failure any) {
 
 // serve finds the operation. What there is none for is told as a problem too.
 func (a *API) serve(w http.ResponseWriter, r *http.Request) {
+	if query, err := url.QueryUnescape(r.URL.RawQuery); !utf8.ValidString(r.URL.Path) || err == nil && !utf8.ValidString(query) {
+		writeProblem(w, r, problem(http.StatusBadRequest, "the address is not UTF-8"))
+		return
+	}
 	handler, pattern := a.mux.Handler(r)
 	if pattern != "" {
 		a.mux.ServeHTTP(w, r) // which also sets the parts of the path

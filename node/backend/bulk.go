@@ -46,8 +46,13 @@ func addBulk[T any](a *API, m module[T]) {
 	path := "/" + string(m.id) + "/bulk"
 	o := operation{tag: string(m.id), scope: ScopeWrite, result: schemaOf[LineResult](a), resultType: linesType, doc: bulkDoc}
 	o = o.as("POST", path, "bulk-"+string(m.id), "Create or replace many "+string(m.id)+" of ours")
-	o.body, o.bodyType = m.object, linesType
+	o.body, o.bodyType = m.object+inputSuffix, linesType
+	documented := map[string]*huma.MediaType{linesType: {}}
 	a.addRaw(o, []*huma.Param{}, func(w http.ResponseWriter, r *http.Request) {
+		if err := readableType(r, documented); err != nil {
+			a.fail(w, r, err)
+			return
+		}
 		b := &bulk[T]{api: a, module: m, r: r, w: w, control: http.NewResponseController(w)}
 		b.run()
 	})
@@ -167,12 +172,13 @@ func (p bodyPart) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// next reads one line, without its end; more is false after the last.
+// next reads one line, without its end; more is false after the last. Of a line that is too long only the beginning is
+// returned, too long still.
 func (b *bulk[T]) next(lines *bufio.Reader) (text []byte, more bool, err error) {
 	for {
 		part, err := lines.ReadSlice('\n')
-		if int64(len(text)+len(part)) > b.api.config.MaxBody {
-			return nil, false, fmt.Errorf("line %d is longer than %d bytes", b.lines+1, b.api.config.MaxBody)
+		if room := b.api.config.MaxBody + 1 - int64(len(text)); int64(len(part)) > room {
+			part = part[:room]
 		}
 		text = append(text, part...)
 		switch {
@@ -180,18 +186,30 @@ func (b *bulk[T]) next(lines *bufio.Reader) (text []byte, more bool, err error) 
 			continue
 		case errors.Is(err, io.EOF):
 			b.lines++
-			return bytes.TrimSpace(text), false, nil
+			return b.trimmed(text), false, nil
 		case err != nil:
 			return nil, false, err
 		}
 		b.lines++
-		return bytes.TrimSpace(text), true, nil
+		return b.trimmed(text), true, nil
 	}
+}
+
+// trimmed is a line without what is around its object, unless it is too long.
+func (b *bulk[T]) trimmed(line []byte) []byte {
+	if int64(len(line)) > b.api.config.MaxBody {
+		return line
+	}
+	return bytes.TrimSpace(line)
 }
 
 // parse reads the object in a line.
 func (b *bulk[T]) parse(text []byte) line[T] {
 	l := line[T]{number: b.lines}
+	if int64(len(text)) > b.api.config.MaxBody {
+		l.problems = []Detail{{Code: ocpi.FindingLength, Message: fmt.Sprintf("the line is longer than %d bytes", b.api.config.MaxBody)}}
+		return l
+	}
 	object, err := b.module.receive(text)
 	if err != nil {
 		l.id = idIn(text, b.module.idName)

@@ -30,6 +30,7 @@ not have, is refused with 422 and a JSON Pointer to each mistake, and nothing of
   otherwise); with ` + "`If-None-Match: *`" + ` it is only created.
 - **Idempotency-Key**: any POST but the bulk ones can carry one. The same request with the same key is done once, and gets the same answer for
   24 hours; another request with that key gets 422, and one that is still under way 409.
+- **Partners' objects**, under /received, are as the partner has sent them: they can have members and values that OCPI does not have.
 - **Lists** come in pages; ` + "`next`" + ` and the Link header say where they go on.
 - **X-Request-ID** is yours, or the node makes one; it stands in problems and in the node's log.`
 
@@ -53,10 +54,16 @@ func (a *API) describe() error {
 	o := a.huma.OpenAPI()
 	o.Info.Description = documentIntro
 	o.Tags = slices.DeleteFunc(slices.Clone(tags), func(t *huma.Tag) bool { return !a.tagged(t.Name) })
+	o.Servers = []*huma.Server{{URL: "/", Description: "The node that this document comes from"}}
 	o.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"key": {Type: "http", Scheme: "bearer", BearerFormat: "rw_…", Description: "An access key"},
 	}
 	schemaOf[Problem](a)
+	for _, s := range o.Components.Schemas.Map() { // huma's own word, which stands in its messages by now
+		for _, member := range s.Properties {
+			member.PatternDescription = ""
+		}
+	}
 	raw, err := o.MarshalJSON()
 	if err != nil {
 		return err
@@ -122,7 +129,8 @@ func withSchemas(raw []byte) ([]byte, error) {
 	if err := json.Unmarshal(components["schemas"], &all); err != nil {
 		return nil, err
 	}
-	delete(all, "ErrorModel") // huma's own problems, which we tell in our form
+	delete(all, "Token"+inputSuffix) // which stood for the model's
+	delete(all, "ErrorModel")        // huma's own problems, which we tell in our form
 	delete(all, "ErrorDetail")
 	model, err := jsonschema.Definitions(ocpi.V230, schemas)
 	if err != nil {
@@ -142,29 +150,15 @@ func withSchemas(raw []byte) ([]byte, error) {
 	return json.Marshal(whole, json.Deterministic(true))
 }
 
-// addModel adds the model's schemas, with those of patches, in which nothing is required.
+// addModel adds the model's schemas, with what may be sent of them.
 func addModel(all map[string]jsontext.Value, model []jsonschema.Definition) error {
 	for _, d := range model {
-		if _, taken := all[d.Name]; taken && d.Name != "Token" {
+		if all[d.Name] != nil {
 			return fmt.Errorf("the name %s stands for two things in the document", d.Name)
 		}
 		all[d.Name] = d.Schema
-		if !slices.Contains([]string{"Location", "EVSE", "Connector", "Session", "Tariff", "Token"}, d.Name) {
-			continue
-		}
-		var members map[string]jsontext.Value
-		if err := json.Unmarshal(d.Schema, &members); err != nil {
-			return err
-		}
-		delete(members, "required")
-		members["description"] = jsontext.Value(`"What is to change in it, as a JSON Merge Patch; null takes a member away."`)
-		patch, err := json.Marshal(members, json.Deterministic(true))
-		if err != nil {
-			return err
-		}
-		all[d.Name+"Patch"] = patch
 	}
-	return nil
+	return addSent(all)
 }
 
 // reachable are the names of the schemas that the paths need, directly or through others.

@@ -80,7 +80,7 @@ func (commands) Result(context.Context, string, backend.CommandAnswer) (backend.
 
 func (webhooks) Webhooks(context.Context) ([]backend.Webhook, error) { return nil, nil }
 func (webhooks) AddWebhook(_ context.Context, _ string, s backend.WebhookSettings) (backend.Webhook, error) {
-	s.Secret = "whsec_x"
+	s.Secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 	return backend.Webhook{ID: "h1", WebhookSettings: s}, nil
 }
 func (webhooks) ChangeWebhook(_ context.Context, id string, fn func(*backend.WebhookSettings) error) (backend.Webhook, error) {

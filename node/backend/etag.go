@@ -36,6 +36,11 @@ func (p Preconditions) check(document []byte) error {
 
 func (p Preconditions) any() bool { return p.IfMatch != "" || p.IfNoneMatch != "" }
 
+// checkRead refuses to show what is in another state than If-Match says. Whether a reader has it already is for fresh.
+func (p Preconditions) checkRead(document []byte) error {
+	return Preconditions{IfMatch: p.IfMatch}.check(document)
+}
+
 // fresh reports whether a reader has this state already.
 func (p Preconditions) fresh(tag string) bool {
 	return p.IfNoneMatch == "*" || lists(strings.ReplaceAll(p.IfNoneMatch, "W/", ""), tag)

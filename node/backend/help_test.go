@@ -37,6 +37,7 @@ type place struct {
 	url     string
 	handler http.Handler
 	db      *sqlite.DB
+	file    string
 	objects *object.Objects
 	// clock is added to began.
 	clock atomic.Int64
@@ -76,7 +77,8 @@ func (k known) Relations(context.Context) ([]handshake.Relation, error) {
 
 func open(t testing.TB, change func(*backend.Config)) *place {
 	t.Helper()
-	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "test.db"), sqlite.Options{})
+	file := filepath.Join(t.TempDir(), "test.db")
+	db, err := sqlite.Open(t.Context(), file, sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +87,7 @@ func open(t testing.TB, change func(*backend.Config)) *place {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &place{t: t, db: db, objects: objects, keys: map[backend.Scope]string{}}
+	p := &place{t: t, db: db, file: file, objects: objects, keys: map[backend.Scope]string{}}
 	config := backend.Config{
 		Keys: db, Answers: db, Store: db,
 		Parties: []ocpi.PartyRole{{Party: own, Role: ocpi.RoleCPO}, {Party: own, Role: ocpi.RoleEMSP}},

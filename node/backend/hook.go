@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/roamwire/roamwire/node/store"
 )
 
 // Webhooks are the endpoints that events are sent to.
@@ -135,18 +137,18 @@ func (a *API) addWebhooks() {
 	})
 	schemaOf[WebhookSettings](a)
 	change := base.as("PATCH", "/webhooks/{id}", "change-webhook", "Change a webhook")
-	change.body, change.bodyType = "WebhookSettings", "application/merge-patch+json"
+	change.body, change.bodyType = "WebhookSettings"+patchSuffix, "application/merge-patch+json"
 	add(a, change, func(ctx context.Context, in *patchHookInput) (*answer, error) {
-		hook, err := hooks.ChangeWebhook(ctx, in.ID, func(s *WebhookSettings) error { return patchInto(s, in.RawBody) })
+		hook, err := hooks.ChangeWebhook(ctx, in.ID, func(s *WebhookSettings) error { return patchInto(a, s, in.RawBody) })
 		if err != nil {
-			return nil, err
+			return nil, hookError(err, in.ID)
 		}
 		return answered(http.StatusOK, hook)
 	})
 	remove := base.as("DELETE", "/webhooks/{id}", "remove-webhook", "Remove a webhook")
 	remove.result, remove.statuses = nil, []int{http.StatusNoContent}
 	add(a, remove, func(ctx context.Context, in *hookInput) (*answer, error) {
-		return &answer{Status: http.StatusNoContent}, hooks.RemoveWebhook(ctx, in.ID)
+		return &answer{Status: http.StatusNoContent}, hookError(hooks.RemoveWebhook(ctx, in.ID), in.ID)
 	})
 	a.addDeadEvents(base)
 }
@@ -162,7 +164,7 @@ func (a *API) addDeadEvents(base operation) {
 	add(a, replay, func(ctx context.Context, in *replayInput) (*answer, error) {
 		n, err := a.config.Webhooks.Replay(ctx, in.ID, in.Body)
 		if err != nil {
-			return nil, err
+			return nil, hookError(err, in.ID)
 		}
 		return answered(http.StatusOK, Replayed{n})
 	})
@@ -171,7 +173,7 @@ func (a *API) addDeadEvents(base operation) {
 	add(a, try, func(ctx context.Context, in *hookInput) (*answer, error) {
 		result, err := a.config.Webhooks.Try(ctx, in.ID)
 		if err != nil {
-			return nil, err
+			return nil, hookError(err, in.ID)
 		}
 		return answered(http.StatusOK, result)
 	})
@@ -187,14 +189,22 @@ func (a *API) webhook(ctx context.Context, id string) (*answer, error) {
 			return answered(http.StatusOK, all[i])
 		}
 	}
-	return nil, problem(http.StatusNotFound, "there is no webhook %s", id)
+	return nil, hookError(store.ErrNotFound, id)
+}
+
+// hookError is what a failure with a webhook is told as.
+func hookError(err error, id string) error {
+	if isNotFound(err) {
+		return problem(http.StatusNotFound, "there is no webhook %s", id)
+	}
+	return err
 }
 
 // deadEvents is a page of dead events. One of large events has fewer than were asked for.
 func (a *API) deadEvents(ctx context.Context, in *deadInput) (*answer, error) {
 	events, err := a.config.Webhooks.DeadEvents(ctx, in.ID, in.After, in.Limit)
 	if err != nil {
-		return nil, err
+		return nil, hookError(err, in.ID)
 	}
 	if len(events) == 0 {
 		return page(events, "")

@@ -72,7 +72,7 @@ func NewKey(name string, scope Scope, added, expires time.Time) (key string, rec
 func HashKey(key string) store.TokenHash { return sha256.Sum256([]byte(key)) }
 
 // A caller is who sends a request.
-type caller struct{ name string }
+type caller struct{ name, key string }
 
 type callerKey struct{}
 
@@ -110,7 +110,8 @@ func (a *API) admit(r *http.Request, wanted Scope) (*http.Request, error) {
 	if !strings.EqualFold(scheme, "Bearer") {
 		key = ""
 	}
-	found, err := a.config.Keys.AccessKey(r.Context(), HashKey(strings.TrimSpace(key)))
+	key = strings.TrimSpace(key)
+	found, err := a.config.Keys.AccessKey(r.Context(), HashKey(key))
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
@@ -128,5 +129,5 @@ func (a *API) admit(r *http.Request, wanted Scope) (*http.Request, error) {
 	if seen, ok := r.Context().Value(seenKey{}).(*seen); ok {
 		seen.caller = found.Name
 	}
-	return r.WithContext(context.WithValue(r.Context(), callerKey{}, caller{found.Name})), nil
+	return r.WithContext(context.WithValue(r.Context(), callerKey{}, caller{found.Name, key})), nil
 }

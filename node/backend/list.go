@@ -275,7 +275,7 @@ func (a *API) addReceivedModule(module ocpi.ModuleID, object string) {
 		if err != nil {
 			return nil, err
 		}
-		return unlessFresh(documented(http.StatusOK, convert.StripLeftovers(o.Body)), in.Preconditions), nil
+		return unlessFresh(documented(http.StatusOK, convert.StripLeftovers(o.Body)), in.Preconditions)
 	})
 }
 

@@ -20,6 +20,8 @@ type module[T any] struct {
 	decode       func([]byte) (T, []ocpi.Finding, error)
 	// parts returns what identifies an object, and when it was last updated.
 	parts func(*T) identity
+	// doubles are parts of an object that have the name of another; nil where there are none.
+	doubles func(*T) []ocpi.Finding
 	// leftovers keeps what an older version has said of an object and the model cannot say.
 	leftovers func(before, after *T)
 	// stamp gives an object that came without last_updated the time of now, unless it says the same as before.
@@ -58,7 +60,7 @@ func locations(a *API) module[v230.Location] {
 		parts: func(l *v230.Location) identity {
 			return identity{country: &l.CountryCode, party: &l.PartyID, id: &l.ID, updated: &l.LastUpdated}
 		},
-		leftovers: keepLocation, stamp: stampLocation, retire: retireLocation,
+		doubles: doubleEVSEs, leftovers: keepLocation, stamp: stampLocation, retire: retireLocation,
 	}
 }
 
@@ -72,7 +74,7 @@ func sessions(a *API) module[v230.Session] {
 		leftovers: func(before, after *v230.Session) { keepExtra(&before.Extra, &after.Extra) },
 		retire: func(s *v230.Session, now ocpi.DateTime) {
 			if s.Status != v230.SessionStatusInvalid {
-				s.Status, s.LastUpdated = v230.SessionStatusInvalid, now
+				s.Status, s.LastUpdated = v230.SessionStatusInvalid, later(s.LastUpdated, now)
 			}
 		},
 	}
@@ -103,7 +105,7 @@ func tokens(a *API) module[v230.Token] {
 		leftovers: func(before, after *v230.Token) { keepExtra(&before.Extra, &after.Extra) },
 		retire: func(t *v230.Token, now ocpi.DateTime) { // requirement TOK-02: tokens are made invalid, never deleted
 			if t.Valid {
-				t.Valid, t.LastUpdated = false, now
+				t.Valid, t.LastUpdated = false, later(t.LastUpdated, now)
 			}
 		},
 	}

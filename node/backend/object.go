@@ -27,10 +27,16 @@ type getTokenInput struct {
 	TypeQuery
 }
 
-type putInput struct {
+// PutInput creates or replaces an object.
+type PutInput struct {
 	PathKey
 	Preconditions
 	RawBody []byte `contentType:"application/json"`
+}
+
+type putTokenInput struct {
+	PutInput
+	TypeQuery
 }
 
 // PatchInput changes an object.
@@ -65,19 +71,24 @@ func addModule[T any](a *API, m module[T]) {
 	get.scope = ScopeRead
 	get.statuses = []int{http.StatusOK, http.StatusNotModified}
 	put := base.as("PUT", one, "put-"+m.noun, "Create or replace a "+m.noun+" of ours")
-	put.body, put.statuses, put.doc = m.object, []int{http.StatusOK, http.StatusCreated}, m.putDoc()
+	put.body, put.statuses, put.doc = m.object+inputSuffix, []int{http.StatusOK, http.StatusCreated}, m.putDoc()
 	patch := base.as("PATCH", one, "patch-"+m.noun, "Change a "+m.noun+" of ours")
-	patch.body, patch.bodyType = m.object+"Patch", "application/merge-patch+json"
+	patch.body, patch.bodyType = m.object+patchSuffix, "application/merge-patch+json"
 	patch.doc = "A JSON Merge Patch (RFC 7396): null takes a member away, lists are replaced whole. Without `last_updated` in it, the object gets the present time if something changes."
 	remove := base.as("DELETE", one, "delete-"+m.noun, "Remove a "+m.noun+" of ours")
 	remove.statuses, remove.doc = []int{http.StatusOK, http.StatusNoContent}, m.deleteDoc()
+	if m.retire == nil {
+		remove.result, remove.statuses = nil, []int{http.StatusNoContent}
+	}
 	addList(a, m)
 	addBulk(a, m)
 	if m.idName == "uid" { // tokens are also told apart by their type
 		add(a, get, func(ctx context.Context, in *getTokenInput) (*answer, error) {
 			return getObject(ctx, a, m, in.keyOf(in.Type), in.Preconditions)
 		})
-		add(a, put, func(ctx context.Context, in *putInput) (*answer, error) { return putObject(ctx, a, m, in) })
+		add(a, put, func(ctx context.Context, in *putTokenInput) (*answer, error) {
+			return putObject(ctx, a, m, in.keyOf(in.Type), in.PutInput)
+		})
 		add(a, patch, func(ctx context.Context, in *patchTokenInput) (*answer, error) {
 			return patchObject(ctx, a, m, in.keyOf(in.Type), in.PatchInput)
 		})
@@ -89,7 +100,7 @@ func addModule[T any](a *API, m module[T]) {
 	add(a, get, func(ctx context.Context, in *GetInput) (*answer, error) {
 		return getObject(ctx, a, m, in.key(), in.Preconditions)
 	})
-	add(a, put, func(ctx context.Context, in *putInput) (*answer, error) { return putObject(ctx, a, m, in) })
+	add(a, put, func(ctx context.Context, in *PutInput) (*answer, error) { return putObject(ctx, a, m, in.key(), *in) })
 	if m.immutable {
 		return
 	}
@@ -149,11 +160,14 @@ func shownWith[T any](status int, object *T) (*answer, error) {
 }
 
 // unlessFresh answers with 304 for a reader that has the object already.
-func unlessFresh(out *answer, p Preconditions) *answer {
-	if p.fresh(out.ETag) {
-		return &answer{Status: http.StatusNotModified, ETag: out.ETag}
+func unlessFresh(out *answer, p Preconditions) (*answer, error) {
+	if err := p.checkRead(out.Body); err != nil {
+		return nil, err
 	}
-	return out
+	if p.fresh(out.ETag) {
+		return &answer{Status: http.StatusNotModified, ETag: out.ETag}, nil
+	}
+	return out, nil
 }
 
 // stored reads an object of ours.
@@ -178,22 +192,22 @@ func getObject[T any](ctx context.Context, a *API, m module[T], key ocpi.Key, p 
 	if err != nil {
 		return nil, err
 	}
-	return unlessFresh(out, p), nil
+	return unlessFresh(out, p)
 }
 
-func putObject[T any](ctx context.Context, a *API, m module[T], in *putInput) (*answer, error) {
-	if !a.ours(in.key().Party) {
-		return nil, a.notOurs(in.key().Party)
+func putObject[T any](ctx context.Context, a *API, m module[T], key ocpi.Key, in PutInput) (*answer, error) {
+	if !a.ours(key.Party) {
+		return nil, a.notOurs(key.Party)
 	}
 	object, err := m.receive(in.RawBody)
 	if err != nil {
 		return nil, err
 	}
-	if findings := named(m.parts(&object.object), in.key(), m.idName); len(findings) > 0 {
+	if findings := named(m.parts(&object.object), key, m.idName); len(findings) > 0 {
 		return nil, invalid("the "+m.noun, findings)
 	}
 	var result T
-	items := []Item[T]{{Party: in.key().Party, Object: object.object}}
+	items := []Item[T]{{Party: key.Party, Object: object.object}}
 	outcomes, err := m.own.Save(ctx, items, func(_ int, before, after *T) error {
 		err := checkObject(in.Preconditions, before)
 		if err == nil {
@@ -234,12 +248,11 @@ func patchObject[T any](ctx context.Context, a *API, m module[T], key ocpi.Key, 
 	if err := checkPatch(in.RawBody); err != nil {
 		return nil, err
 	}
-	var document []byte
 	err := m.own.Update(ctx, key, func(object *T) error {
 		if err := checkObject(in.Preconditions, object); err != nil {
 			return err
 		}
-		after, err := patched(m.object, m.decode, object, in.RawBody)
+		after, err := patched(m, object, in.RawBody)
 		if err != nil {
 			return err
 		}
@@ -248,14 +261,18 @@ func patchObject[T any](ctx context.Context, a *API, m module[T], key ocpi.Key, 
 			return invalid("the patched "+m.noun, findings)
 		}
 		m.stamp(object, &after, a.now())
-		*object = after
-		document, err = shown(object)
-		return err
+		*object, key = after, was
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return documented(http.StatusOK, document), nil
+	// What is stored may have more in it than what the patch left, as EVSEs that are not to vanish.
+	result, err := stored(ctx, a, m, key)
+	if err != nil {
+		return nil, err
+	}
+	return shownWith(http.StatusOK, &result)
 }
 
 func deleteObject[T any](ctx context.Context, a *API, m module[T], key ocpi.Key, in DeleteInput) (*answer, error) {

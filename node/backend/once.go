@@ -45,30 +45,25 @@ type once struct {
 	trimmed atomic.Int64
 }
 
-// do answers a request with an idempotency key. body bounds its body.
-func (o *once) do(w http.ResponseWriter, r *http.Request, body int64, serve http.HandlerFunc) error {
+// do answers a request with an idempotency key.
+func (o *once) do(w http.ResponseWriter, r *http.Request, body []byte, serve http.HandlerFunc) error {
 	key := r.Header.Get(onceHeader)
 	if len(key) > longestOnce {
 		return problem(http.StatusBadRequest, "%s has %d characters, %d are allowed", onceHeader, len(key), longestOnce)
 	}
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, body))
-	if err != nil {
-		return unreadable(err)
-	}
-	a := store.Answer{Key: callerOf(r.Context()) + " " + key, Request: request(r, raw), Begun: o.now()}
+	a := store.Answer{Key: callerOf(r.Context()) + " " + key, Request: request(r, body), Begun: o.now()}
 	o.trim(r.Context())
 	before, used, err := o.answers.BeginAnswer(r.Context(), a)
 	if err != nil {
 		return err
 	}
 	if used {
-		return again(w, &a, &before)
+		return again(w, r, &a, &before)
 	}
 	// The client may go, the answer is kept all the same.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), longestRun)
 	defer cancel()
 	r = r.WithContext(ctx)
-	r.Body = io.NopCloser(bytes.NewReader(raw))
 	recorded := &recording{header: w.Header().Clone(), status: http.StatusOK}
 	serve(recorded, r)
 	if err := o.keep(ctx, &a, recorded); err != nil { // it was done, and its client is told so
@@ -89,7 +84,7 @@ func request(r *http.Request, body []byte) [sha256.Size]byte {
 }
 
 // again answers a request whose idempotency key was used before.
-func again(w http.ResponseWriter, a, before *store.Answer) error {
+func again(w http.ResponseWriter, r *http.Request, a, before *store.Answer) error {
 	switch {
 	case before.Request != a.Request:
 		return problem(http.StatusUnprocessableEntity, "this %s was used for another request", onceHeader)
@@ -98,6 +93,11 @@ func again(w http.ResponseWriter, a, before *store.Answer) error {
 			"the request with this %s is under way since %s, or was when the node stopped: ask again, and if that lasts, look what became of it before you use a new key",
 			onceHeader, before.Begun.UTC().Format(time.RFC3339))
 	}
+	body, err := unseal(r.Context(), before.Body, before.Request)
+	if err != nil {
+		return problem(http.StatusConflict, "the request with this %s was done, with an access key that %s had before: its answer can be read with that alone",
+			onceHeader, callerOf(r.Context()))
+	}
 	var header http.Header
 	if err := json.Unmarshal(before.Header, &header); err != nil {
 		return err
@@ -105,7 +105,7 @@ func again(w http.ResponseWriter, a, before *store.Answer) error {
 	maps.Copy(w.Header(), header)
 	w.Header().Set("Idempotent-Replayed", "true")
 	w.WriteHeader(before.Status)
-	_, _ = w.Write(before.Body)
+	_, _ = w.Write(body)
 	return nil
 }
 
@@ -125,7 +125,10 @@ func (o *once) keep(ctx context.Context, a *store.Answer, r *recording) error {
 	if a.Header, err = json.Marshal(header); err != nil {
 		return err
 	}
-	a.Status, a.Body = r.status, r.body.Bytes()
+	if a.Body, err = seal(ctx, r.body.Bytes(), a.Request); err != nil {
+		return err
+	}
+	a.Status = r.status
 	return o.answers.KeepAnswer(ctx, *a)
 }
 

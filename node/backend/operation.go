@@ -1,12 +1,17 @@
 package backend
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"mime"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -52,8 +57,11 @@ const scopeOf = "scope"
 // add adds an operation whose input is read by huma.
 func add[I any](a *API, o operation, handle func(context.Context, *I) (*answer, error)) {
 	op := a.describeOperation(o)
-	op.MaxBodyBytes, op.BodyReadTimeout = a.config.MaxBody, a.config.BodyTimeout
-	op.SkipValidateBody = o.body != "" // bodies that are an object of the model are read by the model's tables
+	op.MaxBodyBytes, op.BodyReadTimeout = -1, -1 // guard has read it
+	op.SkipValidateBody = o.body != ""           // bodies that are an object of the model are read by the model's tables
+	if o.method == http.MethodPost {
+		op.Parameters = append(op.Parameters, onceParameter)
+	}
 	huma.Register(a.huma, *op, func(ctx context.Context, in *I) (*answer, error) {
 		out, err := handle(ctx, in)
 		if err == nil {
@@ -66,6 +74,9 @@ func add[I any](a *API, o operation, handle func(context.Context, *I) (*answer, 
 		}
 		return nil, p
 	})
+	if none := op.Responses[strconv.Itoa(http.StatusNoContent)]; none != nil { // for which huma describes one
+		none.Content = nil
+	}
 	if o.body != "" { // huma takes what it does not read for bytes
 		op.RequestBody.Content[orElse(o.bodyType, jsonType)].Schema = ref(o.body)
 	}
@@ -82,8 +93,28 @@ func (a *API) addRaw(o operation, parameters []*huma.Param, handle http.HandlerF
 			a.fail(w, r, err)
 			return
 		}
+		if err := plainQuery(r, op); err != nil {
+			a.fail(w, r, err)
+			return
+		}
 		handle(w, admitted)
 	})
+}
+
+// plainQuery refuses parameters that an operation does not have.
+func plainQuery(r *http.Request, op *huma.Operation) error {
+	var unknown []Detail
+	for _, name := range slices.Sorted(maps.Keys(r.URL.Query())) {
+		if !slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.In == "query" && p.Name == name }) {
+			unknown = append(unknown, Detail{Parameter: "query." + name, Message: "unknown query parameter"})
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	p := problem(http.StatusUnprocessableEntity, "there are parameters that this operation does not have")
+	p.Problems = unknown
+	return p
 }
 
 // guard comes before every operation that huma reads: who asks, whether it may, and whether it has asked before.
@@ -96,16 +127,60 @@ func (a *API) guard(ctx huma.Context, next func(huma.Context)) {
 		a.fail(w, r, err)
 		return
 	}
-	serve := func(w http.ResponseWriter, r *http.Request) { next(humago.NewContext(op, r, w)) }
+	body, err := a.body(w, admitted, op.RequestBody)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	serve := func(w http.ResponseWriter, r *http.Request) {
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		next(humago.NewContext(op, r, w))
+	}
 	if r.Method != http.MethodPost || r.Header.Get(onceHeader) == "" {
 		serve(w, admitted)
 		return
 	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(a.config.BodyTimeout)) // there is none in tests
-	if err := a.once.do(w, admitted, a.config.MaxBody, serve); err != nil {
+	if err := a.once.do(w, admitted, body, serve); err != nil {
 		a.fail(w, r, err)
 	}
 }
+
+// body reads the body of a request whole, which must be as it is documented.
+func (a *API) body(w http.ResponseWriter, r *http.Request, documented *huma.RequestBody) ([]byte, error) {
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(a.config.BodyTimeout)) // there is none in tests
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, a.config.MaxBody))
+	_ = control.SetReadDeadline(time.Time{}) // net/http goes on reading, to see whether the client is still there
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	if documented == nil || len(body) == 0 {
+		return body, nil
+	}
+	return body, readableType(r, documented.Content)
+}
+
+// readableType refuses bodies of a media type that an operation does not read. One without a type is taken for what is
+// documented, and JSON for every kind of JSON, because many clients know no other.
+func readableType(r *http.Request, documented map[string]*huma.MediaType) error {
+	types := slices.Sorted(maps.Keys(documented))
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return problem(http.StatusUnsupportedMediaType, "the body is encoded as %q: send it as it is", encoding).with("Accept-Encoding", "identity")
+	}
+	named := r.Header.Get("Content-Type")
+	if named == "" {
+		return nil
+	}
+	is, _, err := mime.ParseMediaType(named)
+	if err == nil && (documented[is] != nil || is == jsonType || documented[linesType] != nil && slices.Contains(otherLinesTypes, is)) {
+		return nil
+	}
+	return problem(http.StatusUnsupportedMediaType, "a body of type %q cannot be read here: send %s", named, strings.Join(types, " or ")).
+		with("Accept", strings.Join(types, ", "))
+}
+
+// otherLinesTypes are further names of JSON lines, of which none is registered.
+var otherLinesTypes = []string{"application/jsonl", "application/jsonlines", "application/x-jsonlines", "application/ndjson"}
 
 func (a *API) describeOperation(o operation) *huma.Operation {
 	op := &huma.Operation{
@@ -121,10 +196,10 @@ func (a *API) describeOperation(o operation) *huma.Operation {
 	op.Responses = map[string]*huma.Response{"default": problemResponse}
 	for i, status := range o.statusesOrOK() {
 		response := &huma.Response{Description: http.StatusText(status)}
-		if o.result != nil && status != http.StatusNoContent {
+		if o.result != nil && status != http.StatusNoContent && status != http.StatusNotModified {
 			response.Content = map[string]*huma.MediaType{orElse(o.resultType, jsonType): {Schema: o.result}}
 		}
-		if o.tagged {
+		if o.tagged && status != http.StatusNoContent {
 			response.Headers = map[string]*huma.Param{"ETag": {Description: "The state of the object", Schema: &huma.Schema{Type: "string"}}}
 		}
 		op.Responses[strconv.Itoa(status)] = response
@@ -171,6 +246,11 @@ var problemResponse = &huma.Response{
 	Content:     map[string]*huma.MediaType{problemType: {Schema: ref("Problem")}},
 }
 
+var onceParameter = &huma.Param{
+	Name: onceHeader, In: "header", Schema: &huma.Schema{Type: "string", MaxLength: new(longestOnce)},
+	Description: "The request with this key is done once. Repeated within a day, it gets the first answer again",
+}
+
 // schemaOf is the schema of a Go type.
 func schemaOf[T any](a *API) *huma.Schema {
 	return a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[T](), true, "")
@@ -193,7 +273,7 @@ func humaConfig(version string) huma.Config {
 	config := huma.DefaultConfig("Roamwire backend API", version)
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", "", nil
 	format := huma.Format{
-		Marshal:   func(w io.Writer, v any) error { return json.MarshalWrite(w, v) },
+		Marshal:   func(w io.Writer, v any) error { return json.MarshalWrite(w, v, jsontext.AllowInvalidUTF8(true)) },
 		Unmarshal: func(raw []byte, v any) error { return json.Unmarshal(raw, v, jsontext.AllowDuplicateNames(false)) },
 	}
 	config.Formats = map[string]huma.Format{jsonType: format, "json": format, "application/merge-patch+json": format}

@@ -76,7 +76,7 @@ type part[T any] struct {
 
 func evses() part[v230.EVSE] {
 	return part[v230.EVSE]{
-		module: module[v230.EVSE]{object: "EVSE", noun: "EVSE", idName: "uid", decode: v230.DecodeEVSE, stamp: stampEVSE, leftovers: keepEVSE},
+		module: module[v230.EVSE]{object: "EVSE", noun: "EVSE", idName: "uid", decode: v230.DecodeEVSE, stamp: stampEVSE, leftovers: keepEVSE, doubles: doubleConnectors},
 		id:     func(e *v230.EVSE) *ocpi.CiString { return &e.UID },
 		find:   func(l *v230.Location, r partRequest) *v230.EVSE { return findEVSE(l, r.evse) },
 		put: func(l *v230.Location, r partRequest, evse v230.EVSE) error {
@@ -190,6 +190,7 @@ func (a *API) addParts() {
 		return patchPart(ctx, a, c, in.request(in.Preconditions, in.RawBody))
 	})
 	operations[3].doc = "The EVSE is sent to partners without it. An EVSE keeps at least one connector."
+	operations[3].result, operations[3].statuses = nil, []int{http.StatusNoContent}
 	add(a, operations[3], func(ctx context.Context, in *connectorInput) (*answer, error) {
 		return deletePart(ctx, a, c, in.request(in.Preconditions, nil))
 	})
@@ -200,12 +201,11 @@ func partOperations[T any](m module[T], path string) [4]operation {
 	get := base.as("GET", path, "get-"+m.noun, "Read the "+m.noun+" of a location of ours")
 	get.scope, get.statuses = ScopeRead, []int{http.StatusOK, http.StatusNotModified}
 	put := base.as("PUT", path, "put-"+m.noun, "Add or replace the "+m.noun+" of a location of ours")
-	put.body, put.statuses = m.object, []int{http.StatusOK, http.StatusCreated}
+	put.body, put.statuses = m.object+inputSuffix, []int{http.StatusOK, http.StatusCreated}
 	put.doc = "`last_updated` may be left out."
 	patch := base.as("PATCH", path, "patch-"+m.noun, "Change the "+m.noun+" of a location of ours")
-	patch.body, patch.bodyType, patch.doc = m.object+"Patch", "application/merge-patch+json", "A JSON Merge Patch (RFC 7396)."
+	patch.body, patch.bodyType, patch.doc = m.object+patchSuffix, "application/merge-patch+json", "A JSON Merge Patch (RFC 7396)."
 	remove := base.as("DELETE", path, "delete-"+m.noun, "Remove the "+m.noun+" of a location of ours")
-	remove.statuses = []int{http.StatusOK, http.StatusNoContent}
 	return [4]operation{get, put, patch, remove}
 }
 
@@ -222,7 +222,7 @@ func getPart[T any](ctx context.Context, a *API, p part[T], r partRequest) (*ans
 	if err != nil {
 		return nil, err
 	}
-	return unlessFresh(out, r.preconditions), nil
+	return unlessFresh(out, r.preconditions)
 }
 
 func putPart[T any](ctx context.Context, a *API, p part[T], r partRequest) (*answer, error) {
@@ -248,7 +248,7 @@ func patchPart[T any](ctx context.Context, a *API, p part[T], r partRequest) (*a
 		if before == nil {
 			return after, r.missing()
 		}
-		if after, err = patched(p.object, p.decode, before, r.body); err != nil {
+		if after, err = patched(p.module, before, r.body); err != nil {
 			return after, err
 		}
 		if is := string(*p.id(&after)); is != r.id {

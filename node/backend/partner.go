@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
+	"net/url"
+	"reflect"
 	"strconv"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json"
 
 	"github.com/roamwire/roamwire/node/store"
@@ -151,7 +153,7 @@ func termsOf(t handshake.Terms) Terms {
 }
 
 // terms are the Terms as package handshake has them. at is their place in the document.
-func (t Terms) terms(at string) (terms handshake.Terms, err error) {
+func (a *API) terms(t Terms, at string) (terms handshake.Terms, err error) {
 	terms = handshake.Terms{Role: ocpi.Role(t.Role), Pin: ocpi.Version(t.Pin), Quirks: t.Quirks}
 	var findings []ocpi.Finding
 	party := func(pointer, text string) ocpi.Party {
@@ -164,10 +166,21 @@ func (t Terms) terms(at string) (terms handshake.Terms, err error) {
 	if t.Party != "" {
 		terms.Party = party("/party", t.Party)
 	}
-	for i, text := range t.Serves {
-		terms.Serves = append(terms.Serves, party(pointerOf("serves["+strconv.Itoa(i)+"]"), text))
+	wrong := func(pointer string, code ocpi.FindingCode, message string) {
+		findings = append(findings, ocpi.Finding{Pointer: at + pointer, Code: code, Message: message})
 	}
-	for _, m := range t.Need {
+	for i, text := range t.Serves {
+		pointer := pointerOf("serves[" + strconv.Itoa(i) + "]")
+		p := party(pointer, text)
+		if p != (ocpi.Party{}) && !a.ours(p) {
+			wrong(pointer, ocpi.FindingMismatch, p.String()+" is no party of this node")
+		}
+		terms.Serves = append(terms.Serves, p)
+	}
+	for i, m := range t.Need {
+		if !ocpi.ModuleID(m).Known() {
+			wrong(pointerOf("need["+strconv.Itoa(i)+"]"), ocpi.FindingEnum, "OCPI has no module of this name")
+		}
 		terms.Modules = append(terms.Modules, ocpi.ModuleID(m))
 	}
 	if _, err := quirk.Parse(t.Quirks); err != nil {
@@ -192,15 +205,15 @@ type (
 		NamedInput
 		Body struct {
 			VersionsURL string `json:"versions_url" minLength:"1" doc:"The partner's versions URL"`
-			TokenA      string `json:"token_a" minLength:"1" doc:"The token A that it has sent"`
+			TokenA      string `json:"token_a" minLength:"1" pattern:"^[!-~]*$" patternDescription:"printable ASCII without spaces" doc:"The token A that it has sent"`
 			Terms       Terms  `json:"terms,omitzero" required:"false"`
 		}
 	}
 	addPartnerInput struct {
 		Body struct {
-			Name    string        `json:"name" minLength:"1" maxLength:"64"`
+			Name    string        `json:"name" minLength:"1" maxLength:"64" pattern:"^[^\\x00-\\x1f\\x7f/]*$" patternDescription:"a name without slashes and control characters"`
 			Parties []PartnerRole `json:"parties" minItems:"1" nullable:"false"`
-			Token   string        `json:"token,omitempty" doc:"The token it calls with. Default: a random one"`
+			Token   string        `json:"token,omitempty" pattern:"^[!-~]*$" patternDescription:"printable ASCII without spaces" doc:"The token it calls with. Default: a random one"`
 			Serves  []string      `json:"serves,omitempty"`
 			Quirks  string        `json:"quirks,omitempty"`
 		}
@@ -278,7 +291,7 @@ func (a *API) showPartner(ctx context.Context, name string) (*answer, error) {
 }
 
 func (a *API) addByHand(ctx context.Context, in *addPartnerInput) (*answer, error) {
-	terms, err := Terms{Serves: in.Body.Serves, Quirks: in.Body.Quirks}.terms("")
+	terms, err := a.terms(Terms{Serves: in.Body.Serves, Quirks: in.Body.Quirks}, "")
 	if err != nil {
 		return nil, err
 	}
@@ -305,9 +318,12 @@ func (a *API) addRegistrations(base operation) {
 	add(a, invite, func(ctx context.Context, in *inviteInput) (*answer, error) { return a.invite(ctx, in.Name, in.Body) })
 	register := base.as("POST", "/partners/{name}/register", "register-partner", "Register with a partner that has sent us its URL and a token A")
 	add(a, register, func(ctx context.Context, in *registerInput) (*answer, error) {
-		terms, err := in.Body.Terms.terms("/terms")
+		terms, err := a.terms(in.Body.Terms, "/terms")
 		if err != nil {
 			return nil, err
+		}
+		if at, err := url.Parse(in.Body.VersionsURL); err != nil || at.Host == "" || at.Scheme != "https" && at.Scheme != "http" {
+			return nil, mistake("/versions_url", ocpi.FindingFormat, "%q is no address of a server", in.Body.VersionsURL)
 		}
 		err = r.Register(ctx, in.Name, handshake.Invitation{VersionsURL: in.Body.VersionsURL, Token: in.Body.TokenA, Terms: terms})
 		return a.managed(ctx, in.Name, err)
@@ -333,13 +349,13 @@ func (a *API) addRegistrations(base operation) {
 		return a.managed(ctx, in.Name, r.Unregister(ctx, in.Name, in.Force))
 	})
 	change := base.as("PATCH", "/partners/{name}/terms", "change-terms", "Change what was decided about a partner")
-	change.body, change.bodyType = "Terms", "application/merge-patch+json"
+	change.body, change.bodyType = "Terms"+patchSuffix, "application/merge-patch+json"
 	schemaOf[Terms](a)
 	add(a, change, func(ctx context.Context, in *patchNameInput) (*answer, error) { return a.changeTerms(ctx, in) })
 }
 
 func (a *API) invite(ctx context.Context, name string, t Terms) (*answer, error) {
-	terms, err := t.terms("")
+	terms, err := a.terms(t, "")
 	if err != nil {
 		return nil, err
 	}
@@ -372,12 +388,12 @@ func (a *API) changeTerms(ctx context.Context, in *patchNameInput) (*answer, err
 		return nil, partnerError(err)
 	}
 	// What the patch makes of the terms as they are now tells what is wrong with it.
-	patched, err := patchedTerms(relation.Terms, in.RawBody)
+	patched, err := a.patchedTerms(relation.Terms, in.RawBody)
 	if err != nil {
 		return nil, err
 	}
 	err = a.config.Registrations.Change(ctx, in.Name, func(t *handshake.Terms) {
-		if again, err := patchedTerms(*t, in.RawBody); err == nil {
+		if again, err := a.patchedTerms(*t, in.RawBody); err == nil {
 			patched = again
 		}
 		t.Serves, t.Modules, t.Pin, t.Quirks = patched.Serves, patched.Modules, patched.Pin, patched.Quirks
@@ -385,19 +401,19 @@ func (a *API) changeTerms(ctx context.Context, in *patchNameInput) (*answer, err
 	return a.managed(ctx, in.Name, err)
 }
 
-func patchedTerms(t handshake.Terms, patch []byte) (handshake.Terms, error) {
+func (a *API) patchedTerms(t handshake.Terms, patch []byte) (handshake.Terms, error) {
 	terms := termsOf(t)
-	if err := patchInto(&terms, patch); err != nil {
+	if err := patchInto(a, &terms, patch); err != nil {
 		return t, err
 	}
 	if terms.Role != string(t.Role) || terms.Party != termsOf(t).Party {
 		return t, mistake("", ocpi.FindingMismatch, "role and party cannot change while there is a registration")
 	}
-	return terms.terms("")
+	return a.terms(terms, "")
 }
 
 // patchInto changes a plain value by a JSON Merge Patch.
-func patchInto[T any](value *T, patch []byte) error {
+func patchInto[T any](a *API, value *T, patch []byte) error {
 	if err := checkPatch(patch); err != nil {
 		return err
 	}
@@ -408,12 +424,36 @@ func patchInto[T any](value *T, patch []byte) error {
 	if document, err = merged(document, patch); err != nil {
 		return problem(http.StatusBadRequest, "the patch is not a JSON document: %v", err)
 	}
+	if err := a.fits(reflect.TypeFor[T]().Name(), document); err != nil {
+		return err
+	}
 	var after T
 	if err := json.Unmarshal(document, &after, json.RejectUnknownMembers(true)); err != nil {
 		return plainMistake(err)
 	}
 	*value = after
 	return nil
+}
+
+// fits finds everything in a document that its schema does not allow.
+func (a *API) fits(name string, document []byte) error {
+	var value any
+	if err := json.Unmarshal(document, &value); err != nil {
+		return plainMistake(err)
+	}
+	var result huma.ValidateResult
+	registry := a.huma.OpenAPI().Components.Schemas
+	huma.Validate(registry, ref(name), huma.NewPathBuffer(nil, 0), huma.ModeWriteToServer, value, &result)
+	if len(result.Errors) == 0 {
+		return nil
+	}
+	p := problem(http.StatusUnprocessableEntity, "the document is not valid; nothing was stored")
+	for _, err := range result.Errors {
+		if detail, ok := errors.AsType[*huma.ErrorDetail](err); ok {
+			p.Problems = append(p.Problems, Detail{Pointer: pointerOf(detail.Location), Message: detail.Message})
+		}
+	}
+	return p
 }
 
 // plainMistake tells what is wrong with a document that is no object of the model.
@@ -464,128 +504,3 @@ func partnerError(err error) error {
 	p.cause = err
 	return p
 }
-
-// A Policy is what was decided about the exchange of data with a partner. What is missing stands for the default.
-type Policy struct {
-	Push    PushPolicy    `json:"push,omitzero" required:"false"`
-	Pull    PullPolicy    `json:"pull,omitzero" required:"false"`
-	Receive ReceivePolicy `json:"receive,omitzero" required:"false"`
-	// ResultHosts get the partner's token.
-	ResultHosts []string        `json:"result_hosts,omitempty" doc:"Hosts where the partner has no endpoints and takes the results of its commands all the same: they get its token. With a port where that is not the usual one"`
-	Authorize   AuthorizePolicy `json:"authorize,omitzero" required:"false"`
-}
-
-// An AuthorizePolicy says how an eMSP is asked whether its drivers may charge.
-type AuthorizePolicy struct {
-	Off      bool     `json:"off,omitzero" required:"false" doc:"It is never asked"`
-	Realtime bool     `json:"realtime,omitzero" required:"false" doc:"It is asked about tokens whose whitelist leaves that to us. Without it, those are decided by what it has sent"`
-	Deadline Duration `json:"deadline,omitzero" required:"false" doc:"How long it may take to answer, as in 3s; 0s for the default"`
-}
-
-// A PushPolicy says what a partner gets from us without asking.
-type PushPolicy struct {
-	Off         bool     `json:"off,omitzero" required:"false" doc:"Nothing is pushed"`
-	Except      []string `json:"except,omitempty" enum:"locations,tariffs,sessions,cdrs,tokens" doc:"Modules that are not pushed"`
-	Parties     []string `json:"parties,omitempty" doc:"The parties of ours whose objects are pushed. Default: all that deal with the partner"`
-	Whole       bool     `json:"whole,omitzero" required:"false" doc:"Push whole objects in place of PATCH"`
-	FromNow     bool     `json:"from_now,omitzero" required:"false" doc:"Begin with what changes from now on"`
-	Rate        int      `json:"rate,omitzero" required:"false" minimum:"0" doc:"The largest number of messages of a module in a second; 0 for no limit"`
-	Concurrency int      `json:"concurrency,omitzero" required:"false" minimum:"0" doc:"How many messages of a module can be under way at once; 0 for the default"`
-	Timeout     Duration `json:"timeout,omitzero" required:"false" doc:"How long the sending of one object may take, with all its requests; 0s for as long as these take"`
-}
-
-// A PullPolicy says what we ask a partner for.
-type PullPolicy struct {
-	Off       bool     `json:"off,omitzero" required:"false" doc:"Nothing is pulled but by command"`
-	Except    []string `json:"except,omitempty" enum:"locations,tariffs,sessions,cdrs,tokens" doc:"Modules that are not pulled"`
-	Every     Duration `json:"every,omitzero" required:"false" doc:"Time between pulls of what is new, as in 10m; 0s for the default"`
-	FullEvery Duration `json:"full_every,omitzero" required:"false" doc:"Time between pulls of everything; 0s for the default"`
-	GoneAfter int      `json:"gone_after,omitzero" required:"false" minimum:"0" doc:"How many pulls of everything in a row an object must be missing from to count as gone; 0 for the default"`
-	Limit     int      `json:"limit,omitzero" required:"false" minimum:"0" doc:"Objects on a page; 0 for the default"`
-}
-
-// A ReceivePolicy says how a partner's objects are taken.
-type ReceivePolicy struct {
-	AllowOlder   bool   `json:"allow_older,omitzero" required:"false" doc:"Let objects replace ones with a later last_updated"`
-	PatchedEVSEs string `json:"patched_evses,omitempty" enum:"merge,replace,reject" doc:"What becomes of EVSEs in the PATCH of a location. Default: merge"`
-}
-
-// A Duration is a length of time, in JSON as in "1h30m".
-type Duration time.Duration
-
-// MarshalText writes it.
-func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
-
-// UnmarshalText reads it.
-func (d *Duration) UnmarshalText(text []byte) error {
-	t, err := time.ParseDuration(string(text))
-	*d = Duration(t)
-	return err
-}
-
-func (a *API) addPolicies(base operation) {
-	base.result = schemaOf[Policy](a)
-	get := base.as("GET", "/partners/{name}/policy", "get-policy", "What was decided about the exchange of data with a partner")
-	get.scope = ScopeRead
-	add(a, get, func(ctx context.Context, in *NamedInput) (*answer, error) {
-		policy, err := a.config.Partners.Policy(ctx, in.Name)
-		if err != nil {
-			return nil, partnerError(err)
-		}
-		return answered(http.StatusOK, policy)
-	})
-	change := base.as("PATCH", "/partners/{name}/policy", "change-policy", "Change what was decided about the exchange of data with a partner")
-	change.body, change.bodyType = "Policy", "application/merge-patch+json"
-	add(a, change, func(ctx context.Context, in *patchNameInput) (*answer, error) {
-		var after Policy
-		err := a.config.Partners.ChangePolicy(ctx, in.Name, func(p *Policy) error {
-			if err := patchInto(p, in.RawBody); err != nil {
-				return err
-			}
-			after = *p
-			return p.check()
-		})
-		if err != nil {
-			return nil, partnerError(err)
-		}
-		return answered(http.StatusOK, after)
-	})
-}
-
-// check finds what is wrong with a policy.
-func (p *Policy) check() error {
-	var findings []ocpi.Finding
-	wrong := func(pointer string, code ocpi.FindingCode, message string) {
-		findings = append(findings, ocpi.Finding{Pointer: pointer, Code: code, Message: message})
-	}
-	for pointer, number := range map[string]int64{
-		"/push/rate": int64(p.Push.Rate), "/push/concurrency": int64(p.Push.Concurrency), "/pull/gone_after": int64(p.Pull.GoneAfter),
-		"/pull/limit": int64(p.Pull.Limit), "/pull/every": int64(p.Pull.Every), "/pull/full_every": int64(p.Pull.FullEvery),
-		"/push/timeout": int64(p.Push.Timeout), "/authorize/deadline": int64(p.Authorize.Deadline),
-	} {
-		if number < 0 {
-			wrong(pointer, ocpi.FindingRange, "cannot be negative")
-		}
-	}
-	for at, names := range map[string][]string{"push.except": p.Push.Except, "pull.except": p.Pull.Except} {
-		for i, name := range names {
-			if !slices.Contains(movedModules, ocpi.ModuleID(name)) {
-				wrong(pointerOf(at+"["+strconv.Itoa(i)+"]"), ocpi.FindingEnum, "no module of this name is pushed or pulled")
-			}
-		}
-	}
-	for i, text := range p.Push.Parties {
-		if _, err := ocpi.ParseParty(text); err != nil {
-			wrong(pointerOf("push.parties["+strconv.Itoa(i)+"]"), ocpi.FindingFormat, err.Error())
-		}
-	}
-	if !slices.Contains([]string{"", "merge", "replace", "reject"}, p.Receive.PatchedEVSEs) {
-		wrong("/receive/patched_evses", ocpi.FindingEnum, "must be merge, replace or reject")
-	}
-	if len(findings) > 0 {
-		return invalid("the policy", findings)
-	}
-	return nil
-}
-
-var movedModules = []ocpi.ModuleID{ocpi.ModuleLocations, ocpi.ModuleTariffs, ocpi.ModuleSessions, ocpi.ModuleCDRs, ocpi.ModuleTokens}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net/http"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -113,25 +114,25 @@ func eachMember(object []byte, fn func(name string, value jsontext.Value) error)
 
 // patched reads an object after a patch, strictly. What was wrong with it before is not the patch's mistake. Its last_updated
 // is unstamped unless the patch names it.
-func patched[T any](object string, decode func([]byte) (T, []ocpi.Finding, error), before *T, patch []byte) (after T, err error) {
+func patched[T any](m module[T], before *T, patch []byte) (after T, err error) {
 	document, err := json.Marshal(before)
 	if err != nil {
 		return after, err
 	}
 	raw, err := merged(document, patch)
 	if err != nil {
-		return after, problem(400, "the patch is not a JSON document: %v", err)
+		return after, problem(http.StatusBadRequest, "the patch is not a JSON document: %v", err)
 	}
 	if !names(patch, "last_updated") {
 		if raw, err = merged(raw, []byte(`{"last_updated":"`+unstamped+`"}`)); err != nil {
 			return after, err
 		}
 	}
-	after, findings, err := strictly(object, decode, raw)
+	after, findings, err := m.strictly(raw)
 	if err != nil || len(findings) == 0 {
 		return after, err
 	}
-	_, old, err := strictly(object, decode, document)
+	_, old, err := m.strictly(document)
 	if err != nil {
 		return after, err
 	}
@@ -142,7 +143,7 @@ func patched[T any](object string, decode func([]byte) (T, []ocpi.Finding, error
 		}
 	}
 	if len(fresh) > 0 {
-		return after, invalid("the patched "+object, fresh)
+		return after, invalid("the patched "+m.noun, fresh)
 	}
 	return after, nil
 }
@@ -168,11 +169,17 @@ func names(object []byte, member string) bool {
 
 // checkPatch says what is wrong with the body of a PATCH before it is applied.
 func checkPatch(patch []byte) error {
-	value := jsontext.Value(patch)
-	if !value.IsValid() {
-		return problem(400, "the patch is not a JSON document")
+	dec := jsontext.NewDecoder(bytes.NewReader(patch))
+	_, err := dec.ReadValue()
+	if err == nil {
+		if _, more := dec.ReadToken(); !errors.Is(more, io.EOF) {
+			err = errors.New("something follows the document")
+		}
 	}
-	if value.Kind() != '{' {
+	if err != nil {
+		return problem(http.StatusBadRequest, "the patch is not a JSON document: %v", err)
+	}
+	if jsontext.Value(patch).Kind() != '{' {
 		return mistake("", ocpi.FindingType, "a patch is an object with what is to change")
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
@@ -67,7 +68,16 @@ const (
 )
 
 func problem(status int, format string, args ...any) *Problem {
-	return &Problem{Title: http.StatusText(status), Status: status, Detail: fmt.Sprintf(format, args...)}
+	return &Problem{Title: http.StatusText(status), Status: status, Detail: short(fmt.Sprintf(format, args...))}
+}
+
+// short is a text as long as somebody might read: a message can have a whole path in it, as deep as the document is.
+func short(text string) string {
+	const most = 1000
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 func (p *Problem) with(header, value string) *Problem {
@@ -99,7 +109,7 @@ func details(findings []ocpi.Finding) []Detail {
 	}
 	all := make([]Detail, len(findings))
 	for i, f := range findings {
-		all[i] = Detail{Pointer: f.Pointer, Code: f.Code, Message: f.Message}
+		all[i] = Detail{Pointer: f.Pointer, Code: f.Code, Message: short(f.Message)}
 	}
 	return all
 }
@@ -148,7 +158,7 @@ func problemOfOCPI(told *ocpi.Error) *Problem {
 func problemOfModel(model *huma.ErrorModel) *Problem {
 	p := problem(model.Status, "%s", model.Detail)
 	for _, e := range model.Errors {
-		detail := Detail{Message: e.Message}
+		detail := Detail{Message: short(e.Message)}
 		if at, below, _ := strings.Cut(e.Location, "."); at == "body" || strings.HasPrefix(at, "body[") {
 			detail.Pointer = pointerOf(strings.TrimPrefix(at, "body") + "." + below)
 		} else {
@@ -174,7 +184,7 @@ func pointerOf(place string) string {
 func writeProblem(w http.ResponseWriter, r *http.Request, p *Problem) {
 	p.RequestID = requestID(r.Context())
 	maps.Copy(w.Header(), p.header)
-	body, err := json.Marshal(p)
+	body, err := json.Marshal(p, jsontext.AllowInvalidUTF8(true)) // what is wrong may be just that
 	if err != nil {
 		body = []byte("{}")
 	}

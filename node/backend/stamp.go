@@ -34,7 +34,8 @@ func stamp[T any](before, after *T, updated func(*T) *ocpi.DateTime, now ocpi.Da
 			return
 		}
 	}
-	*at = now
+	// A clock that gave us the time before may be ahead of ours. Partners do not take what is older than what they have.
+	*at = later(*at, now)
 }
 
 // stampWhole stamps an object without parts.

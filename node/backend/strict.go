@@ -109,6 +109,47 @@ func named(is identity, key ocpi.Key, idName string) []ocpi.Finding {
 	return findings
 }
 
+// strictly reads an object of the module.
+func (m module[T]) strictly(raw []byte) (read T, findings []ocpi.Finding, err error) {
+	read, findings, err = strictly(m.object, m.decode, raw)
+	if err == nil && m.doubles != nil {
+		findings = append(findings, m.doubles(&read)...)
+	}
+	return read, findings, err
+}
+
+// doubleEVSEs are the EVSEs and connectors that have the name of one before them: nobody could tell them apart.
+func doubleEVSEs(l *v230.Location) (findings []ocpi.Finding) {
+	seen := map[ocpi.CiString]bool{}
+	for i := range l.EVSEs {
+		evse, at := &l.EVSEs[i], fmt.Sprintf("/evses/%d", i)
+		if seen[evse.UID] {
+			findings = append(findings, double(at+"/uid", "an EVSE", evse.UID))
+		}
+		seen[evse.UID] = true
+		findings = append(findings, doublesIn(evse, at)...)
+	}
+	return findings
+}
+
+func doubleConnectors(e *v230.EVSE) []ocpi.Finding { return doublesIn(e, "") }
+
+func doublesIn(e *v230.EVSE, at string) (findings []ocpi.Finding) {
+	seen := map[ocpi.CiString]bool{}
+	for i := range e.Connectors {
+		id := e.Connectors[i].ID
+		if seen[id] {
+			findings = append(findings, double(fmt.Sprintf("%s/connectors/%d/id", at, i), "a connector", id))
+		}
+		seen[id] = true
+	}
+	return findings
+}
+
+func double(pointer, what string, id ocpi.CiString) ocpi.Finding {
+	return ocpi.Finding{Pointer: pointer, Code: ocpi.FindingConsistency, Message: fmt.Sprintf("there is %s %s before it", what, id)}
+}
+
 // A document is an object that came in and is to be stored.
 type incoming[T any] struct {
 	module module[T]
@@ -120,7 +161,7 @@ type incoming[T any] struct {
 
 // receive reads an object strictly. The error is a Problem.
 func (m module[T]) receive(raw []byte) (*incoming[T], error) {
-	object, findings, err := strictly(m.object, m.decode, raw)
+	object, findings, err := m.strictly(raw)
 	if err != nil {
 		return nil, err
 	}

@@ -115,7 +115,7 @@ func (j *JSON) UnmarshalJSON(raw []byte) error { return (*jsontext.Value)(j).Unm
 type TokenObject jsontext.Value
 
 // Schema is for huma.
-func (TokenObject) Schema(huma.Registry) *huma.Schema { return ref("Token") }
+func (TokenObject) Schema(huma.Registry) *huma.Schema { return ref("Token" + inputSuffix) }
 
 // MarshalJSON writes it.
 func (t TokenObject) MarshalJSON() ([]byte, error) { return jsontext.Value(t).MarshalJSON() }
