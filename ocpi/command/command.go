@@ -204,6 +204,12 @@ func As[T any](c Command) (T, error) {
 // Open tells that the command has not ended.
 func (c *Command) Open() bool { return c.End == nil }
 
+// answerToCome tells that a command of ours has its result, and the answer to it is still on its way.
+func (c *Command) answerToCome() bool {
+	lost := func(s Step) bool { return s.What == Lost || s.What == Failed }
+	return c.Answer == nil && c.End != nil && c.End.By == Resulted && !slices.ContainsFunc(c.Steps, lost)
+}
+
 // clone is a copy that shares nothing that is ever written to.
 func (c *Command) clone() Command {
 	other := *c

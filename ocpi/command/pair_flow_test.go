@@ -159,7 +159,7 @@ func TestALostAnswerLeavesTheCommandOpen(t *testing.T) {
 	if c = p.await(t, c.ID); c.End.Outcome != "ACCEPTED" {
 		t.Errorf("it ended %+v", c.End)
 	}
-	p = newPair(t, nil, nil)
+	p = newPair(t, nil, func(s *command.SenderConfig, _ *command.ReceiverConfig) { s.SendWithin = -1 })
 	p.cpo.Close()
 	if c = p.startSession(t); c.End == nil || c.End.Outcome != command.NotSent {
 		t.Errorf("to a CPO that is away: %+v", c)

@@ -29,18 +29,37 @@ type SenderConfig struct {
 	// Timeout is how long a command may take, counted anew when it is accepted. A partner whose version can say how long
 	// it takes gets that long instead, up to an hour. Default 2 minutes.
 	Timeout time.Duration
+	// SendWithin is how long it is tried to reach a partner to which no connection can be made, as while it restarts. A
+	// command that may have arrived is never sent again. Default 15 seconds, but no longer than Timeout; negative for one
+	// try.
+	SendWithin time.Duration
 	// Logger gets what is odd. Default slog.Default().
 	Logger *slog.Logger
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
 
-const defaultTimeout = 2 * time.Minute
+const (
+	defaultTimeout    = 2 * time.Minute
+	defaultSendWithin = 15 * time.Second
+)
+
+func (c SenderConfig) withDefaults() SenderConfig {
+	if c.Timeout <= 0 {
+		c.Timeout = defaultTimeout
+	}
+	if c.SendWithin == 0 {
+		c.SendWithin = defaultSendWithin
+	}
+	c.SendWithin = min(c.SendWithin, c.Timeout)
+	return c
+}
 
 // A Sender sends commands to CPOs and follows them. It is an ocpiserver.CommandResults. Any number of goroutines may use it.
 type Sender struct {
 	*desk
-	baseURL string
+	baseURL    string
+	sendWithin time.Duration
 	// life ends with Close, and with it what is being sent.
 	life context.Context
 	stop context.CancelFunc
@@ -51,12 +70,10 @@ type Sender struct {
 
 // NewSender makes a Sender.
 func NewSender(config SenderConfig) *Sender {
-	if config.Timeout <= 0 {
-		config.Timeout = defaultTimeout
-	}
+	config = config.withDefaults()
 	s := &Sender{
 		desk:    newDesk(config.Store, false, config.Client, config.Logger, config.Now),
-		baseURL: strings.TrimRight(config.BaseURL, "/"), strays: map[string]straying{},
+		baseURL: strings.TrimRight(config.BaseURL, "/"), sendWithin: config.SendWithin, strays: map[string]straying{},
 	}
 	s.limits.result = config.Timeout
 	s.life, s.stop = context.WithCancel(context.Background())
@@ -74,9 +91,21 @@ func (s *Sender) Run(ctx context.Context) {
 	s.run(ctx, func() int { return 0 }, func(ctx context.Context, c Command) { s.expire(ctx, c, s.limits) })
 }
 
+// answerAfterResult is how long the CPO's answer is waited for where its result was faster.
+const answerAfterResult = 500 * time.Millisecond
+
 // Await returns a command when it has ended, or as it is when ctx ends, with the error of ctx.
 func (s *Sender) Await(ctx context.Context, id string) (Command, error) {
-	return s.await(ctx, id, func(c *Command) bool { return c.End != nil })
+	c, err := s.await(ctx, id, func(c *Command) bool { return c.End != nil })
+	if err != nil || !c.answerToCome() {
+		return c, err
+	}
+	soon, cancel := context.WithTimeout(ctx, answerAfterResult)
+	defer cancel()
+	if later, err := s.await(soon, id, func(c *Command) bool { return !c.answerToCome() }); err == nil {
+		return later, nil
+	}
+	return c, nil
 }
 
 // StartSession asks a CPO for a session. What it fills in is the response_url and, where there is none, the
@@ -165,50 +194,6 @@ func send[T any](ctx context.Context, s *Sender, partner string, o order[T], req
 		return o.send(client.CPO().Commands, ctx, request)
 	})
 	return s.Command(context.WithoutCancel(ctx), id)
-}
-
-// post sends a command and keeps what the partner answers. It returns when ctx ends; the sending does not end with it.
-func (s *Sender) post(ctx context.Context, id string, call func(context.Context) (v230.CommandResponse, error)) {
-	done := make(chan struct{})
-	s.work.Go(func() {
-		defer close(done)
-		sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
-		defer cancel()
-		defer context.AfterFunc(s.life, cancel)()
-		response, err := call(sending)
-		step := s.answer(response, err)
-		if _, err := s.happen(context.WithoutCancel(ctx), id, step, s.limits); err != nil {
-			s.logger.ErrorContext(ctx, "cannot store the answer to a command", "command", id, "answer", step.Result, "error", err)
-		}
-	})
-	select {
-	case <-done:
-	case <-ctx.Done():
-	}
-}
-
-// answer is the step that the answer to a command is, or the lack of one.
-func (s *Sender) answer(response v230.CommandResponse, err error) Step {
-	step := Step{At: s.now()}
-	var e *ocpiclient.Error
-	switch {
-	case err == nil:
-		step.What, step.Result, step.Message, step.Timeout = Answered, string(response.Result), text(response.Message), response.Timeout
-		return step
-	case errors.As(err, &e) && e.Unclear():
-		step.What = Lost
-	case errors.As(err, &e) && e.Status == ocpi.StatusUnknownLocation:
-		step.What, step.Result = Failed, string(UnknownLocation)
-	case errors.As(err, &e) && e.HTTP != 0:
-		step.What, step.Result = Failed, string(Refused)
-	default:
-		step.What, step.Result = Failed, string(NotSent)
-	}
-	step.Message = err.Error()
-	if e != nil {
-		step.Message, step.HTTP, step.Status = e.Message, e.HTTP, e.Status
-	}
-	return step
 }
 
 // text is a message for people, in the first language it is written in.

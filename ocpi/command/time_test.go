@@ -178,3 +178,69 @@ func TestASlowPartnerHoldsUpNobody(t *testing.T) {
 		stop()
 	})
 }
+
+// After a long time away, thousands of commands may be over. They end at once, and not a few each second.
+func TestAThousandDeadlinesThatPassedWhileAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := new(Memory)
+		long := time.Now().Add(-time.Hour)
+		for i := range 2000 {
+			if err := store.Add(t.Context(), Command{ID: newID(), State: Accepted, Created: long, Due: long.Add(time.Duration(i)), Match: "x"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		stop := running(NewSender(SenderConfig{Store: store, Logger: slog.New(slog.DiscardHandler)}).Run)
+		time.Sleep(2 * time.Second)
+		stop()
+		if due, err := store.Due(t.Context(), false, time.Now(), 2000); err != nil || len(due) > 0 {
+			t.Errorf("%d are open after two seconds, %v", len(due), err)
+		}
+	})
+}
+
+// A deadline that is near is kept to the moment.
+func TestANearDeadlineIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		r := NewReceiver(ReceiverConfig{Client: nobody, AnswerWithin: -1, ResultWithin: 300 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
+			Default: map[v230.CommandType]v230.CommandResponseType{v230.CommandTypeStartSession: v230.CommandResponseTypeAccepted}})
+		stop := running(r.Run)
+		synctest.Wait()
+		if _, err := r.StartSession(t.Context(), &ocpi.Partner{ID: "p"}, requestFor("x")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		stop()
+		found, err := r.store.Matching(t.Context(), true, "p", "x", time.Time{})
+		if err != nil || len(found) != 1 || found[0].End == nil || found[0].End.At.Sub(begin) > 350*time.Millisecond {
+			t.Errorf("%+v, %v", found, err)
+		}
+	})
+}
+
+// A result that is faster than the answer does not hide it from who waits for the end; an answer that does not come is not
+// waited for.
+func TestWhoAwaitsTheEndSeesTheAnswerToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewSender(SenderConfig{Logger: slog.New(slog.DiscardHandler)})
+		defer s.Close()
+		begin := time.Now()
+		for _, id := range []string{"answered", "silent"} {
+			if err := s.store.Add(t.Context(), Command{ID: id, State: Sending, Partner: "p", Created: begin, Due: begin.Add(time.Minute)}); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.CommandResult(t.Context(), &ocpi.Partner{ID: "p"}, "", id, v230.CommandResult{Result: v230.CommandResultTypeAccepted}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.AfterFunc(100*time.Millisecond, func() {
+			_, _ = s.happen(context.Background(), "answered", Step{At: s.now(), What: Answered, Result: "ACCEPTED"}, s.limits)
+		})
+		if c, err := s.Await(t.Context(), "answered"); err != nil || c.Answer == nil || time.Since(begin) != 100*time.Millisecond {
+			t.Errorf("%+v, %v after %s", c, err, time.Since(begin))
+		}
+		if c, err := s.Await(t.Context(), "silent"); err != nil || c.End == nil || time.Since(begin) > time.Second {
+			t.Errorf("%+v, %v after %s", c, err, time.Since(begin))
+		}
+	})
+}
