@@ -175,6 +175,13 @@ func (c *Command) sent(s *Step, l limits) (noted bool) {
 	return false
 }
 
+// renew gives the attempt that is under way more time.
+func (c *Command) renew(now time.Time, lease time.Duration) {
+	if c.State == Delivering {
+		c.Due = now.Add(lease)
+	}
+}
+
 func (c *Command) delivered(s *Step) {
 	if c.State != Delivering {
 		s.Late = true

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -243,4 +244,73 @@ func TestWhoAwaitsTheEndSeesTheAnswerToo(t *testing.T) {
 			t.Errorf("%+v, %v after %s", c, err, time.Since(begin))
 		}
 	})
+}
+
+// toDeliver is a store with one result that is to be delivered to partner p.
+func toDeliver(t *testing.T) *Memory {
+	t.Helper()
+	store, now := new(Memory), time.Now()
+	err := store.Add(t.Context(), Command{
+		ID: "c", Received: true, Partner: "p", State: Delivering, Created: now, Due: now, Delivery: &Delivery{}, End: &End{Outcome: accepted, At: now},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+// A program that was killed in the middle of an attempt to deliver a result makes the next one soon after it is back.
+func TestAResultDoesNotLieThereAfterACrash(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, tried := toDeliver(t), make(chan time.Time, 1)
+		config := ReceiverConfig{Store: store, Logger: slog.New(slog.DiscardHandler), Client: func(context.Context, string) (*ocpiclient.Client, error) {
+			select {
+			case tried <- time.Now():
+			default:
+			}
+			return nil, errors.New("away")
+		}}
+		killed := NewReceiver(config)
+		if _, err := killed.happen(t.Context(), "c", Step{At: killed.now(), What: Sent}, killed.limitsOf("")); err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		stop := running(NewReceiver(config).Run)
+		defer stop()
+		if took := (<-tried).Sub(begin); took < 2*time.Second || took > 10*time.Second {
+			t.Errorf("the next attempt was made after %s", took)
+		}
+	})
+}
+
+// An attempt that takes long is not made a second time by another process on the same store.
+func TestASlowAttemptIsNotRepeatedBesideIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var attempts atomic.Int64
+		config := ReceiverConfig{Store: toDeliver(t), Logger: slog.New(slog.DiscardHandler), Client: func(ctx context.Context, _ string) (*ocpiclient.Client, error) {
+			attempts.Add(1)
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}}
+		one, other := running(NewReceiver(config).Run), running(NewReceiver(config).Run)
+		time.Sleep(deliveryTimeout - time.Second)
+		if attempts.Load() != 1 {
+			t.Errorf("%d attempts at the same time", attempts.Load())
+		}
+		one()
+		other()
+	})
+}
+
+// However long the pauses are configured to be, they have an end.
+func TestAPauseIsNeverLongerThanTheLongest(t *testing.T) {
+	r := NewReceiver(ReceiverConfig{Backoff: 24 * time.Hour, Client: func(context.Context, string) (*ocpiclient.Client, error) {
+		return nil, errors.New("away")
+	}})
+	for attempts := range 100 {
+		step := r.delivered(t.Context(), &Command{End: &End{}, Delivery: &Delivery{Attempts: attempts + 1}})
+		if step.retry <= 0 || step.retry > 2*longestBackoff {
+			t.Fatalf("after %d attempts the pause is %s", attempts+1, step.retry)
+		}
+	}
 }
