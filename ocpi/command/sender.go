@@ -14,7 +14,6 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/roamwire/roamwire/ocpi"
-	"github.com/roamwire/roamwire/ocpi/ocpiclient"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -80,15 +79,23 @@ func NewSender(config SenderConfig) *Sender {
 	return s
 }
 
-// Close ends what is being sent. Those commands stay open, and it is not known whether they got through.
+// Close ends what is being sent. Those commands stay open, and it is not known whether they got through. Those that were waiting
+// for a partner go on with the next Sender of the Store.
 func (s *Sender) Close() {
 	s.stop()
 	s.work.Wait()
 }
 
-// Run ends commands that get no result in time, also those from before a restart, until ctx ends.
+// Run ends commands that get no result in time, and sends those again that have not reached their partner, also those from before
+// a restart, until ctx ends.
 func (s *Sender) Run(ctx context.Context) {
-	s.run(ctx, func() int { return 0 }, func(ctx context.Context, c Command) { s.expire(ctx, c, s.limits) })
+	s.run(ctx, func() int { return 0 }, func(ctx context.Context, c Command) {
+		if c.State == Waiting {
+			s.again(ctx, c)
+			return
+		}
+		s.expire(ctx, c, s.limits)
+	})
 }
 
 // answerAfterResult is how long the CPO's answer is waited for where its result was faster.
@@ -123,7 +130,7 @@ func (s *Sender) StartSession(ctx context.Context, partner string, request v230.
 				r.AuthorizationReference = new(ocpi.CiString(id))
 			}
 		},
-		validate: (*v230.StartSession).Validate, send: ocpiclient.Commands.StartSession,
+		validate: (*v230.StartSession).Validate,
 	}, request)
 }
 
@@ -131,7 +138,7 @@ func (s *Sender) StartSession(ctx context.Context, partner string, request v230.
 func (s *Sender) StopSession(ctx context.Context, partner string, request v230.StopSession) (Command, error) {
 	return send(ctx, s, partner, order[v230.StopSession]{
 		kind: v230.CommandTypeStopSession, prepare: func(r *v230.StopSession, url, _ string) { r.ResponseURL = url },
-		validate: (*v230.StopSession).Validate, send: ocpiclient.Commands.StopSession,
+		validate: (*v230.StopSession).Validate,
 	}, request)
 }
 
@@ -145,7 +152,7 @@ func (s *Sender) ReserveNow(ctx context.Context, partner string, request v230.Re
 				r.AuthorizationReference = new(ocpi.CiString(id))
 			}
 		},
-		validate: (*v230.ReserveNow).Validate, send: ocpiclient.Commands.ReserveNow,
+		validate: (*v230.ReserveNow).Validate,
 	}, request)
 }
 
@@ -153,7 +160,7 @@ func (s *Sender) ReserveNow(ctx context.Context, partner string, request v230.Re
 func (s *Sender) UnlockConnector(ctx context.Context, partner string, request v230.UnlockConnector) (Command, error) {
 	return send(ctx, s, partner, order[v230.UnlockConnector]{
 		kind: v230.CommandTypeUnlockConnector, prepare: func(r *v230.UnlockConnector, url, _ string) { r.ResponseURL = url },
-		validate: (*v230.UnlockConnector).Validate, send: ocpiclient.Commands.UnlockConnector,
+		validate: (*v230.UnlockConnector).Validate,
 	}, request)
 }
 
@@ -163,7 +170,6 @@ type order[T any] struct {
 	match    string
 	prepare  func(request *T, responseURL, id string)
 	validate func(*T) []ocpi.Finding
-	send     func(ocpiclient.Commands, context.Context, T) (v230.CommandResponse, error)
 }
 
 // send stores a command and then sends it: a result may come before the answer does.
@@ -190,10 +196,12 @@ func send[T any](ctx context.Context, s *Sender, partner string, o order[T], req
 	if err := s.store.Add(ctx, c); err != nil {
 		return Command{}, fmt.Errorf("store %s: %w", o.kind, err)
 	}
-	s.post(ctx, id, func(ctx context.Context) (v230.CommandResponse, error) {
-		return o.send(client.CPO().Commands, ctx, request)
-	})
-	return s.Command(context.WithoutCancel(ctx), id)
+	s.dispatch(ctx, client, c)
+	c, err = s.await(ctx, id, func(c *Command) bool { return c.State != Sending && c.State != Waiting })
+	if err != nil && ctx.Err() != nil { // the caller goes, the command goes on
+		err = nil
+	}
+	return c, err
 }
 
 // text is a message for people, in the first language it is written in.
@@ -208,7 +216,7 @@ func text(message []v230.DisplayText) string {
 var errForeign = errors.New("it is another partner's command")
 
 // CommandResult implements ocpiserver.CommandResults. A result that comes late, twice or for no command is kept and no error
-// (requirement CMD-08); one for another partner's command is refused.
+// (requirement CMD-08); one for another partner's command is kept and refused.
 func (s *Sender) CommandResult(ctx context.Context, from *ocpi.Partner, kind v230.CommandType, uid string, result v230.CommandResult) error {
 	step := Step{At: s.now(), What: Resulted, Result: string(result.Result), Message: text(result.Message)}
 	_, err := s.change(ctx, uid, func(c *Command) error {
@@ -223,6 +231,9 @@ func (s *Sender) CommandResult(ctx context.Context, from *ocpi.Partner, kind v23
 		return s.stray(ctx, from, kind, uid, step)
 	case errors.Is(err, errForeign):
 		s.logger.WarnContext(ctx, "a partner sent a result for another partner's command", "partner", from.ID, "command", uid)
+		if err := s.stray(ctx, from, kind, uid, step); err != nil {
+			return err
+		}
 		return ocpi.NotFound("there is no command %s", uid)
 	default:
 		return err
@@ -248,9 +259,12 @@ func (s *Sender) stray(ctx context.Context, from *ocpi.Partner, kind v230.Comman
 		s.logger.WarnContext(ctx, "a partner sends many results for commands that there are not", "partner", from.ID)
 		return nil
 	}
+	if !kind.Known() { // the path can be anything
+		kind = ""
+	}
 	hash := sha256.Sum256([]byte(from.ID + "\x00" + uid))
 	id := "stray-" + hex.EncodeToString(hash[:16])
-	step.Message = strings.TrimSpace("response_url ends with " + uid[:min(len(uid), maxUID)] + ". " + step.Message)
+	step.Message = strings.TrimSpace("response_url ends with " + strings.ToValidUTF8(uid[:min(len(uid), maxUID)], "\ufffd") + ". " + step.Message)
 	c := Command{ID: id, Partner: from.ID, Type: kind, State: Stray, Created: step.At, Changed: step.At}
 	c.apply(step, s.limits)
 	err := s.store.Add(ctx, c)
