@@ -36,7 +36,8 @@ type ReceiverConfig struct {
 	ResultWithin time.Duration
 	// DeliverWithin is how long it is tried to deliver a result. Default 1 hour.
 	DeliverWithin time.Duration
-	// Backoff is the pause before the second attempt; it doubles up to a minute. Default 1 second.
+	// Backoff is the pause before the second attempt; it doubles up to a minute. Default a quarter of a second: somebody
+	// stands at the charge point.
 	Backoff time.Duration
 	// Logger gets what is odd. Default slog.Default().
 	Logger *slog.Logger
@@ -48,7 +49,7 @@ const (
 	defaultAnswerWithin  = 3 * time.Second
 	defaultResultWithin  = time.Minute
 	defaultDeliverWithin = time.Hour
-	defaultBackoff       = time.Second
+	defaultBackoff       = 250 * time.Millisecond
 	longestBackoff       = time.Minute
 )
 
