@@ -45,7 +45,7 @@ func (r *Receiver) underWay() int {
 	return len(r.busy)
 }
 
-// begin reports whether nobody here delivers this result already.
+// begin reports whether nobody here answers this command or delivers its result already.
 func (r *Receiver) begin(id string) bool {
 	r.delivering.Lock()
 	defer r.delivering.Unlock()

@@ -61,7 +61,7 @@ func callWith[T any](ctx context.Context, c *Command, send func(context.Context,
 func (s *Sender) answer(c *Command, response v230.CommandResponse, err error) Step {
 	step := Step{At: s.now()}
 	if err == nil {
-		step.What, step.Result, step.Message, step.Timeout = Answered, string(response.Result), text(response.Message), response.Timeout
+		step.What, step.Result, step.Message, step.Timeout = Answered, said(string(response.Result)), text(response.Message), response.Timeout
 		return step
 	}
 	step.Message = err.Error()
@@ -83,6 +83,14 @@ func (s *Sender) answer(c *Command, response v230.CommandResponse, err error) St
 		step.What, step.Result = Failed, string(NotSent)
 	}
 	return step
+}
+
+// said is what a partner has said: the diagrams of 2.1.1 have another word for ACCEPTED than its tables (requirement CMD-16).
+func said(result string) string {
+	if result == "SUCCESSFUL" {
+		return string(accepted)
+	}
+	return result
 }
 
 // sendUntil is until when it is tried to reach the partner.

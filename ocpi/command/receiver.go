@@ -77,7 +77,7 @@ type Receiver struct {
 	*desk
 	config ReceiverConfig
 
-	// busy are the results that are being delivered, and gates keep one partner's from holding up another's.
+	// busy are the commands that are being answered or whose results are being delivered, and gates keep one partner's from holding up another's.
 	delivering sync.Mutex
 	busy       map[string]bool
 	gates      map[string]chan struct{}
@@ -174,9 +174,17 @@ func (r *Receiver) check(ctx context.Context, from *ocpi.Partner, c *Command) (A
 	return Answer{}, nil
 }
 
+// answerTakes is how long an answer may take from here to the partner, before a result may follow.
+const answerTakes = 100 * time.Millisecond
+
 // ask has the program answer, and answers for it where it takes too long. A partner that does not wait for so long has a
 // command whose outcome it does not know; it still gets the result if there is one.
 func (r *Receiver) ask(ctx context.Context, c Command) (v230.CommandResponse, error) {
+	// A result does not go out before the answer: not every eMSP knows the command by then.
+	r.begin(c.ID)
+	defer func() {
+		time.AfterFunc(answerTakes, func() { r.over(c.ID); nudge(r.wake) })
+	}()
 	if err := r.store.Add(ctx, c); err != nil {
 		return v230.CommandResponse{}, fmt.Errorf("store %s: %w", c.Type, err)
 	}

@@ -197,7 +197,7 @@ func send[T any](ctx context.Context, s *Sender, partner string, o order[T], req
 		return Command{}, fmt.Errorf("store %s: %w", o.kind, err)
 	}
 	s.dispatch(ctx, client, c)
-	c, err = s.await(ctx, id, func(c *Command) bool { return c.State != Sending && c.State != Waiting })
+	c, err = s.await(ctx, id, func(c *Command) bool { return c.State != Sending && c.State != Waiting && !c.answerToCome() })
 	if err != nil && ctx.Err() != nil { // the caller goes, the command goes on
 		err = nil
 	}
@@ -218,7 +218,7 @@ var errForeign = errors.New("it is another partner's command")
 // CommandResult implements ocpiserver.CommandResults. A result that comes late, twice or for no command is kept and no error
 // (requirement CMD-08); one for another partner's command is kept and refused.
 func (s *Sender) CommandResult(ctx context.Context, from *ocpi.Partner, kind v230.CommandType, uid string, result v230.CommandResult) error {
-	step := Step{At: s.now(), What: Resulted, Result: string(result.Result), Message: text(result.Message)}
+	step := Step{At: s.now(), What: Resulted, Result: said(string(result.Result)), Message: text(result.Message)}
 	_, err := s.change(ctx, uid, func(c *Command) error {
 		if c.Partner != from.ID {
 			return errForeign

@@ -203,7 +203,14 @@ func TestAThousandDeadlinesThatPassedWhileAway(t *testing.T) {
 func TestANearDeadlineIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
-		r := NewReceiver(ReceiverConfig{Client: nobody, AnswerWithin: -1, ResultWithin: 300 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
+		calls := 0
+		client := func(ctx context.Context, partner string) (*ocpiclient.Client, error) {
+			if calls++; calls > 1 {
+				return nil, errors.New("away")
+			}
+			return nobody(ctx, partner) // which takes the command
+		}
+		r := NewReceiver(ReceiverConfig{Client: client, AnswerWithin: -1, ResultWithin: 300 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
 			Default: map[v230.CommandType]v230.CommandResponseType{v230.CommandTypeStartSession: v230.CommandResponseTypeAccepted}})
 		stop := running(r.Run)
 		synctest.Wait()

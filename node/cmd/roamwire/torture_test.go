@@ -69,6 +69,7 @@ func TestTorture(t *testing.T) {
 	w.compare(t)
 	o.settled(t)
 	o.compare(t)
+	t.Logf("      (%d connections to the CPO were taken and closed by what is before it)", cpo.cable.drops())
 	o.heardAll(t)
 	emsp.kill(t)
 	w.countPosts(t, emsp.data)
@@ -181,7 +182,9 @@ type cable struct {
 	// away and cuts are why nothing gets through.
 	away, proxy bool
 	cuts        int
-	open        map[net.Conn]bool
+	// dropped are how many connections were taken and closed.
+	dropped int
+	open    map[net.Conn]bool
 }
 
 func newCable(t *testing.T, to string) *cable {
@@ -218,7 +221,7 @@ func (w *cable) set(change func()) {
 }
 
 // leave is called before the node goes away, arrive when it is there.
-func (w *cable) leave()  { w.set(func() { w.away, w.proxy = true, rand.N(5) == 0 }) }
+func (w *cable) leave()  { w.set(func() { w.away, w.proxy = true, rand.N(20) == 0 }) }
 func (w *cable) arrive() { w.set(func() { w.away = false }) }
 
 func (w *cable) carry(l net.Listener) {
@@ -230,6 +233,9 @@ func (w *cable) carry(l net.Listener) {
 		out, err := net.Dial("tcp", w.to)
 		if err != nil {
 			in.Close()
+			w.mu.Lock()
+			w.dropped++
+			w.mu.Unlock()
 			continue
 		}
 		w.mu.Lock()
@@ -247,6 +253,12 @@ func (w *cable) pipe(to, from net.Conn) {
 	w.mu.Lock()
 	delete(w.open, from)
 	w.mu.Unlock()
+}
+
+func (w *cable) drops() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.dropped
 }
 
 // cut breaks every connection, and lets none through for a while.
