@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -125,9 +126,9 @@ func (v *victim) start(t *testing.T) {
 	if err := v.process.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for range 500 {
-		if c, err := net.Dial("tcp", v.listen); err == nil {
-			c.Close()
+	for range 500 { // it listens before it serves
+		if response, err := http.Get("http://" + v.listen + "/ocpi/versions"); err == nil {
+			response.Body.Close()
 			v.cable.arrive()
 			return
 		}
