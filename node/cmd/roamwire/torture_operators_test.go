@@ -90,7 +90,7 @@ func (o *operators) drive(ctx context.Context, w *writer) {
 			o.sent = append(o.sent, c.ID)
 		}
 		o.mu.Unlock()
-		for tries := 0; c.ID != "" && !c.Done && tries < 100 && ctx.Err() == nil; tries++ {
+		for tries := 0; c.ID != "" && !c.Done && tries < 250 && ctx.Err() == nil; tries++ {
 			time.Sleep(100 * time.Millisecond)
 			_ = o.app.call(ctx, http.MethodGet, "/api/v1/commands/"+c.ID, "", &c) // or it is away
 		}

@@ -119,7 +119,7 @@ func (v *victim) start(t *testing.T) {
 	t.Helper()
 	v.process = exec.Command(v.program, "serve", "--data", v.data, "--listen", v.listen, "--api-listen", v.api, "--public-url", v.cable.url(),
 		"--party", v.party, "--role", v.role, "--allow-private", "--admin-listen", "", "--cdr-settle", "2s",
-		"--command-answer-within", "500ms", "--command-default", "START_SESSION=ACCEPTED", "--command-result-within", "4s", "--command-timeout", "8s")
+		"--command-answer-within", "1s", "--command-default", "START_SESSION=ACCEPTED", "--command-result-within", "8s", "--command-timeout", "20s")
 	if os.Getenv(tortureKills) == "" {
 		v.process.Stderr = nil
 	}
