@@ -330,10 +330,26 @@ func endOut(c *command.Command, out *backend.Command) {
 	}
 	out.Outcome = string(c.End.Outcome)
 	switch c.End.By {
-	case command.Resulted, command.Deadline:
+	case command.Resulted:
 		out.Result = &backend.CommandReply{Result: string(c.End.Outcome), Message: c.End.Message, At: c.End.At}
+	case command.Deadline:
+		if c.Delivery != nil { // the partner is told so
+			out.Result = &backend.CommandReply{Result: string(c.End.Outcome), At: c.End.At}
+		} else if !c.Received {
+			out.Error = overdue(c)
+		}
 	case command.Failed:
 		out.Error = c.End.Message
 	default: // the answer says it
 	}
+}
+
+// overdue is what is known of a command of ours that got no result in time.
+func overdue(c *command.Command) string {
+	for i := range c.Steps {
+		if s := &c.Steps[i]; s.What == command.Lost {
+			return "no result in time; it is not known whether the command has arrived: " + s.Message
+		}
+	}
+	return "no result in time"
 }

@@ -214,6 +214,27 @@ func TestOperatingACommandThatNobodyAnswers(t *testing.T) {
 	})
 }
 
+// A result is shown where one was said, and not where a deadline has passed.
+func TestOperatingACommandThatEndsWithoutAResult(t *testing.T) {
+	cpo, emsp := twoOperators(t, func(c *node.Config) { c.Commands.Timeout = 700 * time.Millisecond })
+	app, chargers := keyed(t, emsp, "app", backend.ScopeWrite), keyed(t, cpo, "chargers", backend.ScopeWrite)
+	var c backend.Command
+	app.want(http.StatusOK, "POST", "/api/v1/commands/start-session?wait=20", startBody(""), &c)
+	if c.Outcome != "TIMEOUT" || c.Result != nil || !strings.Contains(c.Error, "no result in time") {
+		t.Errorf("sent: %+v", c)
+	}
+	var list struct {
+		Items []backend.Command `json:"items"`
+	}
+	eventually(t, "the CPO's node has answered by default", func() bool {
+		chargers.want(http.StatusOK, "GET", "/api/v1/commands?direction=received", "", &list)
+		return len(list.Items) == 1 && list.Items[0].Done
+	})
+	if c := list.Items[0]; c.Outcome != "REJECTED" || !c.Answer.Default || c.Result != nil {
+		t.Errorf("received: %+v", c)
+	}
+}
+
 // The simulated chargers of the demo: a session appears at the eMSP, grows, and ends with a CDR.
 func TestOperatingSimulatedChargersFromTheApp(t *testing.T) {
 	cpo, emsp := twoOperators(t, nil)

@@ -73,6 +73,9 @@ type Settings struct {
 	ResultWithin time.Duration
 	// DeliverWithin is how long it is tried to deliver a result. Default 1 hour.
 	DeliverWithin time.Duration
+	// SendWithin is how long it is tried to reach a partner to which no connection can be made. Default 15 seconds, but no
+	// longer than Timeout; negative for one try.
+	SendWithin time.Duration
 	// Timeout is how long a command that we sent may take before it has ended as TIMEOUT. Default 2 minutes.
 	Timeout time.Duration
 	// Keep is how long commands are kept after anything has happened to them. Default 90 days.
@@ -118,7 +121,8 @@ func New(config Config) *Commands {
 	s := config.Settings
 	c := &Commands{config: config, home: home{config.Store}}
 	c.Sender = library.NewSender(library.SenderConfig{
-		Store: c.home, Client: config.Clients.Client, BaseURL: config.BaseURL, Timeout: s.Timeout, Logger: config.Logger, Now: config.Now,
+		Store: c.home, Client: config.Clients.Client, BaseURL: config.BaseURL, SendWithin: s.SendWithin, Timeout: s.Timeout,
+		Logger: config.Logger, Now: config.Now,
 	})
 	c.Receiver = library.NewReceiver(library.ReceiverConfig{
 		Store: c.home, Client: config.Clients.Client, Check: c.check, AnswerWithin: s.AnswerWithin, Default: s.Default,

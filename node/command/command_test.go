@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -231,7 +232,7 @@ func eventually(t *testing.T, what string, is func() bool) {
 
 // A result for a command of ours, late and for none.
 func TestLateResultsAreTold(t *testing.T) {
-	c, db, _ := room(t, command.Settings{})
+	c, db, _ := room(t, command.Settings{SendWithin: -1})
 	partner := &ocpi.Partner{ID: "grenspaal"}
 	sent, err := c.Sender.StartSession(t.Context(), partner.ID, sample.StartSession(""))
 	if err != nil || sent.End == nil || sent.End.Outcome != library.NotSent {
@@ -282,4 +283,69 @@ func TestSettingsThatCannotBeMeantAreRefused(t *testing.T) {
 	if err := (command.Settings{AnswerWithin: -1}).Check(); err != nil {
 		t.Error(err)
 	}
+}
+
+// Whatever stands at the end of the path, a result for no command is kept and no error (requirement CMD-08). So is one for the
+// command of another partner, which is told that there is none.
+func TestResultsForNoCommandAreKept(t *testing.T) {
+	c, _, _ := room(t, command.Settings{SendWithin: -1})
+	sent, err := c.Sender.StartSession(t.Context(), "grenspaal", sample.StartSession(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	result := v230.CommandResult{Result: v230.CommandResultTypeAccepted}
+	uids := []string{"none", strings.Repeat("é", 300), "\xff\xfe", "", strings.Repeat("x", 5000)}
+	for _, uid := range uids {
+		if err := c.Sender.CommandResult(t.Context(), from, v230.CommandType("\xffX"), uid, result); err != nil {
+			t.Errorf("%.10q: %v", uid, err)
+		}
+	}
+	if err := c.Sender.CommandResult(t.Context(), from, "", sent.ID, result); !errors.Is(err, ocpi.ErrNotFound) {
+		t.Errorf("another partner's: %v", err)
+	}
+	kept, err := c.List(t.Context(), store.CommandFilter{Sent: true, Partner: from.ID, State: string(library.Stray)})
+	if err != nil || len(kept) != len(uids)+1 {
+		t.Fatalf("%d are kept of %d: %v", len(kept), len(uids)+1, err)
+	}
+	for _, k := range kept {
+		if len(k.Steps) != 1 || k.Steps[0].At.IsZero() || k.Steps[0].Result != "ACCEPTED" || k.Type != "" {
+			t.Errorf("%+v", k)
+		}
+	}
+}
+
+// A session that has come while the node was down, or just before it was killed, is matched too: also where nothing was read
+// before.
+func TestASessionThatCameWhileTheNodeWasDownIsMatched(t *testing.T) {
+	c, db, objects := room(t, command.Settings{AnswerWithin: -1, Default: map[v230.CommandType]v230.CommandResponseType{
+		v230.CommandTypeStartSession: v230.CommandResponseTypeAccepted,
+	}})
+	if _, err := c.Receiver.StartSession(t.Context(), from, sample.StartSession(resultURL)); err != nil {
+		t.Fatal(err)
+	}
+	running := func(c *command.Commands) (stop func()) {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); c.Run(ctx) }()
+		return func() { cancel(); <-done }
+	}
+	stop := running(c)
+	eventually(t, "it runs", func() bool {
+		_, err := db.ReadNote(t.Context(), "commands.sessions")
+		return err == nil
+	})
+	stop()
+	session, request := sample.ActiveSession(), sample.StartSession(resultURL)
+	session.ID, session.EVSEUID, session.StartDateTime = "NEW", *request.EVSEUID, ocpi.NewDateTime(time.Now())
+	session.CDRToken.UID, session.CDRToken.ContractID = request.Token.UID, request.Token.ContractID
+	put(t, objects.Sessions, cpo, session)
+	again := command.New(command.Config{
+		Store: db, Journal: db, Clients: reachable{}, Locations: objects.Locations, Sessions: objects.Sessions,
+		BaseURL: "https://node.example.com/ocpi", Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+	defer running(again)()
+	eventually(t, "the session is matched", func() bool {
+		kept, err := again.List(t.Context(), store.CommandFilter{Received: true})
+		return err == nil && len(kept) == 1 && kept[0].Session != nil
+	})
 }

@@ -56,14 +56,24 @@ func (c *Commands) followSessions(ctx context.Context) {
 func (c *Commands) readCursor(ctx context.Context) (int64, error) {
 	raw, err := c.config.Journal.ReadNote(ctx, sessionCursor)
 	if errors.Is(err, store.ErrNotFound) {
-		var latest int64
-		latest, err = c.config.Journal.LatestEvent(ctx)
-		raw = strconv.AppendInt(nil, latest, 10)
+		return c.firstCursor(ctx)
 	}
 	if err != nil {
 		return -1, err
 	}
 	return strconv.ParseInt(string(raw), 10, 64)
+}
+
+// firstCursor begins with what comes from now on, and notes that: what comes before the next note must not be lost in a crash.
+func (c *Commands) firstCursor(ctx context.Context) (int64, error) {
+	latest, err := c.config.Journal.LatestEvent(ctx)
+	if err == nil {
+		err = c.noteCursor(ctx, latest)
+	}
+	if err != nil {
+		return -1, err
+	}
+	return latest, nil
 }
 
 func (c *Commands) noteCursor(ctx context.Context, cursor int64) error {

@@ -21,9 +21,11 @@ type charge struct {
 	power, wanted int64
 	// stay is for how many slices the vehicle stands there afterwards.
 	stay int
-	// charged is the energy so far in Wh, slices the time so far.
+	// charged is the energy so far in Wh, lasted the time so far.
 	charged int64
-	slices  int
+	lasted  time.Duration
+	// paced tells that it goes on as fast as the clock and not at the speed of the simulation.
+	paced bool
 	// untold is how many slices the stored session lacks; open is how many of the last charging period's belong to it.
 	untold int
 	open   bool
@@ -108,7 +110,10 @@ func (d *Day) tariff(c *charger, connector *v230.Connector) *v230.Tariff {
 
 // goOn lets a charge go on, stores the session now and then, and ends it when the vehicle leaves.
 func (d *Day) goOn(ctx context.Context, c *charger, slices int, now time.Time) error {
-	charge := c.charge
+	charge, length := c.charge, slice
+	if charge.paced {
+		slices, length = int(charge.behind(now)/pace), pace
+	}
 	if c.status != v230.StatusCharging { // it could not be stored when the vehicle came
 		return d.occupy(ctx, c, now)
 	}
@@ -119,7 +124,7 @@ func (d *Day) goOn(ctx context.Context, c *charger, slices int, now time.Time) e
 		if charge.over() {
 			break
 		}
-		charge.pass(c.zone)
+		charge.pass(c.zone, length)
 	}
 	if charge.untold < charge.every() && !charge.over() {
 		return nil
@@ -140,6 +145,9 @@ func (d *Day) goOn(ctx context.Context, c *charger, slices int, now time.Time) e
 
 // every is after how many slices the session is stored again.
 func (c *charge) every() int {
+	if c.paced {
+		return 1
+	}
 	if c.connector.PowerType == v230.PowerTypeDC {
 		return 2
 	}
@@ -149,27 +157,36 @@ func (c *charge) every() int {
 // over reports whether the vehicle leaves.
 func (c *charge) over() bool { return c.charged >= c.wanted && c.stay == 0 }
 
+// pace is the slice of a charge that goes on as fast as the clock: a four-hundredth of an hour. Only multiples of it are whole
+// seconds and exact decimals of an hour.
+const pace = time.Hour / 400
+
+// behind is by how much the charge is behind the clock.
+func (c *charge) behind(now time.Time) time.Duration {
+	return max(0, now.Sub(c.session.StartDateTime.Time())-c.lasted)
+}
+
 // pass lets a slice go by: energy flows, or the vehicle stands there with a full battery.
-func (c *charge) pass(zone *time.Location) {
+func (c *charge) pass(zone *time.Location, length time.Duration) {
 	parked, energy := c.charged >= c.wanted, int64(0)
 	if parked {
 		c.stay--
 	} else {
-		energy = min(c.current()/slicesPerHour, c.wanted-c.charged)
+		energy = min(c.current()*int64(length/time.Second)/3600, c.wanted-c.charged)
 	}
-	at := c.session.StartDateTime.Time().Add(time.Duration(c.slices) * slice)
-	p := pricesAt(c.tariff, moment{at: at.In(zone), lasted: time.Duration(c.slices) * slice, energy: decimal.New(c.charged, -3)})
-	c.slices++
+	at := c.session.StartDateTime.Time().Add(c.lasted)
+	p := pricesAt(c.tariff, moment{at: at.In(zone), lasted: c.lasted, energy: decimal.New(c.charged, -3)})
+	c.lasted += length
 	c.untold++
 	c.charged += energy
 	periods := c.session.ChargingPeriods
 	// A period ends where other prices begin, as cost can be told from periods alone only then.
 	if c.open && p == c.prices && isParking(&periods[len(periods)-1]) == parked {
-		extend(&periods[len(periods)-1], energy)
+		extend(&periods[len(periods)-1], energy, length)
 		return
 	}
 	c.open, c.prices = true, p
-	c.session.ChargingPeriods = append(c.session.ChargingPeriods, newPeriod(at, energy, parked))
+	c.session.ChargingPeriods = append(c.session.ChargingPeriods, newPeriod(at, energy, parked, length))
 }
 
 // current is the power at present in W. A vehicle on DC takes less and less from 60 % of what it wants on.
@@ -181,23 +198,28 @@ func (c *charge) current() int64 {
 	return c.power * (1000 - 700*(c.charged-full)/(c.wanted-full)) / 1000
 }
 
-func newPeriod(at time.Time, energy int64, parked bool) v230.ChargingPeriod {
+func newPeriod(at time.Time, energy int64, parked bool, length time.Duration) v230.ChargingPeriod {
 	p := v230.ChargingPeriod{StartDateTime: ocpi.NewDateTime(at)}
-	length := ocpi.NewNumber(decimal.New(100/slicesPerHour, -2))
+	hours := ocpi.NewNumber(hours(length))
 	if parked {
-		p.Dimensions = []v230.CdrDimension{{Type: v230.CdrDimensionTypeParkingTime, Volume: length}}
+		p.Dimensions = []v230.CdrDimension{{Type: v230.CdrDimensionTypeParkingTime, Volume: hours}}
 		return p
 	}
 	p.Dimensions = []v230.CdrDimension{
-		{Type: v230.CdrDimensionTypeEnergy, Volume: kWh(energy)}, {Type: v230.CdrDimensionTypeTime, Volume: length},
+		{Type: v230.CdrDimensionTypeEnergy, Volume: kWh(energy)}, {Type: v230.CdrDimensionTypeTime, Volume: hours},
 	}
 	return p
 }
 
+// hours is a time in hours, to the second and better.
+func hours(d time.Duration) decimal.Decimal {
+	return decimal.New(int64(d/time.Second), 0).DivRound(decimal.New(3600, 0), 6)
+}
+
 // extend makes a period a slice longer.
-func extend(p *v230.ChargingPeriod, energy int64) {
+func extend(p *v230.ChargingPeriod, energy int64, length time.Duration) {
 	for i := range p.Dimensions {
-		more := decimal.New(100/slicesPerHour, -2)
+		more := hours(length)
 		if p.Dimensions[i].Type == v230.CdrDimensionTypeEnergy {
 			more = decimal.New(energy, -3)
 		}

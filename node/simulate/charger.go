@@ -16,8 +16,9 @@ type charger struct {
 	status   v230.Status
 	// left is for how many slices a status that ends by itself still lasts.
 	left int
-	// reserved is the token that an EVSE is reserved for by an order; nil for none.
+	// reserved is the token that an EVSE is reserved for by an order, until a time; nil for none.
 	reserved *v230.Token
+	until    time.Time
 	// charge is what is under way; nil for nothing.
 	charge *charge
 }
@@ -27,6 +28,9 @@ func (c *charger) party() ocpi.Party {
 }
 
 func (c *charger) key() ocpi.Key { return ocpi.Key{Party: c.party(), ID: string(c.location.ID)} }
+
+// byTheClock tells that what goes on there goes on as fast as the clock.
+func (c *charger) byTheClock() bool { return c.reserved != nil || c.charge != nil && c.charge.paced }
 
 // publicID is the EVSE's id for people and CDRs.
 func (c *charger) publicID() string {
@@ -76,15 +80,20 @@ func (d *Day) advance(ctx context.Context, c *charger, slices int, now time.Time
 	switch {
 	case c.charge != nil:
 		return d.goOn(ctx, c, slices, now)
+	case c.reserved != nil:
+		if now.Before(c.until) {
+			return nil
+		}
+		if err := d.change(ctx, c, v230.StatusAvailable, now); err != nil { // who it was for has not come
+			return err
+		}
+		c.reserved = nil
+		return nil
 	case c.status == v230.StatusAvailable:
 		return d.wait(ctx, c, slices, now)
 	}
 	if c.left -= slices; c.left > 0 {
 		return nil
-	}
-	if c.reserved != nil { // who it was for has not come
-		c.reserved = nil
-		return d.change(ctx, c, v230.StatusAvailable, now)
 	}
 	if c.status == v230.StatusReserved && d.config.Rand.IntN(10) < keptReservations {
 		if token, ok := d.driver(); ok {

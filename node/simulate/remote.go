@@ -26,16 +26,15 @@ type Order struct {
 	// Method and Reference are for the session and its CDR. Without a method it is as for other drivers.
 	Method    v230.AuthMethod
 	Reference string
-	// At is when a session begins, by its own times, which go on at the speed of the simulation from there and may run ahead of
-	// the clock. Default: the simulated time. Who wants the session to be found by the command that it belongs to gives the
-	// present.
+	// At is when a session begins by the clock. It then goes on as fast as the clock, so that it can be found by the command that
+	// it belongs to and never ends in the future. Default: the simulated time, at the speed of the simulation.
 	At time.Time
 }
 
 // The driver who starts a charge from afar comes back when the charge is stopped: the battery is large, and the vehicle stays.
 const (
 	orderedWh   = 80_000
-	orderedStay = 7 * slicesPerDay
+	orderedStay = 7 * 24 * int(time.Hour/pace)
 )
 
 // Knows reports whether a location is in the simulation.
@@ -87,7 +86,7 @@ func (d *Day) Start(ctx context.Context, o Order) (v230.Session, error) {
 		charge.session.AuthorizationReference = new(ocpi.CiString(o.Reference))
 	}
 	if !o.At.IsZero() {
-		charge.session.StartDateTime = ocpi.NewDateTime(o.At.UTC().Truncate(time.Second))
+		charge.session.StartDateTime, charge.paced = ocpi.NewDateTime(o.At.UTC().Truncate(time.Second)), true
 	}
 	if err := d.config.Network.PutSession(ctx, charge.session); err != nil {
 		return v230.Session{}, err
@@ -109,8 +108,15 @@ func (d *Day) Stop(ctx context.Context, session string) error {
 
 // leave lets a vehicle leave now.
 func (d *Day) leave(ctx context.Context, c *charger) error {
-	if c.charge.slices == 0 {
-		c.charge.pass(c.zone) // there is no CDR of nothing
+	last := slice // there is no CDR of nothing
+	if c.charge.paced {
+		for range int(c.charge.behind(d.present()) / pace) {
+			c.charge.pass(c.zone, pace)
+		}
+		last = max(time.Second, c.charge.behind(d.present()))
+	}
+	if c.charge.lasted == 0 || c.charge.paced && c.charge.behind(d.present()) > 0 {
+		c.charge.pass(c.zone, last)
 	}
 	c.charge.wanted, c.charge.stay = c.charge.charged, 0
 	for c.charge != nil {
@@ -138,8 +144,7 @@ func (d *Day) Reserve(ctx context.Context, o Order, until time.Time) error {
 			return err
 		}
 	}
-	c.reserved = &o.Token
-	c.left = 1 + int(until.Sub(now)*time.Duration(d.config.Speed)/slice)
+	c.reserved, c.until = &o.Token, until
 	return nil
 }
 

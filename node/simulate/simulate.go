@@ -122,7 +122,7 @@ func New(config Config) *Day {
 
 // Run makes steps until ctx ends. What fails is logged and tried again with the next step.
 func (d *Day) Run(ctx context.Context) {
-	tick := time.NewTicker(max(time.Second, slice/time.Duration(d.config.Speed)))
+	tick := time.NewTicker(max(time.Second, min(slice/time.Duration(d.config.Speed), pace/4)))
 	defer tick.Stop()
 	for {
 		if err := d.Step(ctx, d.config.Now()); err != nil && ctx.Err() == nil {
@@ -154,13 +154,13 @@ func (d *Day) Step(ctx context.Context, now time.Time) error {
 	}
 	passed := min(int(now.Sub(d.began)*time.Duration(d.config.Speed)/slice), int(now.Sub(d.config.Begin)/slice))
 	// After a long sleep of the machine, all EVSEs would have ended what they did; a day is enough for that.
-	slices := min(passed-d.passed, slicesPerDay)
-	if slices <= 0 {
-		return nil
-	}
-	d.passed = passed
+	slices := max(0, min(passed-d.passed, slicesPerDay))
+	d.passed = max(d.passed, passed)
 	var errs []error
 	for _, c := range d.chargers {
+		if slices == 0 && !c.byTheClock() {
+			continue
+		}
 		if err := d.advance(ctx, c, slices, now); err != nil {
 			errs = append(errs, fmt.Errorf("simulate EVSE %s of location %s: %w", c.evse.UID, c.location.ID, err))
 		}

@@ -45,6 +45,8 @@ type Command struct {
 	// Created is when it was made, Changed when something happened to it last.
 	Created time.Time `json:"created"`
 	Changed time.Time `json:"changed"`
+	// Tries is how often a command of ours was tried to be sent again; nothing had arrived before.
+	Tries int `json:"tries,omitzero"`
 	// Due is when something is to be done about it; zero for never.
 	Due time.Time `json:"due,omitzero"`
 	// Answer is the CPO's own answer; nil while there is none.
@@ -70,6 +72,8 @@ type State string
 const (
 	// Sending: we are sending it, or were when the program was interrupted.
 	Sending State = "sending"
+	// Waiting: no connection to the partner could be made. It is tried again at Due.
+	Waiting State = "waiting"
 	// Unclear: it was sent, and it is not known what the partner made of it. A result may come all the same.
 	Unclear State = "unclear"
 	// Asked: a partner waits for our answer.
@@ -154,6 +158,8 @@ const (
 	Resulted What = "result"
 	// Failed: the command did not reach the partner, or the partner refused it with an error.
 	Failed What = "failed"
+	// Unreached: no connection to the partner could be made, and it is tried again.
+	Unreached What = "unreached"
 	// Lost: it was sent, and it is not known what the partner made of it.
 	Lost What = "lost"
 	// Deadline: what was waited for has not come in time.
@@ -203,6 +209,12 @@ func As[T any](c Command) (T, error) {
 
 // Open tells that the command has not ended.
 func (c *Command) Open() bool { return c.End == nil }
+
+// answerToCome tells that a command of ours has its result, and the answer to it is still on its way.
+func (c *Command) answerToCome() bool {
+	lost := func(s Step) bool { return s.What == Lost || s.What == Failed }
+	return c.Answer == nil && c.End != nil && c.End.By == Resulted && !slices.ContainsFunc(c.Steps, lost)
+}
 
 // clone is a copy that shares nothing that is ever written to.
 func (c *Command) clone() Command {

@@ -11,10 +11,12 @@ import (
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
-// How results go out. A lease is longer than an attempt, so that nobody repeats one that is under way.
+// How results go out. The lease of an attempt is renewed while it lasts, so that nobody repeats it; where the program dies in the
+// middle of it, the result does not lie there for long.
 const (
 	deliveryTimeout = 30 * time.Second
-	deliveryLease   = 45 * time.Second
+	deliveryLease   = 5 * time.Second
+	renewEvery      = 2 * time.Second
 	// atOnce is how many results go to one partner at a time.
 	atOnce = 4
 )
@@ -43,7 +45,7 @@ func (r *Receiver) underWay() int {
 	return len(r.busy)
 }
 
-// begin reports whether nobody here delivers this result already.
+// begin reports whether nobody here answers this command or delivers its result already.
 func (r *Receiver) begin(id string) bool {
 	r.delivering.Lock()
 	defer r.delivering.Unlock()
@@ -91,11 +93,41 @@ func (r *Receiver) deliver(ctx context.Context, c Command) {
 		return nil
 	})
 	if err == nil {
-		_, err = r.happen(context.WithoutCancel(ctx), c.ID, r.delivered(ctx, &c), r.limitsOf(c.Type))
+		release := r.hold(ctx, c.ID)
+		step := r.delivered(ctx, &c)
+		release()
+		_, err = r.happen(context.WithoutCancel(ctx), c.ID, step, r.limitsOf(c.Type))
 	}
 	if err != nil && !errors.Is(err, errTaken) && ctx.Err() == nil {
 		r.logger.ErrorContext(ctx, "cannot deliver the result of a command", "command", c.ID, "partner", c.Partner, "error", err)
 	}
+}
+
+// hold renews the lease of an attempt until it is released. A lease that cannot be renewed ends: at worst the partner gets the
+// result twice, which it can bear.
+func (r *Receiver) hold(ctx context.Context, id string) (release func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		every := time.NewTicker(renewEvery)
+		defer every.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-every.C:
+			}
+			_, err := r.change(ctx, id, func(c *Command) error {
+				c.renew(r.now(), deliveryLease)
+				return nil
+			})
+			if err != nil && ctx.Err() == nil {
+				r.logger.WarnContext(ctx, "cannot keep others from delivering the same result", "command", id, "error", err)
+			}
+		}
+	}()
+	return func() { cancel(); <-done }
 }
 
 // delivered sends a result, and says what became of that.
@@ -114,7 +146,7 @@ func (r *Receiver) delivered(ctx context.Context, c *Command) Step {
 		}
 	}
 	step.What, step.Message, step.Final = Undelivered, err.Error(), hopeless(err)
-	step.retry = spread(min(r.config.Backoff<<min(c.Delivery.Attempts-1, 20), longestBackoff))
+	step.retry = spread(min(min(r.config.Backoff, longestBackoff)<<min(c.Delivery.Attempts-1, 20), longestBackoff))
 	if e != nil {
 		step.retry = max(step.retry, e.RetryAfter)
 	}

@@ -61,10 +61,20 @@ func (d *desk) change(ctx context.Context, id string, fn func(*Command) error) (
 		return c, err
 	}
 	d.tell(id)
-	if !c.Due.IsZero() && !c.Due.After(d.now()) {
-		nudge(d.wake)
+	if !c.Due.IsZero() {
+		d.wakeAt(c.Due)
 	}
 	return c, nil
+}
+
+// wakeAt ends the pause of run when something is due. What is due later is seen in time anyway.
+func (d *desk) wakeAt(due time.Time) {
+	switch in := due.Sub(d.now()); {
+	case in <= 0:
+		nudge(d.wake)
+	case in < lookEvery:
+		time.AfterFunc(in, func() { nudge(d.wake) })
+	}
 }
 
 // happen lets a step happen to a command.
@@ -120,7 +130,7 @@ func nudge(c chan struct{}) {
 	}
 }
 
-// lookEvery is how often others are looked after that may change the store too, and how exact deadlines are.
+// lookEvery is how often others are looked after that may change the store too. Deadlines are about as exact.
 const lookEvery = time.Second
 
 // await returns a command as soon as is holds, or, with the error of ctx, as it is when ctx ends.
@@ -144,25 +154,34 @@ func (d *desk) await(ctx context.Context, id string, is func(*Command) bool) (Co
 	}
 }
 
-// dueAtOnce is how many commands are looked at in one round, besides those that are being worked on.
-const dueAtOnce = 100
+// dueAtOnce is how many commands are looked at in one round, besides those that are being worked on, and moreAfter the pause
+// before the next round where there are more: after a day off there may be thousands.
+const (
+	dueAtOnce = 100
+	moreAfter = 10 * time.Millisecond
+)
 
 // run looks after what is due until ctx ends. under is how many that are due are being worked on already.
 func (d *desk) run(ctx context.Context, under func() int, work func(context.Context, Command)) {
 	for ctx.Err() == nil {
-		due, err := d.store.Due(ctx, d.received, d.now(), dueAtOnce+under())
+		limit := dueAtOnce + under()
+		due, err := d.store.Due(ctx, d.received, d.now(), limit)
 		if err != nil && ctx.Err() == nil {
 			d.logger.ErrorContext(ctx, "cannot look after commands", "error", err)
 		}
 		for i := range due {
 			work(ctx, due[i])
 		}
-		d.pause(ctx)
+		if len(due) == limit {
+			d.pause(ctx, moreAfter)
+		} else {
+			d.pause(ctx, lookEvery)
+		}
 	}
 }
 
-func (d *desk) pause(ctx context.Context) {
-	timer := time.NewTimer(lookEvery)
+func (d *desk) pause(ctx context.Context, longest time.Duration) {
+	timer := time.NewTimer(longest)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

@@ -3,6 +3,7 @@ package command_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -159,7 +160,7 @@ func TestALostAnswerLeavesTheCommandOpen(t *testing.T) {
 	if c = p.await(t, c.ID); c.End.Outcome != "ACCEPTED" {
 		t.Errorf("it ended %+v", c.End)
 	}
-	p = newPair(t, nil, nil)
+	p = newPair(t, nil, func(s *command.SenderConfig, _ *command.ReceiverConfig) { s.SendWithin = -1 })
 	p.cpo.Close()
 	if c = p.startSession(t); c.End == nil || c.End.Outcome != command.NotSent {
 		t.Errorf("to a CPO that is away: %+v", c)
@@ -263,5 +264,81 @@ func TestOurOwnSideIsToldWhatItCannotDo(t *testing.T) {
 	}
 	if _, err := p.sender.StartSession(t.Context(), "nobody", sample.StartSession("")); err == nil {
 		t.Error("a command was sent to a partner there is not")
+	}
+}
+
+// slow is a store that takes its time to be read.
+type slow struct{ command.Memory }
+
+func (s *slow) Command(ctx context.Context, id string) (command.Command, error) {
+	time.Sleep(50 * time.Millisecond)
+	return s.Memory.Command(ctx, id)
+}
+
+// A result does not overtake the answer (requirement CMD-04): some eMSPs do not know the command before they have the answer.
+func TestTheAnswerGoesBeforeTheResult(t *testing.T) {
+	p := newPair(t, accepts(v230.CommandResultTypeAccepted), func(_ *command.SenderConfig, r *command.ReceiverConfig) { r.Store = new(slow) })
+	var answered atomic.Bool
+	early := make(chan bool, 1)
+	p.fault = func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.Contains(r.URL.Path, "/emsp/") {
+				early <- !answered.Load()
+			}
+			next.ServeHTTP(w, r)
+			if strings.Contains(r.URL.Path, "/cpo/") {
+				answered.Store(true)
+			}
+		})
+	}
+	c := p.startSession(t)
+	if c = p.await(t, c.ID); c.End.Outcome != "ACCEPTED" || <-early {
+		t.Errorf("the result was there first: %+v", c)
+	}
+}
+
+// Requirement CMD-16: the diagrams of 2.1.1 have another word for ACCEPTED.
+func TestSuccessfulIsAccepted(t *testing.T) {
+	p := newPair(t, nil, nil)
+	p.fault = func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.Contains(r.URL.Path, "/cpo/") {
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = io.WriteString(w, `{"status_code":1000,"timestamp":"2026-11-27T12:00:00Z","data":{"result":"SUCCESSFUL"}}`)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+	c := p.startSession(t)
+	if c.State != command.Accepted || c.Answer.Result != v230.CommandResponseTypeAccepted {
+		t.Fatalf("answered: %+v", c)
+	}
+	if status := post(t, c.ResponseURL, "let-me-in", "SUCCESSFUL"); status != http.StatusOK {
+		t.Errorf("HTTP %d", status)
+	}
+	if c = p.await(t, c.ID); c.End.Outcome != "ACCEPTED" {
+		t.Errorf("it ended %+v", c.End)
+	}
+}
+
+// Memory forgets what has ended a day ago and nothing else.
+func TestMemoryDoesNotGrowForEver(t *testing.T) {
+	m := new(command.Memory)
+	begin := time.Date(2026, time.November, 1, 12, 0, 0, 0, time.UTC)
+	add := func(id string, at time.Time, due time.Time) {
+		t.Helper()
+		if err := m.Add(t.Context(), command.Command{ID: id, Created: at, Changed: at, Due: due}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add("ended", begin, time.Time{})
+	add("open", begin, begin.Add(time.Minute))
+	add("young", begin.Add(23*time.Hour), time.Time{})
+	add("new", begin.Add(25*time.Hour), time.Time{})
+	for id, kept := range map[string]bool{"ended": false, "open": true, "young": true, "new": true} {
+		if _, err := m.Command(t.Context(), id); errors.Is(err, command.ErrUnknown) == kept {
+			t.Errorf("%s: %v", id, err)
+		}
 	}
 }

@@ -36,7 +36,8 @@ type ReceiverConfig struct {
 	ResultWithin time.Duration
 	// DeliverWithin is how long it is tried to deliver a result. Default 1 hour.
 	DeliverWithin time.Duration
-	// Backoff is the pause before the second attempt; it doubles up to a minute. Default 1 second.
+	// Backoff is the pause before the second attempt; it doubles up to a minute. Default a quarter of a second: somebody
+	// stands at the charge point.
 	Backoff time.Duration
 	// Logger gets what is odd. Default slog.Default().
 	Logger *slog.Logger
@@ -48,7 +49,7 @@ const (
 	defaultAnswerWithin  = 3 * time.Second
 	defaultResultWithin  = time.Minute
 	defaultDeliverWithin = time.Hour
-	defaultBackoff       = time.Second
+	defaultBackoff       = 250 * time.Millisecond
 	longestBackoff       = time.Minute
 )
 
@@ -76,7 +77,7 @@ type Receiver struct {
 	*desk
 	config ReceiverConfig
 
-	// busy are the results that are being delivered, and gates keep one partner's from holding up another's.
+	// busy are the commands that are being answered or whose results are being delivered, and gates keep one partner's from holding up another's.
 	delivering sync.Mutex
 	busy       map[string]bool
 	gates      map[string]chan struct{}
@@ -173,9 +174,17 @@ func (r *Receiver) check(ctx context.Context, from *ocpi.Partner, c *Command) (A
 	return Answer{}, nil
 }
 
+// answerTakes is how long an answer may take from here to the partner, before a result may follow.
+const answerTakes = 100 * time.Millisecond
+
 // ask has the program answer, and answers for it where it takes too long. A partner that does not wait for so long has a
 // command whose outcome it does not know; it still gets the result if there is one.
 func (r *Receiver) ask(ctx context.Context, c Command) (v230.CommandResponse, error) {
+	// A result does not go out before the answer: not every eMSP knows the command by then.
+	r.begin(c.ID)
+	defer func() {
+		time.AfterFunc(answerTakes, func() { r.over(c.ID); nudge(r.wake) })
+	}()
 	if err := r.store.Add(ctx, c); err != nil {
 		return v230.CommandResponse{}, fmt.Errorf("store %s: %w", c.Type, err)
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/roamwire/roamwire/ocpi"
-	"github.com/roamwire/roamwire/ocpi/ocpiclient"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -29,18 +28,37 @@ type SenderConfig struct {
 	// Timeout is how long a command may take, counted anew when it is accepted. A partner whose version can say how long
 	// it takes gets that long instead, up to an hour. Default 2 minutes.
 	Timeout time.Duration
+	// SendWithin is how long it is tried to reach a partner to which no connection can be made, as while it restarts. A
+	// command that may have arrived is never sent again. Default 15 seconds, but no longer than Timeout; negative for one
+	// try.
+	SendWithin time.Duration
 	// Logger gets what is odd. Default slog.Default().
 	Logger *slog.Logger
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
 
-const defaultTimeout = 2 * time.Minute
+const (
+	defaultTimeout    = 2 * time.Minute
+	defaultSendWithin = 15 * time.Second
+)
+
+func (c SenderConfig) withDefaults() SenderConfig {
+	if c.Timeout <= 0 {
+		c.Timeout = defaultTimeout
+	}
+	if c.SendWithin == 0 {
+		c.SendWithin = defaultSendWithin
+	}
+	c.SendWithin = min(c.SendWithin, c.Timeout)
+	return c
+}
 
 // A Sender sends commands to CPOs and follows them. It is an ocpiserver.CommandResults. Any number of goroutines may use it.
 type Sender struct {
 	*desk
-	baseURL string
+	baseURL    string
+	sendWithin time.Duration
 	// life ends with Close, and with it what is being sent.
 	life context.Context
 	stop context.CancelFunc
@@ -51,32 +69,50 @@ type Sender struct {
 
 // NewSender makes a Sender.
 func NewSender(config SenderConfig) *Sender {
-	if config.Timeout <= 0 {
-		config.Timeout = defaultTimeout
-	}
+	config = config.withDefaults()
 	s := &Sender{
 		desk:    newDesk(config.Store, false, config.Client, config.Logger, config.Now),
-		baseURL: strings.TrimRight(config.BaseURL, "/"), strays: map[string]straying{},
+		baseURL: strings.TrimRight(config.BaseURL, "/"), sendWithin: config.SendWithin, strays: map[string]straying{},
 	}
 	s.limits.result = config.Timeout
 	s.life, s.stop = context.WithCancel(context.Background())
 	return s
 }
 
-// Close ends what is being sent. Those commands stay open, and it is not known whether they got through.
+// Close ends what is being sent. Those commands stay open, and it is not known whether they got through. Those that were waiting
+// for a partner go on with the next Sender of the Store.
 func (s *Sender) Close() {
 	s.stop()
 	s.work.Wait()
 }
 
-// Run ends commands that get no result in time, also those from before a restart, until ctx ends.
+// Run ends commands that get no result in time, and sends those again that have not reached their partner, also those from before
+// a restart, until ctx ends.
 func (s *Sender) Run(ctx context.Context) {
-	s.run(ctx, func() int { return 0 }, func(ctx context.Context, c Command) { s.expire(ctx, c, s.limits) })
+	s.run(ctx, func() int { return 0 }, func(ctx context.Context, c Command) {
+		if c.State == Waiting {
+			s.again(ctx, c)
+			return
+		}
+		s.expire(ctx, c, s.limits)
+	})
 }
+
+// answerAfterResult is how long the CPO's answer is waited for where its result was faster.
+const answerAfterResult = 500 * time.Millisecond
 
 // Await returns a command when it has ended, or as it is when ctx ends, with the error of ctx.
 func (s *Sender) Await(ctx context.Context, id string) (Command, error) {
-	return s.await(ctx, id, func(c *Command) bool { return c.End != nil })
+	c, err := s.await(ctx, id, func(c *Command) bool { return c.End != nil })
+	if err != nil || !c.answerToCome() {
+		return c, err
+	}
+	soon, cancel := context.WithTimeout(ctx, answerAfterResult)
+	defer cancel()
+	if later, err := s.await(soon, id, func(c *Command) bool { return !c.answerToCome() }); err == nil {
+		return later, nil
+	}
+	return c, nil
 }
 
 // StartSession asks a CPO for a session. What it fills in is the response_url and, where there is none, the
@@ -94,7 +130,7 @@ func (s *Sender) StartSession(ctx context.Context, partner string, request v230.
 				r.AuthorizationReference = new(ocpi.CiString(id))
 			}
 		},
-		validate: (*v230.StartSession).Validate, send: ocpiclient.Commands.StartSession,
+		validate: (*v230.StartSession).Validate,
 	}, request)
 }
 
@@ -102,7 +138,7 @@ func (s *Sender) StartSession(ctx context.Context, partner string, request v230.
 func (s *Sender) StopSession(ctx context.Context, partner string, request v230.StopSession) (Command, error) {
 	return send(ctx, s, partner, order[v230.StopSession]{
 		kind: v230.CommandTypeStopSession, prepare: func(r *v230.StopSession, url, _ string) { r.ResponseURL = url },
-		validate: (*v230.StopSession).Validate, send: ocpiclient.Commands.StopSession,
+		validate: (*v230.StopSession).Validate,
 	}, request)
 }
 
@@ -116,7 +152,7 @@ func (s *Sender) ReserveNow(ctx context.Context, partner string, request v230.Re
 				r.AuthorizationReference = new(ocpi.CiString(id))
 			}
 		},
-		validate: (*v230.ReserveNow).Validate, send: ocpiclient.Commands.ReserveNow,
+		validate: (*v230.ReserveNow).Validate,
 	}, request)
 }
 
@@ -124,7 +160,7 @@ func (s *Sender) ReserveNow(ctx context.Context, partner string, request v230.Re
 func (s *Sender) UnlockConnector(ctx context.Context, partner string, request v230.UnlockConnector) (Command, error) {
 	return send(ctx, s, partner, order[v230.UnlockConnector]{
 		kind: v230.CommandTypeUnlockConnector, prepare: func(r *v230.UnlockConnector, url, _ string) { r.ResponseURL = url },
-		validate: (*v230.UnlockConnector).Validate, send: ocpiclient.Commands.UnlockConnector,
+		validate: (*v230.UnlockConnector).Validate,
 	}, request)
 }
 
@@ -134,7 +170,6 @@ type order[T any] struct {
 	match    string
 	prepare  func(request *T, responseURL, id string)
 	validate func(*T) []ocpi.Finding
-	send     func(ocpiclient.Commands, context.Context, T) (v230.CommandResponse, error)
 }
 
 // send stores a command and then sends it: a result may come before the answer does.
@@ -161,54 +196,12 @@ func send[T any](ctx context.Context, s *Sender, partner string, o order[T], req
 	if err := s.store.Add(ctx, c); err != nil {
 		return Command{}, fmt.Errorf("store %s: %w", o.kind, err)
 	}
-	s.post(ctx, id, func(ctx context.Context) (v230.CommandResponse, error) {
-		return o.send(client.CPO().Commands, ctx, request)
-	})
-	return s.Command(context.WithoutCancel(ctx), id)
-}
-
-// post sends a command and keeps what the partner answers. It returns when ctx ends; the sending does not end with it.
-func (s *Sender) post(ctx context.Context, id string, call func(context.Context) (v230.CommandResponse, error)) {
-	done := make(chan struct{})
-	s.work.Go(func() {
-		defer close(done)
-		sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
-		defer cancel()
-		defer context.AfterFunc(s.life, cancel)()
-		response, err := call(sending)
-		step := s.answer(response, err)
-		if _, err := s.happen(context.WithoutCancel(ctx), id, step, s.limits); err != nil {
-			s.logger.ErrorContext(ctx, "cannot store the answer to a command", "command", id, "answer", step.Result, "error", err)
-		}
-	})
-	select {
-	case <-done:
-	case <-ctx.Done():
+	s.dispatch(ctx, client, c)
+	c, err = s.await(ctx, id, func(c *Command) bool { return c.State != Sending && c.State != Waiting && !c.answerToCome() })
+	if err != nil && ctx.Err() != nil { // the caller goes, the command goes on
+		err = nil
 	}
-}
-
-// answer is the step that the answer to a command is, or the lack of one.
-func (s *Sender) answer(response v230.CommandResponse, err error) Step {
-	step := Step{At: s.now()}
-	var e *ocpiclient.Error
-	switch {
-	case err == nil:
-		step.What, step.Result, step.Message, step.Timeout = Answered, string(response.Result), text(response.Message), response.Timeout
-		return step
-	case errors.As(err, &e) && e.Unclear():
-		step.What = Lost
-	case errors.As(err, &e) && e.Status == ocpi.StatusUnknownLocation:
-		step.What, step.Result = Failed, string(UnknownLocation)
-	case errors.As(err, &e) && e.HTTP != 0:
-		step.What, step.Result = Failed, string(Refused)
-	default:
-		step.What, step.Result = Failed, string(NotSent)
-	}
-	step.Message = err.Error()
-	if e != nil {
-		step.Message, step.HTTP, step.Status = e.Message, e.HTTP, e.Status
-	}
-	return step
+	return c, err
 }
 
 // text is a message for people, in the first language it is written in.
@@ -223,9 +216,9 @@ func text(message []v230.DisplayText) string {
 var errForeign = errors.New("it is another partner's command")
 
 // CommandResult implements ocpiserver.CommandResults. A result that comes late, twice or for no command is kept and no error
-// (requirement CMD-08); one for another partner's command is refused.
+// (requirement CMD-08); one for another partner's command is kept and refused.
 func (s *Sender) CommandResult(ctx context.Context, from *ocpi.Partner, kind v230.CommandType, uid string, result v230.CommandResult) error {
-	step := Step{At: s.now(), What: Resulted, Result: string(result.Result), Message: text(result.Message)}
+	step := Step{At: s.now(), What: Resulted, Result: said(string(result.Result)), Message: text(result.Message)}
 	_, err := s.change(ctx, uid, func(c *Command) error {
 		if c.Partner != from.ID {
 			return errForeign
@@ -238,6 +231,9 @@ func (s *Sender) CommandResult(ctx context.Context, from *ocpi.Partner, kind v23
 		return s.stray(ctx, from, kind, uid, step)
 	case errors.Is(err, errForeign):
 		s.logger.WarnContext(ctx, "a partner sent a result for another partner's command", "partner", from.ID, "command", uid)
+		if err := s.stray(ctx, from, kind, uid, step); err != nil {
+			return err
+		}
 		return ocpi.NotFound("there is no command %s", uid)
 	default:
 		return err
@@ -263,9 +259,12 @@ func (s *Sender) stray(ctx context.Context, from *ocpi.Partner, kind v230.Comman
 		s.logger.WarnContext(ctx, "a partner sends many results for commands that there are not", "partner", from.ID)
 		return nil
 	}
+	if !kind.Known() { // the path can be anything
+		kind = ""
+	}
 	hash := sha256.Sum256([]byte(from.ID + "\x00" + uid))
 	id := "stray-" + hex.EncodeToString(hash[:16])
-	step.Message = strings.TrimSpace("response_url ends with " + uid[:min(len(uid), maxUID)] + ". " + step.Message)
+	step.Message = strings.TrimSpace("response_url ends with " + strings.ToValidUTF8(uid[:min(len(uid), maxUID)], "\ufffd") + ". " + step.Message)
 	c := Command{ID: id, Partner: from.ID, Type: kind, State: Stray, Created: step.At, Changed: step.At}
 	c.apply(step, s.limits)
 	err := s.store.Add(ctx, c)

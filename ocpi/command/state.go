@@ -9,7 +9,8 @@ import (
 // The state machine of a command: what becomes of it by each thing that happens. It does nothing else and asks nobody, so
 // that a store can call it in a transaction, and more than once.
 //
-//	sent:      sending -> unclear -> accepted -> ended
+//	sent:      sending <-> waiting
+//	           sending -> unclear -> accepted -> ended
 //	received:  asked -> accepted -> delivering -> ended
 //
 // A command may end from every state before. What comes after the end is written down and changes nothing.
@@ -43,6 +44,8 @@ func (c *Command) apply(s Step, l limits) {
 		c.failed(&s)
 	case Lost:
 		c.lost(&s)
+	case Unreached:
+		c.unreached(&s)
 	case Deadline:
 		noted = c.deadline(&s, l)
 	case Sent:
@@ -130,7 +133,7 @@ func (c *Command) resulted(s *Step) {
 
 // failed ends a command that did not get through.
 func (c *Command) failed(s *Step) {
-	if c.State != Sending {
+	if c.State != Sending && c.State != Waiting {
 		s.Late = true
 		return
 	}
@@ -144,6 +147,22 @@ func (c *Command) lost(s *Step) {
 		return
 	}
 	c.State = Unclear
+}
+
+// unreached lets a command wait that has certainly not arrived.
+func (c *Command) unreached(s *Step) {
+	if c.State != Sending {
+		s.Late = true
+		return
+	}
+	c.State, c.Due = Waiting, s.At.Add(s.retry)
+}
+
+// resend claims a command that waits for one more try. Where the program dies in the middle of that, it is not known whether the
+// command got through.
+func (c *Command) resend(l limits) {
+	c.State, c.Due = Sending, c.Created.Add(l.result)
+	c.Tries++
 }
 
 // deadline ends what has waited long enough. It does nothing where there is more time by now.
@@ -173,6 +192,13 @@ func (c *Command) sent(s *Step, l limits) (noted bool) {
 		c.Changed = s.At
 	}
 	return false
+}
+
+// renew gives the attempt that is under way more time.
+func (c *Command) renew(now time.Time, lease time.Duration) {
+	if c.State == Delivering {
+		c.Due = now.Add(lease)
+	}
 }
 
 func (c *Command) delivered(s *Step) {

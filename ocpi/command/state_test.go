@@ -52,6 +52,8 @@ func TestWhatBecomesOfACommand(t *testing.T) {
 		"the CPO rejects":            {sent, []Step{after(1, Answered, "REJECTED")}, Ended, "REJECTED", Answered, 0, 0, 0},
 		"the CPO does not know it":   {sent, []Step{after(1, Answered, "UNKNOWN_SESSION")}, Ended, "UNKNOWN_SESSION", Answered, 0, 0, 0},
 		"it does not get there":      {sent, []Step{after(1, Failed, "NOT_SENT")}, Ended, "NOT_SENT", Failed, 0, 0, 0},
+		"it cannot be reached yet":   {sent, []Step{after(1, Unreached, "")}, Waiting, nobody, "", 2, 0, 0},
+		"it is never reached":        {sent, []Step{after(1, Unreached, ""), after(20, Failed, "NOT_SENT")}, Ended, "NOT_SENT", Failed, 0, 0, 0},
 		"the answer is lost":         {sent, []Step{after(1, Lost, "")}, Unclear, nobody, "", 60, 0, 0},
 		"lost, and a result":         {sent, []Step{after(1, Lost, ""), after(2, Resulted, "ACCEPTED")}, Ended, "ACCEPTED", Resulted, 0, 0, 0},
 		"lost, and no result":        {sent, []Step{after(1, Lost, ""), after(60, Deadline, "")}, Ended, "TIMEOUT", Deadline, 0, 0, 0},
@@ -142,7 +144,7 @@ func TestThePartnerSaysHowLongToWait(t *testing.T) {
 func TestACommandEndsOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := sentCommand()
-		whats := []What{Answered, Resulted, Failed, Lost, Deadline}
+		whats := []What{Answered, Resulted, Failed, Lost, Unreached, Deadline}
 		if rapid.Bool().Draw(t, "received") {
 			c = askedCommand()
 			whats = []What{Answered, Resulted, Deadline, Sent, Delivered, Undelivered}
@@ -152,6 +154,9 @@ func TestACommandEndsOnce(t *testing.T) {
 		for range rapid.IntRange(0, 150).Draw(t, "steps") {
 			now += rapid.IntRange(0, 90).Draw(t, "pause")
 			s := after(now, rapid.SampledFrom(whats).Draw(t, "what"), results.Draw(t, "result"))
+			if c.State == Waiting && rapid.Bool().Draw(t, "again") {
+				c.resend(testLimits)
+			}
 			before := c.clone()
 			c.apply(s, testLimits)
 			if s.What != Deadline && s.What != Sent {
@@ -166,9 +171,14 @@ func TestACommandEndsOnce(t *testing.T) {
 			if !c.Due.IsZero() {
 				now = max(now, int(c.Due.Sub(start)/time.Second))
 				s := after(now, Deadline, "")
-				if c.State == Delivering {
+				switch c.State {
+				case Delivering:
 					s = after(now, Delivered, "")
 					said++
+				case Waiting:
+					s = after(now, Failed, "NOT_SENT")
+					said++
+				default:
 				}
 				c.apply(s, testLimits)
 			}

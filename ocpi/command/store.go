@@ -3,6 +3,7 @@ package command
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -26,11 +27,18 @@ type Store interface {
 	Matching(ctx context.Context, received bool, partner, match string, since time.Time) ([]Command, error)
 }
 
-// Memory is a Store in memory, for tests and programs that may forget. The zero Memory is ready.
+// Memory is a Store in memory, for tests and programs that may forget. It keeps what has ended for a day. The zero Memory is ready.
 type Memory struct {
 	mu       sync.Mutex
 	commands map[string]*Command
+	// trimmed is when it was looked last for what may be forgotten.
+	trimmed time.Time
 }
+
+const (
+	memoryKeeps = 24 * time.Hour
+	memoryTrims = time.Hour
+)
 
 // Add implements Store.
 func (m *Memory) Add(_ context.Context, c Command) error {
@@ -43,7 +51,18 @@ func (m *Memory) Add(_ context.Context, c Command) error {
 		m.commands = map[string]*Command{}
 	}
 	m.commands[c.ID] = new(c.clone())
+	if c.Created.Sub(m.trimmed) >= memoryTrims {
+		m.trim(c.Created)
+	}
 	return nil
+}
+
+// trim forgets commands about which nothing has happened for long and nothing is to be done.
+func (m *Memory) trim(now time.Time) {
+	m.trimmed = now
+	maps.DeleteFunc(m.commands, func(_ string, c *Command) bool {
+		return c.Due.IsZero() && now.Sub(c.Created) > memoryKeeps && now.Sub(c.Changed) > memoryKeeps
+	})
 }
 
 // Change implements Store.

@@ -7,10 +7,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,7 +26,7 @@ import (
 )
 
 // The operators are the two operators' own systems while their nodes are killed: the eMSP's app starts charges through the API
-// of its node, the CPO's system answers half of the commands through the API of its own, and an endpoint of the CPO's outside
+// of its node, the CPO's system answers most of the commands through the API of its own, and an endpoint of the CPO's outside
 // hears what happens.
 type operators struct {
 	app, cpms operator
@@ -34,7 +36,8 @@ type operators struct {
 	// sent are the commands that the app was told the ids of.
 	sent []string
 	// failure is why the app's latest command did not get through.
-	failure  error
+	failure error
+	// answered is how many commands the CPO's system has done.
 	answered int
 }
 
@@ -43,6 +46,7 @@ func newOperators(t *testing.T, cpo, emsp *victim) *operators {
 	o := &operators{app: emsp.operator(t), cpms: cpo.operator(t), endpoint: endpoint{heard: map[string]int{}}}
 	outside := httptest.NewServer(&o.endpoint)
 	t.Cleanup(outside.Close)
+	go o.answer(t.Context())
 	err := o.cpms.call(t.Context(), http.MethodPost, "/api/v1/webhooks", `{"id":"outside","url":"`+outside.URL+`"}`, &o.webhook)
 	if err != nil {
 		t.Fatal(err)
@@ -62,17 +66,23 @@ func (o *operators) run(w *writer, stop <-chan struct{}) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var work sync.WaitGroup
-	work.Go(func() { o.answer(ctx) })
+	for range drivers {
+		work.Go(func() { o.drive(ctx, w) })
+	}
+	<-stop
+	cancel()
+	work.Wait()
+}
+
+// drivers is how many drivers tap at the same time.
+const drivers = 16
+
+// drive is a driver that starts one charge after the other. The app follows each to its end.
+func (o *operators) drive(ctx context.Context, w *writer) {
 	driver := w.sample.StartSession("")
 	body := fmt.Sprintf(`{"location_id":%q,"evse_uid":%q,"token_uid":%q,"token_type":%q}`, driver.LocationID, *driver.EVSEUID, driver.Token.UID, driver.Token.Type)
-	for pause := time.Duration(0); ; pause = 20*time.Millisecond + rand.N(60*time.Millisecond) {
-		select {
-		case <-stop:
-			cancel()
-			work.Wait()
-			return
-		case <-time.After(pause):
-		}
+	for ctx.Err() == nil {
+		time.Sleep(rand.N(500 * time.Millisecond))
 		var c backend.Command
 		err := o.app.call(ctx, http.MethodPost, "/api/v1/commands/start-session", body, &c)
 		o.mu.Lock()
@@ -80,31 +90,60 @@ func (o *operators) run(w *writer, stop <-chan struct{}) {
 			o.sent = append(o.sent, c.ID)
 		}
 		o.mu.Unlock()
+		for tries := 0; c.ID != "" && !c.Done && tries < 250 && ctx.Err() == nil; tries++ {
+			time.Sleep(100 * time.Millisecond)
+			_ = o.app.call(ctx, http.MethodGet, "/api/v1/commands/"+c.ID, "", &c) // or it is away
+		}
 	}
 }
 
-// answer is the CPO's system: it answers every other command and lets the others be.
+// answer is the CPO's system: of ten commands it rejects two and forgets one, and the others work at the charge point. What the
+// node did not take, because it was away, is said again.
 func (o *operators) answer(ctx context.Context) {
-	seen := map[string]bool{}
-	for n := 0; ctx.Err() == nil; {
+	verdicts := map[string]v230.CommandResponseType{}
+	for ctx.Err() == nil {
 		var found commandPage
-		_ = o.cpms.call(ctx, http.MethodGet, "/api/v1/commands?direction=received&limit=20", "", &found) // or it is away
+		_ = o.cpms.call(ctx, http.MethodGet, "/api/v1/commands?direction=received&limit=50", "", &found) // or it is away
 		for _, c := range found.Items {
-			if seen[c.ID] {
-				continue
+			if _, known := verdicts[c.ID]; !known {
+				verdicts[c.ID] = verdict(len(verdicts))
 			}
-			seen[c.ID] = true
-			if n++; n%2 == 0 {
-				continue
-			}
-			says := `{"result":"` + string([]v230.CommandResponseType{v230.CommandResponseTypeAccepted, v230.CommandResponseTypeAccepted, v230.CommandResponseTypeRejected}[n/2%3]) + `"}`
-			if o.cpms.call(ctx, http.MethodPost, "/api/v1/commands/"+c.ID+"/answer", says, &c) == nil && c.Answer.Result == string(v230.CommandResponseTypeAccepted) {
-				o.answered++
-				_ = o.cpms.call(ctx, http.MethodPost, "/api/v1/commands/"+c.ID+"/result", says, &c) // what is lost ends as TIMEOUT
+			if verdict := verdicts[c.ID]; verdict != "" && !c.Done && o.say(ctx, c, verdict) {
+				verdicts[c.ID] = ""
 			}
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
+}
+
+// verdict is what the CPO's system thinks of the n-th command; empty where it forgets it.
+func verdict(n int) v230.CommandResponseType {
+	switch n % 10 {
+	case 3:
+		return ""
+	case 5, 7:
+		return v230.CommandResponseTypeRejected
+	default:
+		return v230.CommandResponseTypeAccepted
+	}
+}
+
+// say says the CPO's answer to a command, and what came of it, and reports whether the node has taken that.
+func (o *operators) say(ctx context.Context, c backend.Command, verdict v230.CommandResponseType) bool {
+	says := `{"result":"` + string(verdict) + `"}`
+	if c.Answer == nil && o.cpms.call(ctx, http.MethodPost, "/api/v1/commands/"+c.ID+"/answer", says, &c) != nil {
+		return false // away, or too late: then the default stands
+	}
+	if c.Answer.Result != string(v230.CommandResponseTypeAccepted) {
+		return true
+	}
+	if o.cpms.call(ctx, http.MethodPost, "/api/v1/commands/"+c.ID+"/result", says, &c) != nil {
+		return false
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.answered++
+	return true
 }
 
 // sending waits until the app has sent some more commands.
@@ -173,27 +212,23 @@ func every(t *testing.T, of operator) (all []backend.Command) {
 func (o *operators) compare(t *testing.T) {
 	t.Helper()
 	sent := map[string]backend.Command{}
-	ends, unanswered, received := map[string]int{}, 0, 0
 	for _, c := range every(t, o.app) {
 		sent[c.ID] = c
-		if c.Direction == "sent" {
-			ends[c.Outcome]++
-			if c.Answer == nil {
-				unanswered++
-			}
-		}
 	}
 	for _, id := range o.sent {
 		if c, ok := sent[id]; !ok || !c.Done || c.Outcome == "" {
 			t.Errorf("command %s, which the app was told of, has no end: %+v", id, c)
 		}
 	}
-	delivered := 0
+	delivered, arrived := 0, map[string]int{}
 	for _, c := range every(t, o.cpms) {
-		received++
 		var request v230.StartSession
 		if err := json.Unmarshal(c.Request, &request); err != nil {
 			t.Fatal(err)
+		}
+		id := path.Base(request.ResponseURL)
+		if arrived[id]++; arrived[id] > 1 {
+			t.Errorf("command %s has arrived %d times", id, arrived[id])
 		}
 		if c.Outcome == "" {
 			t.Errorf("the CPO's command %s has no end: %+v", c.ID, c)
@@ -202,7 +237,7 @@ func (o *operators) compare(t *testing.T) {
 			continue
 		}
 		// Its result was delivered, so that the eMSP must know it, as the end or as something that came after it.
-		at, ok := sent[path.Base(request.ResponseURL)]
+		at, ok := sent[id]
 		known := ok && at.Outcome == c.Outcome
 		for _, later := range at.Later {
 			known = known || later.Result == c.Outcome
@@ -212,11 +247,42 @@ func (o *operators) compare(t *testing.T) {
 		}
 		delivered++
 	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	if len(o.sent) == 0 || delivered == 0 || o.answered == 0 {
 		t.Errorf("%d commands sent, %d accepted by the CPO's system, %d results delivered", len(o.sent), o.answered, delivered)
 	}
-	t.Logf("%d commands sent, of which the app was told of %d; they ended %v; %d without an answer; %d received by the CPO, %d of them accepted by its system, %d results delivered",
-		len(sent), len(o.sent), ends, unanswered, received, o.answered, delivered)
+	t.Logf("%d commands sent, of which the app was told of %d; %d received by the CPO, %d of them done by its system, %d results delivered",
+		len(sent), len(o.sent), len(arrived), o.answered, delivered)
+	logEnds(t, sent, arrived)
+}
+
+// logEnds says how many of the commands that were sent ended how, and why.
+func logEnds(t *testing.T, sent map[string]backend.Command, arrived map[string]int) {
+	t.Helper()
+	ends := map[string]int{}
+	for id, c := range sent {
+		ends[why(&c, arrived[id] > 0)]++
+	}
+	for _, end := range slices.Sorted(maps.Keys(ends)) {
+		t.Logf("%5d %s", ends[end], end)
+	}
+}
+
+// why says how a command ended, and what the cause was.
+func why(c *backend.Command, arrived bool) string {
+	switch {
+	case c.Outcome != string(v230.CommandResultTypeTimeout):
+		return c.Outcome
+	case c.Result != nil:
+		return "TIMEOUT, said the CPO: its system had forgotten it, or could not say in time what came of it"
+	case arrived && len(c.Later) > 0:
+		return "TIMEOUT, and the result came later"
+	case arrived:
+		return "TIMEOUT, though the CPO has it: it said no in an answer that was lost"
+	default:
+		return "TIMEOUT, as a kill or a cut fell into the sending, and the CPO has not got it"
+	}
 }
 
 // heardAll waits until the endpoint has heard everything that is in the journal since the webhook was made, in order for each

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -69,6 +70,7 @@ func TestTorture(t *testing.T) {
 	w.compare(t)
 	o.settled(t)
 	o.compare(t)
+	t.Logf("      (%d connections to the CPO were taken and closed by what is before it)", cpo.cable.drops())
 	o.heardAll(t)
 	emsp.kill(t)
 	w.countPosts(t, emsp.data)
@@ -117,16 +119,17 @@ func (v *victim) start(t *testing.T) {
 	t.Helper()
 	v.process = exec.Command(v.program, "serve", "--data", v.data, "--listen", v.listen, "--api-listen", v.api, "--public-url", v.cable.url(),
 		"--party", v.party, "--role", v.role, "--allow-private", "--admin-listen", "", "--cdr-settle", "2s",
-		"--command-answer-within", "200ms", "--command-default", "START_SESSION=ACCEPTED", "--command-result-within", "2s", "--command-timeout", "4s")
+		"--command-answer-within", "1s", "--command-default", "START_SESSION=ACCEPTED", "--command-result-within", "8s", "--command-timeout", "20s")
 	if os.Getenv(tortureKills) == "" {
 		v.process.Stderr = nil
 	}
 	if err := v.process.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for range 500 {
-		if c, err := net.Dial("tcp", v.listen); err == nil {
-			c.Close()
+	for range 500 { // it listens before it serves
+		if response, err := http.Get("http://" + v.listen + "/ocpi/versions"); err == nil {
+			response.Body.Close()
+			v.cable.arrive()
 			return
 		}
 		time.Sleep(20 * time.Millisecond)
@@ -147,6 +150,7 @@ func (v *victim) open(t *testing.T) *node.Data {
 
 func (v *victim) kill(t *testing.T) {
 	t.Helper()
+	v.cable.leave()
 	if err := v.process.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -170,44 +174,69 @@ func command(t *testing.T, program string, args ...string) string {
 	return string(out)
 }
 
-// A cable carries connections to an address, until it is cut.
+// A cable carries connections to an address, until it is cut. While the node at its end is away it refuses them as the node's
+// machine would, or now and then takes and closes them as a proxy before the node may.
 type cable struct {
-	listener net.Listener
-	to       string
-	mu       sync.Mutex
-	until    time.Time
-	open     map[net.Conn]bool
+	address, to string
+	mu          sync.Mutex
+	listener    net.Listener
+	// away and cuts are why nothing gets through.
+	away, proxy bool
+	cuts        int
+	// dropped are how many connections were taken and closed.
+	dropped int
+	open    map[net.Conn]bool
 }
 
 func newCable(t *testing.T, to string) *cable {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &cable{listener: l, to: to, open: map[net.Conn]bool{}}
-	t.Cleanup(func() { l.Close() })
-	go w.carry()
+	w := &cable{address: freeAddress(t), to: to, open: map[net.Conn]bool{}}
+	w.set(func() { w.away = true })
+	t.Cleanup(func() { w.set(func() { w.away, w.proxy = true, false }) })
 	return w
 }
 
-func (w *cable) url() string { return "http://" + w.listener.Addr().String() }
+func (w *cable) url() string { return "http://" + w.address }
 
-func (w *cable) carry() {
+// set changes what is between the ends, and listens or does not.
+func (w *cable) set(change func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	change()
+	listens := w.cuts == 0 && (!w.away || w.proxy)
+	switch {
+	case listens && w.listener == nil:
+		for range 100 { // the address may be taken for a moment, by a connection to elsewhere
+			l, err := net.Listen("tcp", w.address)
+			if err == nil {
+				w.listener = l
+				go w.carry(l)
+				return
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	case !listens && w.listener != nil:
+		w.listener.Close()
+		w.listener = nil
+	}
+}
+
+// leave is called before the node goes away, arrive when it is there.
+func (w *cable) leave()  { w.set(func() { w.away, w.proxy = true, rand.N(20) == 0 }) }
+func (w *cable) arrive() { w.set(func() { w.away = false }) }
+
+func (w *cable) carry(l net.Listener) {
 	for {
-		in, err := w.listener.Accept()
+		in, err := l.Accept()
 		if err != nil {
 			return
 		}
-		w.mu.Lock()
-		isCut := time.Now().Before(w.until)
-		w.mu.Unlock()
 		out, err := net.Dial("tcp", w.to)
-		if isCut || err != nil {
+		if err != nil {
 			in.Close()
-			if err == nil {
-				out.Close()
-			}
+			w.mu.Lock()
+			w.dropped++
+			w.mu.Unlock()
 			continue
 		}
 		w.mu.Lock()
@@ -227,12 +256,19 @@ func (w *cable) pipe(to, from net.Conn) {
 	w.mu.Unlock()
 }
 
-// cut breaks every connection, and lets none through for a while.
-func (w *cable) cut(d time.Duration) {
+func (w *cable) drops() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.until = time.Now().Add(d)
-	for c := range w.open {
-		c.Close()
-	}
+	return w.dropped
+}
+
+// cut breaks every connection, and lets none through for a while.
+func (w *cable) cut(d time.Duration) {
+	w.set(func() {
+		w.cuts++
+		for c := range w.open {
+			c.Close()
+		}
+	})
+	time.AfterFunc(d, func() { w.set(func() { w.cuts-- }) })
 }

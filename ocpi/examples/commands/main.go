@@ -69,6 +69,9 @@ func run(ctx context.Context, out io.Writer) error {
 		if err != nil {
 			return err
 		}
+		if c.Answer == nil {
+			return fmt.Errorf("no answer: the command is %s", c.State)
+		}
 		fmt.Fprintf(out, "eMSP: the CPO says %s\n", c.Answer.Result)
 		if c, err = sender.Await(ctx, c.ID); err != nil {
 			return err
