@@ -130,14 +130,21 @@ type biller struct {
 	gets   int
 	at     map[string]string // path -> CDR
 	answer func(id string) (status int, hang time.Duration, broken bool, where string)
+	// get answers questions; nil shows what is there.
+	get http.HandlerFunc
 }
 
 func (b *biller) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if req.Method == http.MethodGet {
 		b.mu.Lock()
 		b.gets++
+		get := b.get
 		cdr, ok := b.at[req.URL.Path]
 		b.mu.Unlock()
+		if get != nil {
+			get(w, req)
+			return
+		}
 		if !ok {
 			w.WriteHeader(http.StatusNotFound)
 			return
@@ -169,7 +176,9 @@ func (b *biller) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if broken {
 		panic(http.ErrAbortHandler)
 	}
-	w.Header().Set("Location", "http://"+req.Host+where)
+	if where != "nowhere" {
+		w.Header().Set("Location", "http://"+req.Host+where)
+	}
 	w.WriteHeader(status)
 	fmt.Fprint(w, `{"status_code":1000,"timestamp":"2026-01-01T00:00:00Z"}`)
 }

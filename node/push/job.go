@@ -48,7 +48,10 @@ func (j *job) do(ctx context.Context) (r result) {
 	if errors.Is(r.err, ocpiclient.ErrWithheld) {
 		r.skipped, r.err = true, nil // the partner's version has no words for it
 	}
-	r.memory, r.noted = m, j.noted
+	r.memory, r.noted, r.sent = m, j.noted, j.sent
+	if r.err == nil && !r.skipped {
+		r.sent = j.change.Change
+	}
 	return r
 }
 
@@ -98,7 +101,7 @@ func (j *job) keep(ctx context.Context, m *memory) error {
 	select {
 	case j.notes <- n:
 	case <-ctx.Done():
-		return ctx.Err()
+		return fmt.Errorf("%w: %w", errHome, ctx.Err())
 	}
 	if err := <-n.done; err != nil {
 		return fmt.Errorf("%w: %w", errHome, err)

@@ -41,14 +41,24 @@ func (l *lane) enqueue(changes []store.Change) {
 		case f != nil:
 			f.again = f.again || c.Change > f.change
 		case h != nil:
-			if h.memory.Parked {
-				l.reschedule(h, l.config.Now())
-			}
+			l.hasChanged(h, c.Change)
 		case q != nil:
 			q.change = nil
 		default:
 			l.push(&queued{c.Key, l.read, &c})
 		}
+	}
+}
+
+// hasChanged gives an object that is held another try soon, if it is by its present state that it failed.
+func (l *lane) hasChanged(h *held, change int64) {
+	now := l.config.Now()
+	soon := now.Add(l.config.Backoff.First)
+	switch m := &h.memory; {
+	case m.Parked:
+		l.reschedule(h, now)
+	case change > m.Change && (m.Refused > 0 || m.Faults > 0) && h.Due.After(soon):
+		l.reschedule(h, soon)
 	}
 }
 
@@ -65,17 +75,16 @@ func (l *lane) push(q *queued) {
 	l.waiting[q.key] = q
 }
 
-// readOne reads one change, to ask with.
-func (l *lane) readOne(ctx context.Context) {
+// readOne reads one change, to ask with. It reports false where there is none.
+func (l *lane) readOne(ctx context.Context) bool {
 	found, err := l.config.Store.Changes(ctx, l.selection, l.read, 1)
 	if err != nil {
-		return // the next turn tells
+		l.rest = l.config.Now().Add(l.config.Backoff.First)
+		return true // the next turn tells
 	}
 	l.enqueue(found.Changes)
 	l.read = max(l.read, found.Next)
-	if len(found.Changes) == 0 {
-		l.state.Breaker, l.dirty = breaker{}, true // there is nothing to wait with
-	}
+	return len(found.Changes) > 0
 }
 
 // look finds out whether a person wants objects to be tried again.
@@ -96,6 +105,9 @@ func (l *lane) look(ctx context.Context) error {
 	if l.state.Breaker.open() {
 		l.state.Breaker.Until, l.dirty = now, true // and ask the partner now
 	}
+	if l.doubting() {
+		l.state.Doubt, l.dirty = now, true
+	}
 	return l.lookUp(ctx)
 }
 
@@ -112,7 +124,11 @@ func (l *lane) lookUp(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		l.held[d.Key] = &held{d, m}
+		h := &held{d, m}
+		l.held[d.Key] = h
+		if longest := max(longestParked, l.config.Backoff.LongestHeld, l.config.Backoff.Settle); l.ahead(h.Due, longest) {
+			l.reschedule(h, l.config.Now())
+		}
 	}
 	return nil
 }

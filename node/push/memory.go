@@ -45,9 +45,14 @@ type memory struct {
 	Ended bool `json:"ended,omitzero"`
 }
 
-// settle forgets what came before the object got through.
+// settle forgets what came before the object got through, or was deleted. Of a CDR that may have arrived that stays known: it
+// may be stored again.
 func (m *memory) settle() {
+	before := *m
 	*m = memory{Location: m.Location, Body: m.Body, Stage: m.Stage}
+	if before.Posting {
+		m.Posting, m.Posted = true, before.Posted
+	}
 }
 
 // delivery is the record of a memory.
