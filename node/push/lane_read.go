@@ -98,8 +98,7 @@ func (l *lane) look(ctx context.Context) error {
 	if err != nil || stored.Nudge == l.nudge {
 		return err
 	}
-	l.nudge = stored.Nudge
-	if err := l.save(ctx, true); err != nil {
+	if err := l.heed(ctx); err != nil {
 		return err
 	}
 	if l.state.Breaker.open() {
@@ -108,29 +107,39 @@ func (l *lane) look(ctx context.Context) error {
 	if l.doubting() {
 		l.state.Doubt, l.dirty = now, true
 	}
-	return l.lookUp(ctx)
+	return nil
 }
 
 // lookUp reads the objects that are held.
 func (l *lane) lookUp(ctx context.Context) error {
-	found, err := l.config.Store.Held(ctx, l.partner.Name, l.module)
+	found, err := l.readHeld(ctx)
 	if err != nil {
 		return err
 	}
-	clear(l.held)
 	l.stale = true
-	for _, d := range found {
-		m, err := readMemory(d)
-		if err != nil {
-			return err
-		}
-		h := &held{d, m}
-		l.held[d.Key] = h
+	for _, h := range found {
+		l.held[h.Key] = h
 		if longest := max(longestParked, l.config.Backoff.LongestHeld, l.config.Backoff.Settle); l.ahead(h.Due, longest) {
 			l.reschedule(h, l.config.Now())
 		}
 	}
 	return nil
+}
+
+func (l *lane) readHeld(ctx context.Context) ([]*held, error) {
+	found, err := l.config.Store.Held(ctx, l.partner.Name, l.module)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]*held, len(found))
+	for i, d := range found {
+		m, err := readMemory(d)
+		if err != nil {
+			return nil, err
+		}
+		all[i] = &held{d, m}
+	}
+	return all, nil
 }
 
 // unread is the cursor at which the feed is read again if the queue is dropped.

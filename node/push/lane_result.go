@@ -30,6 +30,7 @@ func (l *lane) take(r result) {
 	f := l.flying[key]
 	delete(l.flying, key)
 	l.stale, l.dirty = true, true
+	r = l.heeded(r)
 	switch {
 	case r.err == nil:
 		l.took(r)
@@ -38,8 +39,8 @@ func (l *lane) take(r result) {
 		}
 	case !r.loaded, errors.Is(r.err, context.Canceled) && !r.noted && l.module != ocpi.ModuleSessions: // nothing has happened
 		l.again(key, f.since, r.err)
-	case errors.Is(r.err, context.Canceled):
-		l.hold(r, f.since, l.config.Now())
+	case errors.Is(r.err, context.Canceled), errors.Is(r.err, errSettled):
+		l.hold(key, r.memory, f.since, l.config.Now())
 	default:
 		l.struck(r, f.since)
 	}
@@ -244,7 +245,7 @@ func (l *lane) fail(r result, since int64, v verdict, others bool) {
 			l.tellParked(r.change.Key, m)
 		}
 	}
-	l.hold(r, since, due)
+	l.hold(r.change.Key, r.memory, since, due)
 }
 
 // A Parking is an object that was parked: a partner does not take it, and a person has to look.
@@ -268,9 +269,8 @@ func (l *lane) tellParked(key store.Key, m *memory) {
 	}
 }
 
-func (l *lane) hold(r result, since int64, due time.Time) {
-	key := r.change.Key
-	h := &held{memory: r.memory}
+func (l *lane) hold(key store.Key, m memory, since int64, due time.Time) {
+	h := &held{memory: m}
 	h.memory.Since = since
 	sent := int64(0)
 	if before := l.held[key]; before != nil {
