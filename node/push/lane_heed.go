@@ -17,8 +17,8 @@ type word struct {
 // errSettled tells that a person has said what became of a CDR.
 var errSettled = errors.New("a person has said what became of it")
 
-// heed takes in what a person has changed in the objects that are held. What the lane has found out meanwhile and not written
-// yet stays.
+// heed takes in what a person has changed in the objects that are held, and has the partner asked now. What the lane has found
+// out meanwhile and not written yet stays.
 func (l *lane) heed(ctx context.Context) error {
 	stored, err := l.config.Store.Lane(ctx, l.partner.Name, l.module)
 	if err != nil {
@@ -48,7 +48,14 @@ func (l *lane) heed(ctx context.Context) error {
 			l.settle(h, Arrived)
 		}
 	}
-	l.nudge, l.stale = stored.Nudge, true
+	l.nudge, l.stale, l.dirty = stored.Nudge, true, true
+	now := l.config.Now()
+	if l.state.Breaker.open() {
+		l.state.Breaker.Until = now
+	}
+	if l.doubting() {
+		l.state.Doubt = now
+	}
 	return nil
 }
 

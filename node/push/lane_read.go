@@ -98,16 +98,7 @@ func (l *lane) look(ctx context.Context) error {
 	if err != nil || stored.Nudge == l.nudge {
 		return err
 	}
-	if err := l.heed(ctx); err != nil {
-		return err
-	}
-	if l.state.Breaker.open() {
-		l.state.Breaker.Until, l.dirty = now, true // and ask the partner now
-	}
-	if l.doubting() {
-		l.state.Doubt, l.dirty = now, true
-	}
-	return nil
+	return l.heed(ctx)
 }
 
 // lookUp reads the objects that are held.
