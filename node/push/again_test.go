@@ -101,3 +101,40 @@ func TestARefusalEndsAWaitToo(t *testing.T) {
 	back.Store(true)
 	r.until("the others are there", ocpi.ModuleTariffs, func(s Status) bool { return s.Sent == 5 })
 }
+
+// Requirement TF-42: a tariff that the partner does not find need not be deleted there. A page that says nothing of OCPI, as while
+// the partner is being repaired, is not taken for that at once.
+func TestADeletionIsNotTakenForDoneByAPageThatIsNotOCPI(t *testing.T) {
+	r := newRig(t, Policy{})
+	r.start()
+	id := r.putTariff(1)
+	r.until("it is there", ocpi.ModuleTariffs, settled)
+	var deletions, fails atomic.Int64
+	fails.Store(2)
+	r.to.setAnswer(func(req *http.Request) int {
+		if req.Method == http.MethodDelete && fails.Add(-1) >= 0 {
+			return http.StatusNotFound
+		}
+		if req.Method == http.MethodDelete {
+			deletions.Add(1)
+		}
+		return http.StatusOK
+	})
+	r.to.plain.Store(true)
+	w := world{rig: r, tariffs: map[string]bool{}}
+	w.deleteTariff(id)
+	r.until("it is deleted", ocpi.ModuleTariffs, func(s Status) bool { return settled(s) && len(s.Parked) == 0 })
+	if deletions.Load() != 1 {
+		t.Errorf("it was deleted %d times", deletions.Load())
+	}
+
+	r.to.setAnswer(refusing(http.StatusNotFound, id))
+	r.putTariff(1)
+	w.deleteTariff(id)
+	r.until("it counts as gone", ocpi.ModuleTariffs, func(s Status) bool {
+		if len(s.Held) > 0 {
+			r.putNamed("OTHER")
+		}
+		return settled(s) && len(s.Parked) == 0
+	})
+}
