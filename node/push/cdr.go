@@ -40,7 +40,7 @@ func (j *job) cdr(ctx context.Context, m *memory) (skipped bool, err error) {
 			return false, err
 		}
 	}
-	m.Posting, m.Posted, m.Asks = true, j.config.Now(), 0
+	m.Posting, m.Posted, m.Asks, m.Misses = true, j.config.Now(), 0, 0
 	if err := j.keep(ctx, m); err != nil {
 		m.Posting = false // nothing was sent
 		return false, err
@@ -84,20 +84,31 @@ func (j *job) ask(ctx context.Context, to ocpiclient.CDRReceiver, m *memory) (ar
 		m.Posting, m.Location = false, location
 		return true, nil
 	}
+	misses := m.Misses
+	m.Misses = 0
 	if !errors.Is(err, ocpi.ErrNotFound) {
 		return false, fmt.Errorf("%w, and the partner cannot be asked: %w", errUnclear, err)
 	}
 	if err := j.certain(ctx, to, err); err != nil {
 		return false, err
 	}
+	m.Misses = misses + 1
 	if now := j.config.Now(); m.Posted.IsZero() || m.Posted.After(now) { // it was kept before the time was, or the clock was ahead
 		m.Posted = now
 	}
 	if wait := m.Posted.Add(j.config.Backoff.Settle).Sub(j.config.Now()); wait > 0 {
 		return false, &tooEarly{wait}
 	}
+	var e *ocpiclient.Error
+	if errors.As(err, &e) && e.Status == 0 && m.Misses < maxMisses {
+		return false, &tooEarly{j.config.Backoff.First}
+	}
 	return false, nil
 }
+
+// maxMisses is how often in a row a CDR must not be found where that is said by a page that is not OCPI's: one of several
+// machines may be broken.
+const maxMisses = 4
 
 // certain returns an error unless "not found" certainly says that the partner does not have a CDR: it has another one at a
 // place where this one would be looked for, and shows that. Of a partner that has taken none yet, an answer in the terms of

@@ -214,3 +214,36 @@ func TestAClockThatWasAheadHoldsNothingBack(t *testing.T) {
 		}
 	}
 }
+
+// Requirement CDR-08: one of a partner's machines is broken, and says of everything that it is not there.
+func TestACDRIsNotPostedAgainForABrokenMachine(t *testing.T) {
+	r, b := cdrRig(t, Policy{})
+	b.answer = taken("/cdrs/")
+	r.start()
+	first := r.putCDR(1)
+	r.until("the first is there", ocpi.ModuleCDRs, func(s Status) bool { return s.Sent == 1 && settled(s) })
+	b.set(lost("/cdrs/"))
+	b.mu.Lock()
+	asked := 0
+	b.get = func(w http.ResponseWriter, req *http.Request) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		cdr := b.at[req.URL.Path]
+		if req.URL.Path != "/cdrs/"+first {
+			asked++
+			if asked < 5 { // a try asks at two places
+				w.WriteHeader(http.StatusNotFound)
+				return
+			}
+		}
+		answering(http.StatusOK, fmt.Sprintf(`{"data":%s,"status_code":1000,"timestamp":"2026-01-01T00:00:00Z"}`, cdr))(w, req)
+	}
+	b.mu.Unlock()
+	r.config.Backoff.Settle = time.Nanosecond
+	r.start()
+	second := r.putCDR(2)
+	r.until("it is found", ocpi.ModuleCDRs, func(s Status) bool { return b.count(second) > 0 && settled(s) })
+	if n := b.count(second); n != 1 {
+		t.Errorf("it was billed %d times", n)
+	}
+}

@@ -31,10 +31,11 @@ type memory struct {
 	Parks  int  `json:"parks,omitzero"`
 
 	// Posting tells that a CDR was sent, at the time Posted, and that it is not known whether it arrived. Asks counts how
-	// often the partner could not tell.
+	// often the partner could not tell, Misses how often in a row it said that it does not have it.
 	Posting bool      `json:"posting,omitzero"`
 	Posted  time.Time `json:"posted,omitzero"`
 	Asks    int       `json:"asks,omitzero"`
+	Misses  int       `json:"misses,omitzero"`
 	// Location is where the partner has a CDR.
 	Location string `json:"location,omitempty"`
 	// Body is a session as the partner has it, and Stage how far the partner was told that it is. Of one that has ended there
