@@ -1,7 +1,6 @@
 package push
 
 import (
-	"context"
 	"net/http"
 	"path"
 	"sync/atomic"
@@ -10,10 +9,6 @@ import (
 
 	"github.com/roamwire/roamwire/ocpi"
 )
-
-func contextWithin(t *testing.T, d time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(t.Context(), d)
-}
 
 // An object that failed by its state is tried soon in another one, however long it would have waited.
 func TestAHeldObjectThatChangesIsTriedSoon(t *testing.T) {

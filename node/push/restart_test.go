@@ -1,11 +1,13 @@
 package push
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
 	v230 "github.com/roamwire/roamwire/ocpi/v230"
 )
@@ -87,12 +89,70 @@ func TestASessionNeverGoesBackAfterAStop(t *testing.T) {
 	}
 }
 
-// Registered partners are slow, and our own disk may be: a CDR that was not its turn in time is no CDR that cannot be sent.
+// Our own disk may be slow: a CDR that was not its turn in time is no CDR that cannot be sent.
 func TestACDRThatIsNotKeptInTimeIsNotParked(t *testing.T) {
 	j := &job{notes: make(chan note), partner: &Partner{}, config: &Config{Now: time.Now}}
-	ctx, cancel := contextWithin(t, time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
 	if v := judge(j.keep(ctx, &memory{})); v.fault != ours {
 		t.Errorf("%+v", v)
+	}
+}
+
+// House rule 5: the process was killed after a PATCH and before that was kept, and the change is taken back.
+func TestAChangeTakenBackAfterACrashIsTold(t *testing.T) {
+	r := newRig(t, Policy{})
+	r.start()
+	s := session(v230.SessionStatusActive, 1)
+	put(r, ocpi.ModuleSessions, string(s.ID), s)
+	r.until("settled", ocpi.ModuleSessions, settled)
+	lane, err := r.db.Lane(t.Context(), "p", ocpi.ModuleSessions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := r.db.Delivery(t.Context(), "p", store.Key{Module: ocpi.ModuleSessions, Party: us, ID: string(s.ID)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s2 := session(v230.SessionStatusActive, 2)
+	put(r, ocpi.ModuleSessions, string(s.ID), s2)
+	r.until("settled", ocpi.ModuleSessions, func(st Status) bool { return settled(st) && st.Sent == 2 })
+	r.stop()
+	// what a SIGKILL before the save would have left
+	if err := r.db.SaveLane(t.Context(), lane, []store.Delivery{d}, nil); err != nil {
+		t.Fatal(err)
+	}
+	s3 := session(v230.SessionStatusActive, 1)
+	s3.LastUpdated = ocpi.NewDateTime(noon.Add(time.Hour))
+	put(r, ocpi.ModuleSessions, string(s.ID), s3)
+	r.start()
+	r.until("settled", ocpi.ModuleSessions, settled)
+	calls := r.to.seen()
+	last := calls[len(calls)-1]
+	if !strings.Contains(last.body, `"kwh"`) {
+		t.Errorf("the partner has 2 kWh, ours says 1; told was: %s %s", last.method, last.body)
+	}
+}
+
+// Requirement SES-08: the partner may have been told that the session has ended.
+func TestASessionNeverGoesBackAfterALostAnswer(t *testing.T) {
+	r := newRig(t, Policy{})
+	r.start()
+	s := session(v230.SessionStatusActive, 1)
+	put(r, ocpi.ModuleSessions, string(s.ID), s)
+	r.until("settled", ocpi.ModuleSessions, settled)
+	r.config.Backoff = Backoff{First: time.Second, Longest: time.Second, LongestHeld: time.Second}
+	r.start()
+	r.to.setAnswer(func(req *http.Request) int { return http.StatusGatewayTimeout }) // the partner has taken it, the proxy gave up
+	put(r, ocpi.ModuleSessions, string(s.ID), session(v230.SessionStatusCompleted, 2))
+	r.until("held", ocpi.ModuleSessions, func(st Status) bool { return len(st.Held) == 1 })
+	r.to.setAnswer(nil)
+	n := len(r.to.seen())
+	put(r, ocpi.ModuleSessions, string(s.ID), session(v230.SessionStatusActive, 3))
+	time.Sleep(2500 * time.Millisecond)
+	for _, c := range r.to.seen()[n:] {
+		if strings.Contains(c.body, "ACTIVE") {
+			t.Errorf("after COMPLETED (answered 504) was sent: %s %s", c.method, c.body[:min(200, len(c.body))])
+		}
 	}
 }
