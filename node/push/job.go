@@ -157,7 +157,12 @@ func (j *job) tariff(ctx context.Context, m *memory) error {
 func (j *job) deleteTariff(ctx context.Context, m *memory) error {
 	err := j.client.EMSP().Tariffs.Delete(ctx, j.key())
 	var e *ocpiclient.Error
-	if errors.As(err, &e) && e.Kind == ocpiclient.NotFound && (e.Status != 0 || m.Faults >= 2) {
+	if !errors.As(err, &e) || e.Kind != ocpiclient.NotFound {
+		m.Misses = 0
+		return err
+	}
+	m.Misses++
+	if e.Status != 0 || m.Misses >= maxRefusals && m.Faults >= maxRefusals-1 {
 		return nil
 	}
 	return err

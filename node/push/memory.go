@@ -31,7 +31,7 @@ type memory struct {
 	Parks  int  `json:"parks,omitzero"`
 
 	// Posting tells that a CDR was sent, at the time Posted, and that it is not known whether it arrived. Asks counts how
-	// often the partner could not tell, Misses how often in a row it said that it does not have it.
+	// often the partner could not tell, Misses how often in a row it said that it does not have it, or a tariff to be deleted.
 	Posting bool      `json:"posting,omitzero"`
 	Posted  time.Time `json:"posted,omitzero"`
 	Asks    int       `json:"asks,omitzero"`
