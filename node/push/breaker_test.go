@@ -103,8 +103,8 @@ func TestVerdicts(t *testing.T) {
 		"503":                    {failure(ocpiclient.TryLater, http.StatusServiceUnavailable, 0), verdict{fault: absent}},
 		"502":                    {failure(ocpiclient.TryLater, http.StatusBadGateway, 0), verdict{fault: absent}},
 		"504":                    {failure(ocpiclient.TryLater, http.StatusGatewayTimeout, 0), verdict{fault: absent}},
-		"429, with a time":       {&ocpiclient.Error{Kind: ocpiclient.TryLater, HTTP: http.StatusTooManyRequests, RetryAfter: time.Minute}, verdict{fault: absent, asked: time.Minute}},
-		"429, with a whole day":  {&ocpiclient.Error{Kind: ocpiclient.TryLater, HTTP: http.StatusTooManyRequests, RetryAfter: 24 * time.Hour}, verdict{fault: absent, asked: time.Hour}},
+		"429, with a time":       {&ocpiclient.Error{Kind: ocpiclient.TryLater, HTTP: http.StatusTooManyRequests, RetryAfter: time.Minute}, verdict{fault: absent, asked: time.Minute, busy: true}},
+		"429, with a whole day":  {&ocpiclient.Error{Kind: ocpiclient.TryLater, HTTP: http.StatusTooManyRequests, RetryAfter: 24 * time.Hour}, verdict{fault: absent, asked: time.Hour, busy: true}},
 		"500":                    {failure(ocpiclient.TryLater, http.StatusInternalServerError, 0), verdict{fault: trouble}},
 		"3000 in a 200":          {failure(ocpiclient.TryLater, http.StatusOK, ocpi.StatusServerError), verdict{fault: trouble}},
 		"a page of HTML":         {failure(ocpiclient.Permanent, http.StatusOK, 0), verdict{fault: trouble}},
@@ -121,8 +121,8 @@ func TestVerdicts(t *testing.T) {
 		"2001 in a 200":          {failure(ocpiclient.Permanent, http.StatusOK, ocpi.StatusInvalidParameters), verdict{fault: refused}},
 		"our disk is full":       {fmt.Errorf("%w: full", errHome), verdict{fault: ours}},
 		"it cannot be written":   {errors.New("no such thing"), verdict{fault: hopeless}},
-		"a CDR that is not known to have arrived": {fmt.Errorf("%w: %w", errUnclear, failure(ocpiclient.Permanent, http.StatusMethodNotAllowed, 0)), verdict{fault: unclear}},
-		"a CDR, and nobody answers":               {fmt.Errorf("%w: %w", errUnclear, failure(ocpiclient.TryLater, 0, 0)), verdict{fault: absent}},
+		"a CDR that is not known to have arrived": {fmt.Errorf("%w: %w", errUnclear, failure(ocpiclient.Permanent, http.StatusMethodNotAllowed, 0)), verdict{fault: unclear, asking: true}},
+		"a CDR, and nobody answers":               {fmt.Errorf("%w: %w", errUnclear, failure(ocpiclient.TryLater, 0, 0)), verdict{fault: absent, asking: true}},
 		"a CDR that is not there yet":             {&tooEarly{time.Minute}, verdict{fault: early, asked: time.Minute}},
 	} {
 		if diff := cmp.Diff(test.want, judge(test.err), cmp.AllowUnexported(verdict{})); diff != "" {

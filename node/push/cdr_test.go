@@ -3,6 +3,7 @@ package push
 import (
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -168,5 +169,87 @@ func TestAPartyThatIsShownAgainIsCaughtUpWith(t *testing.T) {
 	}
 	if len(paths) != 1 || !strings.HasSuffix(paths[0], "/"+string(tariff(2).ID)) {
 		t.Errorf("sent again: %v", paths)
+	}
+}
+
+// House rule 5: while a CDR is being posted that is on disk, whatever else the lane keeps.
+func TestThatACDRIsBeingPostedStaysOnDisk(t *testing.T) {
+	r, b := cdrRig(t, Policy{})
+	b.answer = func(string) (int, time.Duration, bool, string) { return http.StatusServiceUnavailable, 0, false, "" }
+	r.config.Backoff = Backoff{First: 300 * time.Millisecond, Longest: 600 * time.Millisecond, LongestHeld: time.Minute}
+	r.start()
+	for n := range 6 {
+		r.putCDR(n + 1)
+	}
+	r.until("it waits with all held", ocpi.ModuleCDRs, func(s Status) bool { return !s.WaitsUntil.IsZero() && len(s.Held) >= 5 })
+	// The partner is back, and slow from the second CDR on.
+	var n atomic.Int64
+	b.set(func(string) (int, time.Duration, bool, string) {
+		if n.Add(1) == 1 {
+			return http.StatusCreated, 0, false, ""
+		}
+		return http.StatusCreated, 4 * time.Second, false, ""
+	})
+	for n.Load() < 4 {
+		time.Sleep(5 * time.Millisecond)
+	}
+	time.Sleep(700 * time.Millisecond) // a SIGKILL now finds on disk:
+	held, err := r.db.Held(t.Context(), "p", ocpi.ModuleCDRs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range held {
+		m, _ := readMemory(d)
+		if b.count(d.Key.ID) > 0 && !m.Posting {
+			t.Errorf("CDR %s is being posted (partner has it), and on disk is posting=%v due=%v: after a crash it is posted again without asking", d.Key.ID, m.Posting, d.Due)
+		}
+	}
+}
+
+// Requirement CDR-08: a lane that is stopped while CDRs wait for their turn remembers that they may have arrived.
+func TestStoppingForgetsNothingOfCDRs(t *testing.T) {
+	r, b := cdrRig(t, Policy{Rate: 1})
+	r.config.Backoff = Backoff{First: 200 * time.Millisecond, Longest: 200 * time.Millisecond, LongestHeld: 200 * time.Millisecond}
+	// The partner takes CDRs and the answers are lost.
+	b.answer = func(string) (int, time.Duration, bool, string) { return http.StatusCreated, 0, true, "" }
+	r.start()
+	var ids []string
+	for n := range 4 {
+		ids = append(ids, r.putCDR(n+1))
+	}
+	r.until("all were posted", ocpi.ModuleCDRs, func(s Status) bool {
+		for _, id := range ids {
+			if b.count(id) == 0 {
+				return false
+			}
+		}
+		return true
+	})
+	// All four are tried again (they would be asked for); the node is stopped meanwhile, and started again.
+	b.set(func(string) (int, time.Duration, bool, string) { return http.StatusCreated, 0, false, "" })
+	time.Sleep(300 * time.Millisecond)
+	r.stop()
+	r.start()
+	r.until("settled", ocpi.ModuleCDRs, settled)
+	for _, id := range ids {
+		if b.count(id) != 1 {
+			t.Errorf("CDR %s was billed %d times", id, b.count(id))
+		}
+	}
+}
+
+// Requirement CDR-08: the partner has its CDRs at places that cannot be guessed.
+func TestACDRIsNotPostedAgainWhereItCannotBeLookedFor(t *testing.T) {
+	r, b := cdrRig(t, Policy{})
+	b.answer = func(string) (int, time.Duration, bool, string) { return http.StatusCreated, 0, true, "/x/8f3ac1d2" }
+	r.start()
+	id := r.putCDR(1)
+	for b.count(id) < 1 {
+		time.Sleep(time.Millisecond)
+	}
+	b.set(func(string) (int, time.Duration, bool, string) { return http.StatusCreated, 0, false, "/x/77aa01" })
+	time.Sleep(time.Second)
+	if n := b.count(id); n != 1 {
+		t.Errorf("the CDR was billed %d times", n)
 	}
 }

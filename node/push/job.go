@@ -48,7 +48,10 @@ func (j *job) do(ctx context.Context) (r result) {
 	if errors.Is(r.err, ocpiclient.ErrWithheld) {
 		r.skipped, r.err = true, nil // the partner's version has no words for it
 	}
-	r.memory, r.noted = m, j.noted
+	r.memory, r.noted, r.sent = m, j.noted, j.sent
+	if r.err == nil && !r.skipped {
+		r.sent = j.change.Change
+	}
 	return r
 }
 
@@ -62,7 +65,7 @@ func (j *job) one(ctx context.Context, m *memory) (skipped bool, err error) {
 	case ocpi.ModuleCDRs:
 		return j.cdr(ctx, m)
 	case ocpi.ModuleTariffs:
-		return false, j.tariff(ctx)
+		return false, j.tariff(ctx, m)
 	case ocpi.ModuleTokens:
 		return j.token(ctx)
 	default:
@@ -98,7 +101,7 @@ func (j *job) keep(ctx context.Context, m *memory) error {
 	select {
 	case j.notes <- n:
 	case <-ctx.Done():
-		return ctx.Err()
+		return fmt.Errorf("%w: %w", errHome, ctx.Err())
 	}
 	if err := <-n.done; err != nil {
 		return fmt.Errorf("%w: %w", errHome, err)
@@ -130,13 +133,9 @@ func (j *job) key() ocpi.Key {
 }
 
 // tariff sends a tariff, or deletes it (requirements TAR-04, TF-42).
-func (j *job) tariff(ctx context.Context) error {
+func (j *job) tariff(ctx context.Context, m *memory) error {
 	if j.change.Removed {
-		err := j.client.EMSP().Tariffs.Delete(ctx, j.key())
-		if errors.Is(err, ocpi.ErrNotFound) {
-			return nil // that is what was wanted
-		}
-		return err
+		return j.deleteTariff(ctx, m)
 	}
 	message, err := j.print(ctx, store.Part{}, func(ctx context.Context) (text, error) {
 		tariff, err := read[v230.Tariff](j.change.Body)
@@ -150,6 +149,22 @@ func (j *job) tariff(ctx context.Context) error {
 		return err
 	}
 	_, err = j.client.Send(ctx, message.Message)
+	return err
+}
+
+// deleteTariff deletes a tariff. That the partner does not find it is what was wanted. It is believed of a page that is not
+// OCPI's, which may come from something before the partner, when it has come several times while others got through.
+func (j *job) deleteTariff(ctx context.Context, m *memory) error {
+	err := j.client.EMSP().Tariffs.Delete(ctx, j.key())
+	var e *ocpiclient.Error
+	if !errors.As(err, &e) || e.Kind != ocpiclient.NotFound {
+		m.Misses = 0
+		return err
+	}
+	m.Misses++
+	if e.Status != 0 || m.Misses >= maxRefusals && m.Faults >= maxRefusals-1 {
+		return nil
+	}
 	return err
 }
 

@@ -35,6 +35,22 @@ type verdict struct {
 	atOnce bool
 	// asked is how long the partner asks to wait, or is to be waited for.
 	asked time.Duration
+	// asking tells that it is the question for a CDR that has failed.
+	asking bool
+	// busy tells that the partner wants fewer messages.
+	busy bool
+	// again tells that the object has failed before, and that others got through since.
+	again bool
+}
+
+// ofObject is the verdict where others got through since the object failed before: that the partner seems to be away whenever
+// it is sent is about the object. A proxy that gives up on it, or a rule against it, looks like that.
+func (v verdict) ofObject() verdict {
+	v.again = true
+	if v.fault == absent && !v.busy {
+		v.fault, v.atOnce = trouble, false
+	}
+	return v
 }
 
 // longestAsked bounds what a partner can ask for by one answer: it may have meant another time than it said.
@@ -45,6 +61,12 @@ var errHome = errors.New("our own data")
 
 // judge judges a failure.
 func judge(err error) verdict {
+	v := verdictOf(err)
+	v.asking = errors.Is(err, errUnclear)
+	return v
+}
+
+func verdictOf(err error) verdict {
 	var e *ocpiclient.Error
 	var wait *tooEarly
 	isAnswer := errors.As(err, &e)
@@ -55,10 +77,12 @@ func judge(err error) verdict {
 		return verdict{fault: early, asked: wait.wait}
 	case errors.Is(err, ocpiclient.ErrNotOffered), errors.Is(err, ocpiclient.ErrVersion):
 		return verdict{fault: absent, atOnce: true}
+	case errors.Is(err, errUnclear) && errors.Is(err, ocpiclient.ErrOtherHost):
+		return verdict{fault: unclear}
 	case isAnswer && (e.HTTP == http.StatusUnauthorized || e.HTTP == http.StatusForbidden || e.HTTP == 0 && e.Kind == ocpiclient.Permanent):
 		return verdict{fault: absent, atOnce: true}
 	case isAnswer && e.Kind == ocpiclient.TryLater && ofPartner(e.HTTP):
-		return verdict{fault: absent, asked: min(e.RetryAfter, longestAsked)}
+		return verdict{fault: absent, asked: min(e.RetryAfter, longestAsked), busy: e.HTTP == http.StatusTooManyRequests}
 	case errors.Is(err, errUnclear):
 		return verdict{fault: unclear}
 	case !isAnswer:

@@ -60,6 +60,8 @@ type lane struct {
 	// whether it takes anything: then objects go one at a time, with pauses that grow, until it takes one.
 	failing map[store.Key]bool
 	doubts  int
+	// words are what persons have said of CDRs that are being sent.
+	words map[store.Key]word
 	// rest is until when nothing is begun, because our own data could not be read.
 	rest time.Time
 	// nudge is what was last seen of requests by others to look at the held objects anew; looked is when.
@@ -114,7 +116,7 @@ func newLane(config Config, f *feed, p *press, partner Partner, module ocpi.Modu
 		config: config, feed: f, press: p, partner: partner, module: module,
 		waiting: map[store.Key]*queued{}, flying: map[store.Key]*flight{}, sent: map[store.Key]int64{}, told: map[store.Key]bool{},
 		results: make(chan result, config.Concurrency), notes: make(chan note),
-		held: map[store.Key]*held{}, stale: true, failing: map[store.Key]bool{},
+		held: map[store.Key]*held{}, stale: true, failing: map[store.Key]bool{}, words: map[store.Key]word{},
 		keep: map[store.Key]store.Delivery{}, forget: map[store.Key]bool{},
 	}
 	if partner.Policy.Rate > 0 {

@@ -42,10 +42,12 @@ type laneState struct {
 	CatchUp *catchUp `json:"catch_up,omitempty"`
 }
 
-// A placed is a CDR that the partner has, and where.
+// A placed is a CDR that the partner has, and where: its Location, or confirmed where the partner did not say. Of the latter the
+// Party is known too.
 type placed struct {
-	ID       string `json:"id"`
-	Location string `json:"location"`
+	Party    ocpi.Party `json:"party,omitzero"`
+	ID       string     `json:"id"`
+	Location string     `json:"location"`
 }
 
 // A leftAt is a party of ours with a cursor.
@@ -78,11 +80,8 @@ func (l *lane) load(ctx context.Context) error {
 		if len(l.state.Parties) == 0 { // it was saved before this was
 			l.state.Since, l.state.Parties, l.state.Audience, l.state.Terms = l.partner.Since, l.partner.Parties, l.partner.Audience, l.partner.Terms
 		}
-		isNew = !l.state.Since.Equal(l.partner.Since)
-		if isNew {
-			if err := l.endOld(ctx); err != nil {
-				return err
-			}
+		if isNew, err = l.endOld(ctx); err != nil {
+			return err
 		}
 	}
 	if isNew {
@@ -98,17 +97,19 @@ func (l *lane) load(ctx context.Context) error {
 	return l.save(ctx, true)
 }
 
-// endOld ends the lane of a registration that has ended. What was held for that is for nobody else; where the same party has
-// registered again, the CDRs that it has stay known.
-func (l *lane) endOld(ctx context.Context) error {
+// endOld ends the lane of a registration that has ended, and reports whether it has. What was held for that is for nobody else.
+// CDRs are money: where the same party has registered again, their lane goes on with those that it has not got.
+func (l *lane) endOld(ctx context.Context) (ended bool, err error) {
+	if l.state.Since.Equal(l.partner.Since) {
+		return false, nil
+	}
 	samePartner := slices.ContainsFunc(l.state.Audience, func(p ocpi.Party) bool { return slices.Contains(l.partner.Audience, p) })
 	if samePartner && l.module == ocpi.ModuleCDRs {
-		placed := l.state.Placed
-		l.state = laneState{Placed: placed}
-		return l.lookUp(ctx)
+		l.state.Since, l.state.Terms = l.partner.Since, ""
+		return false, nil
 	}
-	l.state = laneState{}
-	return l.config.Store.RemoveLane(ctx, l.partner.Name, l.module)
+	l.state, l.nudge = laneState{}, 0
+	return true, l.config.Store.RemoveLane(ctx, l.partner.Name, l.module)
 }
 
 // create makes a new lane. It begins with everything there is, but for sessions and CDRs, which would be a history, and where
@@ -135,11 +136,20 @@ func (l *lane) resume(ctx context.Context) error {
 	if err := l.lookUp(ctx); err != nil {
 		return err
 	}
+	l.state.Doubt = time.Time{} // which begins anew
+	if longest := max(longestAsked, l.config.Backoff.Longest); l.ahead(l.state.Breaker.Until, longest) {
+		l.state.Breaker.Until = l.config.Now()
+	}
 	if l.state.Terms != l.partner.Terms {
-		l.state.Terms, l.state.Breaker, l.state.Doubt = l.partner.Terms, breaker{}, time.Time{}
+		l.state.Terms, l.state.Breaker = l.partner.Terms, breaker{}
 		l.tryAllAgain()
 	}
 	return l.notice(ctx)
+}
+
+// ahead reports whether a time on disk is later than the longest wait can have made it: the clock was ahead then.
+func (l *lane) ahead(at time.Time, longest time.Duration) bool {
+	return at.Sub(l.config.Now()) > longest+longest/2
 }
 
 // notice finds out which parties' objects the partner sees no longer, and which anew.

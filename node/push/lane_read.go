@@ -41,14 +41,24 @@ func (l *lane) enqueue(changes []store.Change) {
 		case f != nil:
 			f.again = f.again || c.Change > f.change
 		case h != nil:
-			if h.memory.Parked {
-				l.reschedule(h, l.config.Now())
-			}
+			l.hasChanged(h, c.Change)
 		case q != nil:
 			q.change = nil
 		default:
 			l.push(&queued{c.Key, l.read, &c})
 		}
+	}
+}
+
+// hasChanged gives an object that is held another try soon, if it is by its present state that it failed.
+func (l *lane) hasChanged(h *held, change int64) {
+	now := l.config.Now()
+	soon := now.Add(l.config.Backoff.First)
+	switch m := &h.memory; {
+	case m.Parked:
+		l.reschedule(h, now)
+	case change > m.Change && (m.Refused > 0 || m.Faults > 0) && h.Due.After(soon):
+		l.reschedule(h, soon)
 	}
 }
 
@@ -65,17 +75,16 @@ func (l *lane) push(q *queued) {
 	l.waiting[q.key] = q
 }
 
-// readOne reads one change, to ask with.
-func (l *lane) readOne(ctx context.Context) {
+// readOne reads one change, to ask with. It reports false where there is none.
+func (l *lane) readOne(ctx context.Context) bool {
 	found, err := l.config.Store.Changes(ctx, l.selection, l.read, 1)
 	if err != nil {
-		return // the next turn tells
+		l.rest = l.config.Now().Add(l.config.Backoff.First)
+		return true // the next turn tells
 	}
 	l.enqueue(found.Changes)
 	l.read = max(l.read, found.Next)
-	if len(found.Changes) == 0 {
-		l.state.Breaker, l.dirty = breaker{}, true // there is nothing to wait with
-	}
+	return len(found.Changes) > 0
 }
 
 // look finds out whether a person wants objects to be tried again.
@@ -89,32 +98,39 @@ func (l *lane) look(ctx context.Context) error {
 	if err != nil || stored.Nudge == l.nudge {
 		return err
 	}
-	l.nudge = stored.Nudge
-	if err := l.save(ctx, true); err != nil {
-		return err
-	}
-	if l.state.Breaker.open() {
-		l.state.Breaker.Until, l.dirty = now, true // and ask the partner now
-	}
-	return l.lookUp(ctx)
+	return l.heed(ctx)
 }
 
 // lookUp reads the objects that are held.
 func (l *lane) lookUp(ctx context.Context) error {
-	found, err := l.config.Store.Held(ctx, l.partner.Name, l.module)
+	found, err := l.readHeld(ctx)
 	if err != nil {
 		return err
 	}
-	clear(l.held)
 	l.stale = true
-	for _, d := range found {
-		m, err := readMemory(d)
-		if err != nil {
-			return err
+	for _, h := range found {
+		l.held[h.Key] = h
+		if longest := max(longestParked, l.config.Backoff.LongestHeld, l.config.Backoff.Settle); l.ahead(h.Due, longest) {
+			l.reschedule(h, l.config.Now())
 		}
-		l.held[d.Key] = &held{d, m}
 	}
 	return nil
+}
+
+func (l *lane) readHeld(ctx context.Context) ([]*held, error) {
+	found, err := l.config.Store.Held(ctx, l.partner.Name, l.module)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]*held, len(found))
+	for i, d := range found {
+		m, err := readMemory(d)
+		if err != nil {
+			return nil, err
+		}
+		all[i] = &held{d, m}
+	}
+	return all, nil
 }
 
 // unread is the cursor at which the feed is read again if the queue is dropped.

@@ -18,8 +18,9 @@ type result struct {
 	loaded bool
 	// noted tells that the memory is on disk already, as that of an object that is held.
 	noted bool
-	// skipped tells that there was nothing to send.
+	// skipped tells that there was nothing to send; sent is the change that the partner is known to have.
 	skipped bool
+	sent    int64
 	err     error
 }
 
@@ -29,22 +30,32 @@ func (l *lane) take(r result) {
 	f := l.flying[key]
 	delete(l.flying, key)
 	l.stale, l.dirty = true, true
+	r = l.heeded(r)
 	switch {
 	case r.err == nil:
 		l.took(r)
 		if f.again {
 			l.push(&queued{key: key, since: f.change})
 		}
-	case !r.loaded, errors.Is(r.err, context.Canceled) && !r.noted: // nothing has happened
+	case !r.loaded, errors.Is(r.err, context.Canceled) && !r.noted && l.module != ocpi.ModuleSessions: // nothing has happened
 		l.again(key, f.since, r.err)
-	case errors.Is(r.err, context.Canceled):
-		l.hold(r, f.since, l.config.Now())
+	case errors.Is(r.err, context.Canceled), errors.Is(r.err, errSettled):
+		l.hold(key, r.memory, f.since, l.config.Now())
 	default:
-		v := judge(r.err)
-		l.doubt(key, v)
-		l.failed(r.err, v)
-		l.fail(r, f.since, v)
+		l.struck(r, f.since)
 	}
+}
+
+// struck takes in that the sending of an object has failed.
+func (l *lane) struck(r result, since int64) {
+	v, before := judge(r.err), r.memory.Failed
+	others := before.IsZero() || l.state.Success.After(before)
+	if others && !before.IsZero() {
+		v = v.ofObject()
+	}
+	l.doubt(r.change.Key, v)
+	l.failed(r.err, v)
+	l.fail(r, since, v, others)
 }
 
 // took notes that the partner has an object, or that there was nothing to send.
@@ -53,12 +64,7 @@ func (l *lane) took(r result) {
 	if !r.skipped {
 		l.succeeded()
 	}
-	if at := r.memory.Location; at != "" && at != confirmed {
-		if l.state.Placed == (placed{}) {
-			l.tryAllAgain() // now it is known where to look for CDRs
-		}
-		l.state.Placed = placed{r.change.ID, at}
-	}
+	l.place(key, r.memory.Location)
 	if l.module == ocpi.ModuleSessions {
 		l.tell(key, r.memory)
 	}
@@ -70,7 +76,21 @@ func (l *lane) took(r result) {
 		l.queue = slices.DeleteFunc(l.queue, func(other *queued) bool { return other == q })
 	}
 	r.memory.settle()
-	l.release(key, r.memory, r.change.Change)
+	l.release(key, r.memory, r.sent)
+}
+
+// place notes where the partner has a CDR. That it does not say where is worth less than a place known before.
+func (l *lane) place(key store.Key, location string) {
+	switch {
+	case location == "":
+	case location != confirmed:
+		if len(l.state.Placed.like()) == 0 {
+			l.tryAllAgain() // now it is known where to look for CDRs
+		}
+		l.state.Placed = placed{ID: key.ID, Location: location}
+	case len(l.state.Placed.like()) == 0:
+		l.state.Placed = placed{key.Party, key.ID, confirmed}
+	}
 }
 
 // tell notes that it is known what the partner has of a session, until that has ended.
@@ -93,16 +113,20 @@ func (l *lane) again(key store.Key, since int64, err error) {
 	l.postpone(key, since, err)
 }
 
-// succeeded notes that a message got through. A partner that is back gets what was held at once.
+// succeeded notes that a message got through.
 func (l *lane) succeeded() {
 	l.state.Sent++
 	l.state.Success = l.config.Now()
 	clear(l.failing)
 	longDoubt := l.doubts >= longDoubts
 	l.doubts, l.state.Doubt = 0, time.Time{}
-	if !l.state.Breaker.reached() && !longDoubt {
-		return
+	if l.state.Breaker.reached() || longDoubt {
+		l.back()
 	}
+}
+
+// back notes that the partner was away and is there again: it gets what was held at once.
+func (l *lane) back() {
 	l.behind = true
 	l.tryAllAgain()
 	l.config.Logger.Info("the partner takes pushes again", "partner", l.partner.Name, "module", l.module)
@@ -154,15 +178,17 @@ func (l *lane) failed(err error, v verdict) {
 	now := l.config.Now()
 	l.state.Error, l.state.Failed, l.dirty = err.Error(), now, true
 	switch {
-	case v.fault == hopeless, v.fault == early:
+	case v.fault == hopeless:
 		return // says nothing about the partner
 	case v.fault == ours:
 		l.rest = now.Add(l.config.Backoff.First)
 		return
-	case v.fault == refused:
-		l.state.Breaker.reached()
+	case v.fault == refused, v.fault == early:
+		if l.state.Breaker.reached() {
+			l.back()
+		}
 		return
-	case v.fault == trouble && v.asked == 0 && !l.state.Breaker.open():
+	case (v.fault == trouble || v.fault == unclear) && (v.asked == 0 || v.again) && !l.state.Breaker.open():
 		return // what is to be thought of it shows by what becomes of others
 	}
 	l.client = nil // is made anew: the partner may have moved, or its token changed
@@ -190,19 +216,18 @@ const (
 // fail holds an object for another try, or parks it. Only what says something about the object counts: failures while nothing
 // else gets through are the partner's. CDRs are money: what could not be sent at all is parked, and so is one of which it
 // cannot be found out whether it arrived; all else is tried until it gets through.
-func (l *lane) fail(r result, since int64, v verdict) {
+func (l *lane) fail(r result, since int64, v verdict, others bool) {
 	m, now := &r.memory, l.config.Now()
 	if m.Change != r.change.Change { // what was refused was another state
 		m.Refused, m.Faults, m.Change = 0, 0, r.change.Change
 	}
-	others := m.Failed.IsZero() || l.state.Success.After(m.Failed)
 	switch {
+	case v.fault == unclear, v.asking && others:
+		m.Asks++
 	case v.fault == refused && (others || !l.doubting()):
 		m.Refused++
 	case v.fault == trouble && others:
 		m.Faults++
-	case v.fault == unclear:
-		m.Asks++
 	}
 	m.Attempts++
 	m.Reason, m.Failed = r.err.Error(), now
@@ -210,7 +235,7 @@ func (l *lane) fail(r result, since int64, v verdict) {
 		m.First = now
 	}
 	wasParked := m.Parked
-	m.Parked = v.fault == hopeless || v.fault == unclear && m.Asks >= maxAsks ||
+	m.Parked = v.fault == hopeless || (v.fault == unclear || v.asking) && m.Asks >= maxAsks ||
 		l.module != ocpi.ModuleCDRs && (v.fault == refused && m.Refused >= maxRefusals || m.Faults >= maxFaults)
 	due := now.Add(max(v.asked, spread(doubled(l.config.Backoff.First, m.Attempts-1, l.config.Backoff.LongestHeld))))
 	if m.Parked {
@@ -220,7 +245,7 @@ func (l *lane) fail(r result, since int64, v verdict) {
 			l.tellParked(r.change.Key, m)
 		}
 	}
-	l.hold(r, since, due)
+	l.hold(r.change.Key, r.memory, since, due)
 }
 
 // A Parking is an object that was parked: a partner does not take it, and a person has to look.
@@ -244,9 +269,8 @@ func (l *lane) tellParked(key store.Key, m *memory) {
 	}
 }
 
-func (l *lane) hold(r result, since int64, due time.Time) {
-	key := r.change.Key
-	h := &held{memory: r.memory}
+func (l *lane) hold(key store.Key, m memory, since int64, due time.Time) {
+	h := &held{memory: m}
 	h.memory.Since = since
 	sent := int64(0)
 	if before := l.held[key]; before != nil {

@@ -2,6 +2,7 @@ package push
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,6 +18,19 @@ func (l *lane) save(ctx context.Context, now bool) error {
 	if !l.dirty || !now && at.Sub(l.saved) < saveEvery && (len(l.flying) > 0 || len(l.queue) > 0 || l.behind) {
 		return nil
 	}
+	err := l.saveNow(ctx)
+	for errors.Is(err, store.ErrNudged) {
+		if err = l.heed(ctx); err == nil {
+			err = l.saveNow(ctx)
+		}
+	}
+	if err == nil {
+		l.saved = at
+	}
+	return err
+}
+
+func (l *lane) saveNow(ctx context.Context) error {
 	floor := l.floor()
 	if c := l.state.CatchUp; c != nil {
 		c.Cursor = floor
@@ -27,12 +41,12 @@ func (l *lane) save(ctx context.Context, now bool) error {
 	if err != nil {
 		return fmt.Errorf("write lane %s of %s: %w", l.module, l.partner.Name, err)
 	}
-	record := store.Lane{Partner: l.partner.Name, Module: l.module, Cursor: l.main, State: state}
+	record := store.Lane{Partner: l.partner.Name, Module: l.module, Cursor: l.main, State: state, Nudge: l.nudge}
 	keep, forget := slices.Collect(maps.Values(l.keep)), slices.Collect(maps.Keys(l.forget))
 	if err := l.config.Store.SaveLane(ctx, record, keep, forget, l.parkings...); err != nil {
 		return err
 	}
-	l.saved, l.dirty, l.parkings = at, false, nil
+	l.dirty, l.parkings = false, nil
 	clear(l.keep)
 	clear(l.forget)
 	return nil
@@ -82,6 +96,10 @@ func (l *lane) write(ctx context.Context, first note) {
 		l.troubled(ctx, err)
 	}
 	for _, n := range notes {
+		if w, ok := l.words[n.delivery.Key]; ok && w.outcome == Arrived {
+			n.done <- errSettled
+			continue
+		}
 		n.done <- err
 	}
 }

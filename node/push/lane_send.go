@@ -38,15 +38,26 @@ func (l *lane) begin(ctx, sending context.Context) {
 	if l.client == nil && !l.connect(ctx) {
 		return
 	}
-	if l.doubting() && len(l.queue) > 0 && l.doubts%heldTurn != 0 { // an object that has not failed tells more than one that has
-		l.beginQueued(ctx, sending, room)
-		return
+	if asks && l.turnOfNews() {
+		if waits && len(l.queue) == 0 {
+			l.readOne(ctx)
+		}
+		room = l.beginQueued(ctx, sending, room)
 	}
 	room = l.beginHeld(ctx, sending, room)
-	if room > 0 && waits && len(l.queue) == 0 {
-		l.readOne(ctx)
+	if room > 0 && waits && len(l.queue) == 0 && !l.readOne(ctx) {
+		l.state.Breaker, l.dirty = breaker{}, true // there is nothing to wait with
 	}
 	l.beginQueued(ctx, sending, room)
+}
+
+// turnOfNews reports whether the partner is asked with an object that has not failed, which tells more than one that has. It is
+// the turn of either now and then: an object may be all that is wrong with the partner.
+func (l *lane) turnOfNews() bool {
+	if b := l.state.Breaker; b.open() {
+		return b.Waits%2 == 1
+	}
+	return l.doubts%heldTurn != 0
 }
 
 // doubtAfter is how many objects the partner must refuse or fail over, without taking one, to be doubted, and heldTurn how
@@ -128,7 +139,7 @@ func (l *lane) beginHeld(ctx, sending context.Context, room int) int {
 }
 
 // beginQueued begins with what the feed has brought.
-func (l *lane) beginQueued(ctx, sending context.Context, room int) {
+func (l *lane) beginQueued(ctx, sending context.Context, room int) int {
 	n := 0
 	for _, q := range l.queue {
 		if room == 0 || l.config.Now().Before(l.rest) {
@@ -145,6 +156,7 @@ func (l *lane) beginQueued(ctx, sending context.Context, room int) {
 	}
 	clear(l.queue[:n])
 	l.queue = l.queue[n:]
+	return room
 }
 
 // beginOne begins to send an object, in its newest state where change is nil. It reports false where there is nothing to send.

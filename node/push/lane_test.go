@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,7 +37,9 @@ type receiver struct {
 	mu sync.Mutex
 	// answer decides what comes of a request; nil takes everything. It may take its time.
 	answer func(*http.Request) int
-	calls  []call
+	// plain leaves out what is OCPI's in HTTP 404.
+	plain atomic.Bool
+	calls []call
 	// under are the objects that are being sent, by path; most is how many there were at once.
 	under       map[string]int
 	most, total int
@@ -71,6 +74,9 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r.total--
 	r.calls = append(r.calls, call{req.Method, req.URL.Path, string(body), time.Now()})
 	w.WriteHeader(status)
+	if status == http.StatusNotFound && r.plain.Load() {
+		return
+	}
 	fmt.Fprint(w, `{"status_code":1000,"timestamp":"2026-01-01T00:00:00Z"}`)
 }
 

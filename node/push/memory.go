@@ -31,10 +31,11 @@ type memory struct {
 	Parks  int  `json:"parks,omitzero"`
 
 	// Posting tells that a CDR was sent, at the time Posted, and that it is not known whether it arrived. Asks counts how
-	// often the partner could not tell.
+	// often the partner could not tell, Misses how often in a row it said that it does not have it, or a tariff to be deleted.
 	Posting bool      `json:"posting,omitzero"`
 	Posted  time.Time `json:"posted,omitzero"`
 	Asks    int       `json:"asks,omitzero"`
+	Misses  int       `json:"misses,omitzero"`
 	// Location is where the partner has a CDR.
 	Location string `json:"location,omitempty"`
 	// Body is a session as the partner has it, and Stage how far the partner was told that it is. Of one that has ended there
@@ -45,9 +46,14 @@ type memory struct {
 	Ended bool `json:"ended,omitzero"`
 }
 
-// settle forgets what came before the object got through.
+// settle forgets what came before the object got through, or was deleted. Of a CDR that may have arrived that stays known: it
+// may be stored again.
 func (m *memory) settle() {
+	before := *m
 	*m = memory{Location: m.Location, Body: m.Body, Stage: m.Stage}
+	if before.Posting {
+		m.Posting, m.Posted = true, before.Posted
+	}
 }
 
 // delivery is the record of a memory.

@@ -35,7 +35,8 @@ type Store interface {
 	// Lane returns a lane, or store.ErrNotFound; RemoveLane forgets one with its deliveries.
 	Lane(ctx context.Context, partner string, module ocpi.ModuleID) (store.Lane, error)
 	RemoveLane(ctx context.Context, partner string, module ocpi.ModuleID) error
-	// SaveLane keeps a lane, and the deliveries that have changed with it, and writes events, as one step.
+	// SaveLane keeps a lane, and the deliveries that have changed with it, and writes events, as one step. It is
+	// store.ErrNudged where the lane was nudged since its Nudge was read.
 	SaveLane(ctx context.Context, lane store.Lane, keep []store.Delivery, forget []store.Key, events ...store.Event) error
 	// Delivery returns what is remembered of an object at a partner, or store.ErrNotFound; Held returns those of a lane
 	// that wait.

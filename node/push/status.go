@@ -156,11 +156,8 @@ func Settle(ctx context.Context, s Store, now time.Time, partner, id string, out
 			return err
 		}
 		settled++
-		m.Posting, m.Parked, m.Asks = false, false, 0
-		d.Due = now
-		if outcome == Arrived {
-			m.Location, d.Held = confirmed, false
-		}
+		m.settled(outcome)
+		d.Due, d.Held = now, outcome != Arrived
 		d.State, err = json.Marshal(&m)
 		return err
 	})

@@ -15,7 +15,8 @@ type Lane struct {
 	Cursor int64
 	// State is the rest, as the room that pushes writes it.
 	State []byte
-	// Nudge grows when somebody else has changed deliveries of the lane. It is given by the store.
+	// Nudge grows when somebody else has changed deliveries of the lane. It is given by the store; a lane is saved only by who
+	// knows the present one.
 	Nudge int64
 }
 

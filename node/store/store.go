@@ -19,6 +19,9 @@ var ErrNotFound = errors.New("not found")
 // same role. Parties of partners with ocpi.AccessRegistration are not counted: they are not registered.
 var ErrExists = errors.New("already there")
 
+// ErrNudged is returned for a lane that is saved by who does not know yet what somebody else has changed in it.
+var ErrNudged = errors.New("it was changed by somebody else")
+
 // ErrNewerFormat is returned by opening data that a newer version of the program has written.
 var ErrNewerFormat = errors.New("the data was written by a newer version of this program")
 

@@ -43,10 +43,18 @@ func (db *DB) lanes(ctx context.Context, where string, args ...any) (lanes []sto
 	return lanes, err
 }
 
-// SaveLane keeps a lane and deliveries that have changed with it, forgets others, and writes events, as one step.
+// SaveLane keeps a lane and deliveries that have changed with it, forgets others, and writes events, as one step. It is
+// store.ErrNudged where the lane was nudged since it was read.
 func (db *DB) SaveLane(ctx context.Context, lane store.Lane, keep []store.Delivery, forget []store.Key, events ...store.Event) error {
 	err := db.writer.do(ctx, func(t *tx) error {
-		err := t.conn.run(`INSERT INTO lane (partner, module, cursor, state) VALUES (?1, ?2, ?3, ?4)
+		nudge, _, err := t.conn.number(`SELECT nudge FROM lane WHERE partner = ?1 AND module = ?2`, lane.Partner, string(lane.Module))
+		if err != nil {
+			return err
+		}
+		if nudge != lane.Nudge {
+			return store.ErrNudged
+		}
+		err = t.conn.run(`INSERT INTO lane (partner, module, cursor, state) VALUES (?1, ?2, ?3, ?4)
 			ON CONFLICT (partner, module) DO UPDATE SET cursor = excluded.cursor, state = excluded.state`,
 			lane.Partner, string(lane.Module), lane.Cursor, lane.State)
 		if err != nil {

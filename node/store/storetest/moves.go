@@ -111,7 +111,11 @@ var moveTests = []test{
 		equal(t, "all that were held", n, 2)
 		nothing(t, "nothing is held", heldOf(t, home, "p"))
 		broken := errors.New("broken")
-		keepDelivery(t, home, b)
+		late := lane("p", ocpi.ModuleLocations, 1)
+		wantError(t, "SaveLane by who does not know of that", home.SaveLane(t.Context(), late, []store.Delivery{a}, nil), store.ErrNudged)
+		nothing(t, "still nothing is held", heldOf(t, home, "p"))
+		late.Nudge = 2
+		saveLane(t, home, late, []store.Delivery{b}, nil)
 		_, err = other.ChangeHeld(t.Context(), "p", "", "", func(d *store.Delivery) error { d.Sent = 99; return broken })
 		wantError(t, "ChangeHeld that fails", err, broken)
 		equal(t, "nothing changed", deliveryOf(t, home, "p", b.Key), b)
