@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/convert"
@@ -20,11 +21,15 @@ type PlacedCDR struct {
 	Location string
 }
 
-// Leads reports whether the Location of this CDR says where one with another id would be: its own id is part of it.
+// Leads reports whether the Location of this CDR surely says where one with another id would be: its own id is a segment of
+// its path, or is inside of one and too long to be there by chance, as "1" is in a number of the partner's own.
 func (p PlacedCDR) Leads(id string) bool {
-	_, ok := inPlaceOf(p, id)
-	return ok
+	_, whole, ok := inPlaceOf(p, id)
+	return ok && (whole || len(p.ID) >= noChance)
 }
+
+// noChance is how long an id is that is not inside of something else by chance.
+const noChance = 6
 
 // Find asks the partner for a CDR of ours whose Location is not known, because the answer to its Post was lost. It asks at
 // the places that follow from where the partner has other CDRs, with the id in the place of theirs, and then below the
@@ -98,7 +103,7 @@ func (r CDRReceiver) places(key ocpi.Key, like []PlacedCDR) ([]string, error) {
 		}
 	}
 	for _, other := range like {
-		if place, ok := inPlaceOf(other, key.ID); ok && place.User == nil && c.ours(place) {
+		if place, _, ok := inPlaceOf(other, key.ID); ok && place.User == nil && c.ours(place) {
 			add(place.String())
 		}
 	}
@@ -114,25 +119,46 @@ func (r CDRReceiver) places(key ocpi.Key, like []PlacedCDR) ([]string, error) {
 }
 
 // inPlaceOf returns the Location of another CDR with this id in the place of its own: of the last segment of the path that
-// is its id, or else of the last that has it inside. Ids compare without case, and some partners change it in their URLs.
-func inPlaceOf(other PlacedCDR, id string) (*url.URL, bool) {
+// is its id, or else of the last that has it inside, with no letter or digit beside it. whole tells which of the two. Ids
+// compare without case, and some partners change it in their URLs.
+func inPlaceOf(other PlacedCDR, id string) (place *url.URL, whole, ok bool) {
 	u, err := url.Parse(other.Location)
 	if err != nil || other.ID == "" {
-		return nil, false
+		return nil, false, false
 	}
 	path, its := u.EscapedPath(), ocpi.CiString(escape(other.ID)).Fold()
 	folded := ocpi.CiString(path).Fold()
 	at := strings.LastIndex(folded+"/", "/"+its+"/") + 1
-	if at == 0 {
-		at = strings.LastIndex(folded, its)
+	whole = at > 0
+	if !whole {
+		at = lastWord(folded, its)
 	}
 	if at < 0 {
-		return nil, false
+		return nil, false, false
 	}
 	made := path[:at] + escape(id) + path[at+len(its):]
 	if u.Path, err = url.PathUnescape(made); err != nil {
-		return nil, false
+		return nil, false, false
 	}
 	u.RawPath = made
-	return u, true
+	return u, whole, true
+}
+
+// lastWord is where a word begins in a text for the last time without a letter or digit beside it; negative for nowhere.
+func lastWord(text, word string) int {
+	for end := len(text); ; {
+		at := strings.LastIndex(text[:end], word)
+		if at < 0 || !inWord(text, at-1) && !inWord(text, at+len(word)) {
+			return at
+		}
+		end = at + len(word) - 1
+	}
+}
+
+func inWord(text string, at int) bool {
+	if at < 0 || at >= len(text) {
+		return false
+	}
+	b := text[at]
+	return '0' <= b && b <= '9' || 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || b >= utf8.RuneSelf
 }

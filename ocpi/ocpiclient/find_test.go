@@ -70,6 +70,7 @@ func TestFindAsksWhereACDRMayBe(t *testing.T) {
 		"like another, whole before part":        {keeper{"/CDR%201%2Fa/OLDER": has(id)}, []string{"/OLD/OLDER"}, "/CDR%201%2Fa/OLDER", "", []string{"/CDR%201%2Fa/OLDER"}},
 		"like another, inside a segment":         {keeper{"/x/cdr-CDR%201%2Fa.json": has(id)}, []string{"/x/cdr-OLD.json"}, "/x/cdr-CDR%201%2Fa.json", "", []string{"/x/cdr-CDR%201%2Fa.json"}},
 		"not like another, but by its id":        {keeper{byID: has(id)}, []string{"/their/OLD"}, byID, "", []string{"/their/CDR%201%2Fa", byID}},
+		"not like one in whose number it is":     {keeper{}, []string{"/their/7OLD"}, "", ocpiclient.NotFound, []string{byID, byOwner}},
 		"like one whose URL says nothing":        {keeper{}, []string{"/their/17"}, "", ocpiclient.NotFound, []string{byID, byOwner}},
 		"like one on another host":               {keeper{}, []string{"https://elsewhere.example.com/OLD"}, "", ocpiclient.NotFound, []string{byID, byOwner}},
 		"like one with a user name":              {keeper{}, []string{"user@/OLD"}, "", ocpiclient.NotFound, []string{byID, byOwner}},
@@ -109,6 +110,28 @@ func TestFindAsksWhereACDRMayBe(t *testing.T) {
 				t.Errorf("got %s/%s at %q, %v, want %s", cdr.CountryCode, cdr.ID, at, err, k.at)
 			}
 		})
+	}
+}
+
+// A short id may be part of a number that the partner has given: what is asked for there proves nothing.
+func TestALocationLeadsOnlyWhereItsIDIsNotThereByChance(t *testing.T) {
+	for _, tt := range []struct {
+		id, location string
+		leads        bool
+	}{
+		{"1", "https://them.example.com/cdrs/1", true},
+		{"1", "https://them.example.com/cdrs/1/", true},
+		{"1", "https://them.example.com/cdrs/81", false},
+		{"1", "https://them.example.com/cdrs/2026-1", false},
+		{"1", "https://them.example.com/cdrs/NL/GPE/1", true},
+		{"CDR-2026-1", "https://them.example.com/cdrs/NL*GPE*CDR-2026-1", true},
+		{"CDR-2026-1", "https://them.example.com/cdrs/CDR-2026-17", false},
+		{"CDR-2026-1", "https://them.example.com/cdrs?id=CDR-2026-1", false},
+		{"", "https://them.example.com/cdrs/", false},
+	} {
+		if got := (ocpiclient.PlacedCDR{ID: tt.id, Location: tt.location}).Leads("CDR-2026-2"); got != tt.leads {
+			t.Errorf("%s of %s: %t", tt.location, tt.id, got)
+		}
 	}
 }
 
