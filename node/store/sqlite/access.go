@@ -50,8 +50,6 @@ func (db *DB) AccessKey(ctx context.Context, hash store.TokenHash) (store.Access
 	})
 }
 
-func accessOf(m *memory) map[store.TokenHash]store.AccessKey { return m.access }
-
 func (db *DB) accessKeys(ctx context.Context, where string, args ...any) (keys []store.AccessKey, err error) {
 	err = db.read(ctx, func(c *conn) error {
 		var bad error

@@ -73,7 +73,8 @@ func open(ctx context.Context, path string, opts Options) (*DB, error) {
 	if err != nil {
 		return nil, errors.Join(err, c.close())
 	}
-	db := &DB{path: path, writer: startWriter(c, readers, opts), readers: readers}
+	db := &DB{path: path, readers: readers}
+	db.writer = startWriter(c, db, opts)
 	db.watch.open(path)
 	db.proveWatch(ctx)
 	return db, nil

@@ -138,12 +138,6 @@ func (db *DB) FirstEventSince(ctx context.Context, since time.Time) (first int64
 
 const trimmedEvents = `SELECT value FROM sequence WHERE name = 'trimmed events'`
 
-// eventsKey and trimmedKey stand for all events where the latest changes of modules are remembered.
-const (
-	eventsKey  = "\x00events"
-	trimmedKey = "\x00trimmed"
-)
-
 // TrimEvents removes the oldest events: those from before a time, and those above a count; at most limit at once. It returns
 // how many it has removed.
 func (db *DB) TrimEvents(ctx context.Context, before time.Time, count, limit int) (removed int, err error) {

@@ -19,19 +19,22 @@ type collectionKey struct {
 
 // collection is the number of the collection that a key is in, if there is one.
 func (k *known) collection(c *conn, key store.Key) (id int64, ok bool, err error) {
-	of := collectionKey{key.Module, key.Source, key.Party}
-	if id, ok = k.collections[of]; ok {
+	if id, ok = k.collections[collectionKey{key.Module, key.Source, key.Party}]; ok {
 		return id, true, nil
 	}
 	id, ok, err = c.number(`SELECT id FROM collection WHERE module = ?1 AND source = ?2 AND country_code = ?3 AND party_id = ?4`,
 		string(key.Module), key.Source, key.Party.CountryCode, key.Party.PartyID)
 	if ok {
-		if k.collections == nil {
-			k.collections = map[collectionKey]int64{}
-		}
-		k.collections[of] = id
+		k.add(key, id)
 	}
 	return id, ok, err
+}
+
+func (k *known) add(key store.Key, id int64) {
+	if k.collections == nil {
+		k.collections = map[collectionKey]int64{}
+	}
+	k.collections[collectionKey{key.Module, key.Source, key.Party}] = id
 }
 
 // forms are the numbers of all versions that have renditions. Whoever adds one adds it to the map.

@@ -14,8 +14,12 @@ import (
 const maxSameUID = 100
 
 // ReceivedTokens returns the tokens of all partners whose uid is this one or differs from it in the case of ASCII letters
-// alone, oldest first. Our own are not among them.
+// alone, oldest first. Our own are not among them. Their bodies are shared with other callers.
 func (db *DB) ReceivedTokens(ctx context.Context, uid string) (tokens []store.Object, err error) {
+	return db.tokensThrough("received "+uid, func() ([]store.Object, error) { return db.receivedTokens(ctx, uid) })
+}
+
+func (db *DB) receivedTokens(ctx context.Context, uid string) (tokens []store.Object, err error) {
 	err = db.look(ctx, func(c *conn) error {
 		return c.query(func(s *sqlite3.Stmt) {
 			o := store.Object{Key: store.Key{

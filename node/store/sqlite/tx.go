@@ -189,7 +189,12 @@ func (t *tx) collection(key store.Key) (int64, error) {
 	}
 	err = t.conn.run(`INSERT INTO collection (module, source, country_code, party_id) VALUES (?1, ?2, ?3, ?4)`,
 		string(key.Module), key.Source, key.Party.CountryCode, key.Party.PartyID)
-	return t.conn.LastInsertRowID(), err
+	if err != nil {
+		return 0, err
+	}
+	id = t.conn.LastInsertRowID()
+	t.known.add(key, id)
+	return id, nil
 }
 
 func (t *tx) insert(collection, change int64, o *store.Object) (int64, error) {

@@ -5,9 +5,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"unsafe"
-
-	"github.com/roamwire/roamwire/node/store"
-	"github.com/roamwire/roamwire/ocpi"
 )
 
 // A watch tells whether anything has been written to the database, by this process or another, without asking SQLite. In
@@ -66,60 +63,18 @@ func (w *watch) now() (at moment, ok bool) {
 	return at, true
 }
 
-// A memory holds what every request asks for, and what the node looks at every second, while nothing has been written.
-type memory struct {
-	mu       sync.Mutex
-	at       moment
-	partners map[store.TokenHash]store.Partner
-	all      map[struct{}][]store.Partner
-	latest   map[latestKey]int64
-	access   map[store.TokenHash]store.AccessKey
+// settled reports whether the header was not being written: its two copies are the same.
+func (m *moment) settled() bool {
+	return [headerWords / 2]uint32(m[:headerWords/2]) == [headerWords / 2]uint32(m[headerWords/2:])
 }
 
-type latestKey struct {
-	module ocpi.ModuleID
-	source string
+// commits counts the commits there have been, and begins anew after the last number of 32 bits.
+func (m *moment) commits() uint32 { return m[2] }
+
+// follows reports whether a moment is the one after a single commit.
+func (m *moment) follows(before *moment) bool {
+	return m.settled() && before.settled() && m.commits() == before.commits()+1
 }
 
-// recall returns what is remembered under a key of this moment.
-func recall[K comparable, V any](m *memory, of func(*memory) map[K]V, at moment, key K) (V, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.at != at {
-		var none V
-		return none, false
-	}
-	value, ok := of(m)[key]
-	return value, ok
-}
-
-// remember keeps a value that was read after this moment. Something newer may be in it, which does no harm: the next
-// moment is another.
-func remember[K comparable, V any](m *memory, of func(*memory) map[K]V, at moment, key K, value V) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.at != at || m.partners == nil {
-		m.at, m.partners, m.all, m.latest = at, map[store.TokenHash]store.Partner{}, map[struct{}][]store.Partner{}, map[latestKey]int64{}
-		m.access = map[store.TokenHash]store.AccessKey{}
-	}
-	of(m)[key] = value
-}
-
-// through reads a value, or takes it from memory while nothing has been written since.
-func through[K comparable, V any](db *DB, of func(*memory) map[K]V, key K, read func() (V, error)) (V, error) {
-	at, watching := db.watch.now()
-	if watching {
-		if value, ok := recall(&db.memory, of, at, key); ok {
-			return value, nil
-		}
-	}
-	value, err := read()
-	if err == nil && watching {
-		remember(&db.memory, of, at, key, value)
-	}
-	return value, err
-}
-
-func partnersOf(m *memory) map[store.TokenHash]store.Partner { return m.partners }
-func allOf(m *memory) map[struct{}][]store.Partner           { return m.all }
-func latestOf(m *memory) map[latestKey]int64                 { return m.latest }
+// older reports whether there have been commits since.
+func (m *moment) older(than *moment) bool { return int32(m.commits()-than.commits()) < 0 }

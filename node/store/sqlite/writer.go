@@ -33,12 +33,14 @@ func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 // end its goroutine (as testing.T.FailNow does). It must not use the Tx after returning. If ctx ends before fn has
 // started, fn is not run; once it has started, Write waits for the outcome.
 func (db *DB) Write(ctx context.Context, fn func(store.Tx) error) error {
-	return db.writer.do(ctx, func(t *tx) error { return fn(t) })
+	return db.writer.run(ctx, &job{fn: func(t *tx) error { return fn(t) }, data: true})
 }
 
 // A job is one call of Write.
 type job struct {
 	fn func(*tx) error
+	// data tells that it writes objects, events and commands alone.
+	data bool
 	// claimed is set by the writer when it starts the job, or by the caller when it gives up waiting: whoever is first.
 	claimed atomic.Bool
 	err     error
@@ -48,6 +50,8 @@ type job struct {
 // A writer is the goroutine that owns the connection that writes.
 type writer struct {
 	conn    *conn
+	watch   *watch
+	memory  *memory
 	log     checkpoint
 	jobs    chan *job
 	closing chan struct{}
@@ -57,11 +61,13 @@ type writer struct {
 	closeErr error
 }
 
-func startWriter(c *conn, readers *pool, opts Options) *writer {
+func startWriter(c *conn, db *DB, opts Options) *writer {
 	// The channel has no buffer: a job that was sent has been received, and will be answered, even during close.
 	w := &writer{
 		conn:    c,
-		log:     checkpoint{conn: c, readers: readers, opts: opts},
+		watch:   &db.watch,
+		memory:  &db.memory,
+		log:     checkpoint{conn: c, readers: db.readers, opts: opts},
 		jobs:    make(chan *job),
 		closing: make(chan struct{}),
 		closed:  make(chan struct{}),
@@ -77,11 +83,13 @@ func (w *writer) close() error {
 	return w.closeErr
 }
 
-func (w *writer) do(ctx context.Context, fn func(*tx) error) error {
+func (w *writer) do(ctx context.Context, fn func(*tx) error) error { return w.run(ctx, &job{fn: fn}) }
+
+func (w *writer) run(ctx context.Context, j *job) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	j := &job{fn: fn, done: make(chan struct{})}
+	j.done = make(chan struct{})
 	select {
 	case w.jobs <- j:
 	case <-ctx.Done():
@@ -165,6 +173,7 @@ func (w *writer) transact(batch []*job) (err error) {
 			err = errors.Join(err, w.conn.run(`ROLLBACK`))
 		}
 	}()
+	before, watching := w.watch.now() // and nobody else can write any more
 	seq, known := &sequence{conn: w.conn}, &known{}
 	for _, j := range batch {
 		if !j.claimed.CompareAndSwap(false, true) {
@@ -173,11 +182,20 @@ func (w *writer) transact(batch []*job) (err error) {
 		if err := w.savepoint(j, seq, known); err != nil {
 			return err
 		}
+		watching = watching && j.data && j.err == nil
 	}
 	if err := seq.save(); err != nil {
 		return err
 	}
-	return w.conn.run(`COMMIT`)
+	if err := w.conn.run(`COMMIT`); err != nil {
+		return err
+	}
+	if watching {
+		if after, ok := w.watch.now(); ok {
+			w.memory.carry(&before, &after, seq.latest, known.collections)
+		}
+	}
+	return nil
 }
 
 // savepoint runs one job so that it can fail alone. Its error is one that concerns the whole transaction.
