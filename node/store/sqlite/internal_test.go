@@ -538,7 +538,7 @@ func TestAWriteThatFailsLeavesNothingToTheNext(t *testing.T) {
 	}
 	failure := errors.New("changed its mind")
 	batch := []*job{put("L1", failure), put("L2", nil), put("L3", failure), put("L4", nil)}
-	(&writer{conn: c}).commit(batch)
+	(&writer{conn: c, watch: &watch{}, memory: &memory{}}).commit(batch)
 	for i, j := range batch {
 		if want := []error{failure, nil, failure, nil}[i]; !errors.Is(j.err, want) || want == nil && j.err != nil {
 			t.Errorf("job %d: %v", i+1, j.err)
