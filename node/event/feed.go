@@ -120,6 +120,15 @@ func (f *feed) look(ctx context.Context) (found bool, err error) {
 		if err != nil {
 			return found, err
 		}
+		trimmed, err := f.config.Store.TrimmedEvents(ctx)
+		if err != nil {
+			return found, err
+		}
+		if trimmed > at { // what comes after it in memory is complete, what was before is told to readers as lost
+			f.begin(trimmed)
+			at, found = trimmed, true
+			continue
+		}
 		if next <= at {
 			return found, nil
 		}

@@ -185,3 +185,30 @@ func TestNothingIsPassedOverInSilenceWhileEventsAreRemoved(t *testing.T) {
 		t.Errorf("%d told and %d missed of %d", told, missed, n)
 	}
 }
+
+// What is removed while the feed is about to read it leaves no hole in what it holds in memory.
+func TestTheFeedHoldsNoHole(t *testing.T) {
+	db := open(t)
+	f := newFeed(Config{Store: db}.withDefaults())
+	emit(t, db, several(0, 3)...)
+	f.enter()
+	if _, err := f.look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	at, _ := f.place()
+	emit(t, db, several(3, 10)...)
+	if _, err := db.TrimEvents(t.Context(), time.Now().Add(-time.Hour), 4, 100); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r := reader{feed: f, at: at}
+	found, lost, err := r.read(t.Context())
+	if err != nil || len(found) > 0 || lost == nil || lost.First != at+1 || lost.Reason != LostTrimmed {
+		t.Fatalf("%d events and the loss %+v, %v", len(found), lost, err)
+	}
+	if found, lost, err = r.read(t.Context()); err != nil || lost != nil || len(found) != 4 {
+		t.Errorf("then %d events and the loss %+v, %v", len(found), lost, err)
+	}
+}
