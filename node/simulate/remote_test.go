@@ -2,6 +2,7 @@ package simulate_test
 
 import (
 	"errors"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 func calm(t *testing.T) (*simulate.Day, *network, func(seconds int)) {
 	t.Helper()
 	n, now := newNetwork(), noon
-	d := simulate.New(simulate.Config{Network: n, Speed: 1200, Now: func() time.Time { return now }})
+	d := simulate.New(simulate.Config{Network: n, Speed: 1200, Rand: rand.New(rand.NewPCG(1, 2)), Now: func() time.Time { return now }})
 	step := func(seconds int) {
 		t.Helper()
 		for range seconds {
@@ -104,7 +105,7 @@ func TestAReservationIsForOneTokenAndEnds(t *testing.T) {
 	if err := d.CanStart(o); err != nil {
 		t.Errorf("for who has reserved: %v", err)
 	}
-	step(20)
+	step(5)
 	if err := d.CanStart(other); err != nil {
 		t.Errorf("after it has ended: %v", err)
 	}
