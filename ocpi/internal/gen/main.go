@@ -1,4 +1,4 @@
-// Command gen writes the packages v211, v221 and v230, the mechanical half of convert, and the JSON Schemas, from the
+// Command gen writes the packages v211, v221 and v230, the mechanical halves of convert, and the JSON Schemas, from the
 // tables in ocpi/spec. Run it from the root of the repository:
 //
 //	go run ./ocpi/internal/gen
@@ -41,7 +41,8 @@ func run(root string, checkOnly bool) error {
 			return err
 		}
 	}
-	files[filepath.Join(root, "convert", "bulk_211.go")] = emitBulk(versions["2.1.1"], versions["2.3.0"])
+	files[filepath.Join(root, "convert", "bulk_211.go")] = emitBulk(bridge211(versions["2.1.1"], versions["2.3.0"]))
+	files[filepath.Join(root, "convert", "bulk_221.go")] = emitBulk(bridge221(versions["2.2.1"], versions["2.3.0"]))
 	return write(files, checkOnly)
 }
 
