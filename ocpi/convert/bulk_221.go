@@ -640,8 +640,8 @@ func (u *up221) bulkCDR(in *v221.CDR, out *v230.CDR) {
 	out.LastUpdated = in.LastUpdated
 }
 
-// cdr lowers a CDR.
-func (d *down221) cdr(in *v230.CDR, out *v221.CDR) {
+// bulkCDR lowers what a CDR has in both versions. Left to do: charging_periods.
+func (d *down221) bulkCDR(in *v230.CDR, out *v221.CDR) {
 	out.CountryCode = in.CountryCode
 	out.PartyID = in.PartyID
 	out.ID = in.ID
@@ -659,7 +659,6 @@ func (d *down221) cdr(in *v230.CDR, out *v221.CDR) {
 	out.MeterID = clone(in.MeterID)
 	out.Currency = in.Currency
 	out.Tariffs = each(d, "tariffs", in.Tariffs, (*down221).tariff)
-	out.ChargingPeriods = each(d, "charging_periods", in.ChargingPeriods, (*down221).chargingPeriod)
 	out.SignedData = optional(d, "signed_data", in.SignedData, (*down221).signedData)
 	d.enter("total_cost")
 	d.price(&in.TotalCost, &out.TotalCost)
@@ -678,7 +677,6 @@ func (d *down221) cdr(in *v230.CDR, out *v221.CDR) {
 	out.CreditReferenceID = clone(in.CreditReferenceID)
 	out.HomeChargingCompensation = clone(in.HomeChargingCompensation)
 	out.LastUpdated = in.LastUpdated
-	out.Extra, _ = d.extra(in.Extra, &names221CDR)
 }
 
 var names221CancelReservation = names{}
@@ -699,18 +697,14 @@ func (d *down221) cancelReservation(in *v230.CancelReservation, out *v221.Cancel
 
 var names221CdrDimension = names{}
 
-// cdrDimension raises a CdrDimension.
-func (u *up221) cdrDimension(in *v221.CdrDimension, out *v230.CdrDimension) {
-	out.Type = v230.CdrDimensionType(in.Type)
+// bulkCdrDimension raises what a CdrDimension has in both versions. Left to do: type.
+func (u *up221) bulkCdrDimension(in *v221.CdrDimension, out *v230.CdrDimension) {
 	out.Volume = in.Volume
-	out.Extra = u.extra(in.Extra, &names221CdrDimension, nil)
 }
 
-// cdrDimension lowers a CdrDimension.
-func (d *down221) cdrDimension(in *v230.CdrDimension, out *v221.CdrDimension) {
-	out.Type = v221.CdrDimensionType(in.Type)
+// bulkCdrDimension lowers what a CdrDimension has in both versions. Left to do: type.
+func (d *down221) bulkCdrDimension(in *v230.CdrDimension, out *v221.CdrDimension) {
 	out.Volume = in.Volume
-	out.Extra, _ = d.extra(in.Extra, &names221CdrDimension)
 }
 
 var names221CdrLocation = names{}
@@ -781,12 +775,10 @@ func (u *up221) chargingPeriod(in *v221.ChargingPeriod, out *v230.ChargingPeriod
 	out.Extra = u.extra(in.Extra, &names221ChargingPeriod, nil)
 }
 
-// chargingPeriod lowers a ChargingPeriod.
-func (d *down221) chargingPeriod(in *v230.ChargingPeriod, out *v221.ChargingPeriod) {
+// bulkChargingPeriod lowers what a ChargingPeriod has in both versions. Left to do: dimensions.
+func (d *down221) bulkChargingPeriod(in *v230.ChargingPeriod, out *v221.ChargingPeriod) {
 	out.StartDateTime = in.StartDateTime
-	out.Dimensions = each(d, "dimensions", in.Dimensions, (*down221).cdrDimension)
 	out.TariffID = clone(in.TariffID)
-	out.Extra, _ = d.extra(in.Extra, &names221ChargingPeriod)
 }
 
 var names221ChargingPreferences = names{}
@@ -1411,8 +1403,8 @@ func (u *up221) session(in *v221.Session, out *v230.Session) {
 	out.Extra = u.extra(in.Extra, &names221Session, nil)
 }
 
-// session lowers a Session.
-func (d *down221) session(in *v230.Session, out *v221.Session) {
+// bulkSession lowers what a Session has in both versions. Left to do: charging_periods.
+func (d *down221) bulkSession(in *v230.Session, out *v221.Session) {
 	out.CountryCode = in.CountryCode
 	out.PartyID = in.PartyID
 	out.ID = in.ID
@@ -1429,11 +1421,9 @@ func (d *down221) session(in *v230.Session, out *v221.Session) {
 	out.ConnectorID = in.ConnectorID
 	out.MeterID = clone(in.MeterID)
 	out.Currency = in.Currency
-	out.ChargingPeriods = each(d, "charging_periods", in.ChargingPeriods, (*down221).chargingPeriod)
 	out.TotalCost = optional(d, "total_cost", in.TotalCost, (*down221).price)
 	out.Status = v221.SessionStatus(in.Status)
 	out.LastUpdated = in.LastUpdated
-	out.Extra, _ = d.extra(in.Extra, &names221Session)
 }
 
 var names221SetChargingProfile = names{}

@@ -31,6 +31,51 @@ func hasLeftover(extra ocpi.Extra) bool {
 // nothing is the leftover of an object of which nothing is left. Nobody writes into it.
 var nothing = jsontext.Value("{}")
 
+func (d *down221) cdr(in *v230.CDR, out *v221.CDR) {
+	out.Extra, _ = d.extra(in.Extra, &names221CDR)
+	d.bulkCDR(in, out)
+	out.ChargingPeriods = those(d, "charging_periods", in.ChargingPeriods, (*down221).chargingPeriod)
+}
+
+func (d *down221) session(in *v230.Session, out *v221.Session) {
+	out.Extra, _ = d.extra(in.Extra, &names221Session)
+	d.bulkSession(in, out)
+	out.ChargingPeriods = those(d, "charging_periods", in.ChargingPeriods, (*down221).chargingPeriod)
+}
+
+// chargingPeriod leaves out a period whose dimensions were all left out: 2.2.1 requires at least one.
+func (d *down221) chargingPeriod(in *v230.ChargingPeriod, out *v221.ChargingPeriod) bool {
+	out.Extra, _ = d.extra(in.Extra, &names221ChargingPeriod)
+	d.bulkChargingPeriod(in, out)
+	out.Dimensions = those(d, "dimensions", in.Dimensions, (*down221).cdrDimension)
+	if len(out.Dimensions) == 0 && len(in.Dimensions) > 0 {
+		d.loseHere("2.2.1 lists none of its dimensions, the period is left out")
+		return false
+	}
+	return true
+}
+
+func (u *up221) cdrDimension(in *v221.CdrDimension, out *v230.CdrDimension) {
+	var left leftover
+	u.bulkCdrDimension(in, out)
+	foreign(&left, "type", in.Type)
+	out.Type = v230.CdrDimensionType(in.Type)
+	out.Extra = u.extra(in.Extra, &names221CdrDimension, left)
+}
+
+// cdrDimension leaves out FLAT, which 2.1.1 alone lists and the model keeps. What it costs is in the sums.
+func (d *down221) cdrDimension(in *v230.CdrDimension, out *v221.CdrDimension) bool {
+	var left leftover
+	out.Extra, left = d.extra(in.Extra, &names221CdrDimension)
+	d.bulkCdrDimension(in, out)
+	dimension, ok := lowerEnum[v221.CdrDimensionType](left, "type", in.Type)
+	out.Type = dimension
+	if !ok {
+		d.loseHere("2.2.1 does not list " + string(in.Type) + ", the dimension is left out")
+	}
+	return ok
+}
+
 func (u *up221) cdrLocation(in *v221.CdrLocation, out *v230.CdrLocation) {
 	var left leftover
 	u.bulkCdrLocation(in, out)

@@ -72,6 +72,7 @@ func TestSessionAndCDRTo221(t *testing.T) {
 		{"a reservation is one (DS-07)", `{"status":"RESERVATION","evse_uid":"#NA","connector_id":"#NA"}`, map[string]string{"/status": `"RESERVATION"`, "/evse_uid": `"#NA"`}, nil},
 		{"the reference of the authorization stays (DS-08)", `{"auth_method":"COMMAND","authorization_reference":"x"}`, map[string]string{"/auth_method": `"COMMAND"`, "/authorization_reference": `"x"`}, nil},
 		{"dimensions of sessions stay (DS-11)", `{"charging_periods":[{"start_date_time":"2026-01-01T00:00:00Z","tariff_id":"T","dimensions":[{"type":"STATE_OF_CHARGE","volume":11.0}]}]}`, map[string]string{"/charging_periods/0": `{"start_date_time":"2026-01-01T00:00:00Z","tariff_id":"T","dimensions":[{"type":"STATE_OF_CHARGE","volume":11.0}]}`}, nil},
+		{"FLAT, which 2.1.1 alone lists, is left out", `{"charging_periods":[{"start_date_time":"2026-01-01T00:00:00Z","dimensions":[{"type":"FLAT","volume":1},{"type":"TIME","volume":1}]},{"start_date_time":"2026-01-01T00:00:00Z","dimensions":[{"type":"FLAT","volume":1}]}]}`, map[string]string{"/charging_periods": `[{"start_date_time":"2026-01-01T00:00:00Z","dimensions":[{"type":"TIME","volume":1}]}]`}, []string{"/charging_periods/0/dimensions/0", "/charging_periods/1/dimensions/0", "/charging_periods/1"}},
 		{"a token by ISO 15118 becomes OTHER (ZK-01)", `{"cdr_token":{"country_code":"NL","party_id":"TNM","uid":"DE8ACC","type":"EMAID","contract_id":"C2"}}`, map[string]string{"/cdr_token/type": `"OTHER"`, "/cdr_token/uid": `"DE8ACC"`}, []string{"/cdr_token/type"}},
 	})
 	prices := `"before_taxes":1.00,"taxes":[{"name":"VAT","amount":0.19}]`
@@ -252,6 +253,14 @@ func TestPricesBeyondAllDigitsComeBack(t *testing.T) {
 	_, losses = CDRTo221(v230.CDR{TotalCost: v230.Price{BeforeTaxes: in.ExclVAT, Taxes: []v230.TaxAmount{{Name: "VAT", Amount: *in.InclVAT}}}}, Env{})
 	if !lostAt(losses, "/total_cost/taxes") {
 		t.Error(losses)
+	}
+}
+
+// Leftovers of both older versions go, whichever object has them.
+func TestStripLeftoversOfBothVersions(t *testing.T) {
+	in := `{"ocpi_2_2_1":{},"a":[{"ocpi_2_1_1":{"x":1},"ocpi_2_2_1":{"y":1},"b":0.500}],"ocpi_2_3_0":1}`
+	if got, want := string(StripLeftovers([]byte(in))), `{"a":[{"b":0.500}],"ocpi_2_3_0":1}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

@@ -22,6 +22,8 @@ type bridge struct {
 	// byHand are fields, as "Object.field", that look alike in both versions and still need thought; "up " or "down "
 	// before it names one direction. "up Object" is an object that needs thought although none of its fields does.
 	byHand map[string]bool
+	// renamed are objects that package convert translates by hand from one of another name, by their names in the model.
+	renamed map[string]string
 }
 
 func bridge211(old, model *version) *bridge {
@@ -45,6 +47,8 @@ func bridge211(old, model *version) *bridge {
 			// A token in a command belongs to the eMSP that sends the command, not to the owner of what the Env describes.
 			"StartSession.token": true, "ReserveNow.token": true,
 		},
+		// Both answers to a command are a CommandResponse in 2.1.1.
+		renamed: map[string]string{"CommandResult": "CommandResponse"},
 	}
 }
 
@@ -63,6 +67,9 @@ func bridge221(old, model *version) *bridge {
 			"down PriceComponent.price": true, "down PriceComponent.vat": true,
 			// Some elements of these lists cannot be said in 2.2.1 and are left out.
 			"down Location.evses": true, "down EVSE.connectors": true, "down EnergyMix.environ_impact": true,
+			// FLAT of 2.1.1 can be in the model, and neither version lists it.
+			"CdrDimension.type": true, "down ChargingPeriod.dimensions": true,
+			"down Session.charging_periods": true, "down CDR.charging_periods": true,
 			// What becomes of a role depends on which party is the hub.
 			"down Credentials.roles": true,
 			// A CDR is marked as one that came in 2.2.1.
