@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -62,7 +63,7 @@ const (
 
 // documentCrossings returns docs/versions.md with the present tables of what crossings lose. Those come from running the
 // translations, so the code has to be written before.
-func documentCrossings(root, path string) ([]byte, error) {
+func documentCrossings(ctx context.Context, root, path string) ([]byte, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -73,7 +74,7 @@ func documentCrossings(root, path string) ([]byte, error) {
 		return nil, fmt.Errorf("%s has no place for the tables", path)
 	}
 	var tables, complaints bytes.Buffer
-	run := exec.Command("go", "run", "./internal/gen/crossings")
+	run := exec.CommandContext(ctx, "go", "run", "./internal/gen/crossings")
 	run.Dir, run.Stdout, run.Stderr = root, &tables, &complaints
 	if err := run.Run(); err != nil {
 		return nil, fmt.Errorf("list what crossings lose: %w\n%s", err, complaints.Bytes())

@@ -7,6 +7,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"flag"
 	"fmt"
 	"go/format"
@@ -19,13 +20,13 @@ func main() {
 	root := flag.String("root", "ocpi", "folder of the ocpi module")
 	checkOnly := flag.Bool("check", false, "write nothing; fail where a generated file is not current")
 	flag.Parse()
-	if err := run(*root, *checkOnly); err != nil {
+	if err := run(context.Background(), *root, *checkOnly); err != nil {
 		fmt.Fprintln(os.Stderr, "gen:", err)
 		os.Exit(1)
 	}
 }
 
-func run(root string, checkOnly bool) error {
+func run(ctx context.Context, root string, checkOnly bool) error {
 	files := map[string][]byte{}
 	versions := map[string]*version{}
 	for _, number := range []string{"2.1.1", "2.2.1", "2.3.0"} {
@@ -49,7 +50,7 @@ func run(root string, checkOnly bool) error {
 	if err := write(files, checkOnly); err != nil {
 		return err
 	}
-	document, err := documentCrossings(root, versionsDoc(root))
+	document, err := documentCrossings(ctx, root, versionsDoc(root))
 	if err != nil {
 		return err
 	}
