@@ -27,6 +27,8 @@ func TestLocationTo221(t *testing.T) {
 		{"images of another kind become OTHER (ZX-03)", `{"images":[{"url":"https://x.example/i","category":"MAP","type":"png"}]}`, map[string]string{"/images/0/category": `"OTHER"`}, []string{"/images/0/category"}},
 		{"impacts of another kind are left out (ZX-03)", `{"energy_mix":{"is_green_energy":false,"environ_impact":[{"category":"NOISE","amount":1},{"category":"NUCLEAR_WASTE","amount":2}]}}`, map[string]string{"/energy_mix/environ_impact": `[{"category":"NUCLEAR_WASTE","amount":2}]`}, []string{"/energy_mix/environ_impact/0"}},
 		{"five to seven decimals stay as they are (DL-09)", `{"coordinates":{"latitude":"50.7707745","longitude":"6.10496"}}`, map[string]string{"/coordinates": `{"latitude":"50.7707745","longitude":"6.10496"}`}, nil},
+		{"opening hours stay in local time, exceptions in UTC (DL-08)", `{"opening_times":{"twentyfourseven":false,"regular_hours":[{"weekday":1,"period_begin":"08:00","period_end":"18:00"}],"exceptional_closings":[{"period_begin":"2026-12-24T11:00:00Z","period_end":"2026-12-26T23:00:00Z"}]},"time_zone":"Europe/Oslo"}`, map[string]string{"/opening_times": `{"twentyfourseven":false,"regular_hours":[{"weekday":1,"period_begin":"08:00","period_end":"18:00"}],"exceptional_closings":[{"period_begin":"2026-12-24T11:00:00Z","period_end":"2026-12-26T23:00:00Z"}]}`, "/time_zone": `"Europe/Oslo"`}, nil},
+		{"texts and identifiers stay as they were written (DT-31)", `{"id":"Loc1","name":"Zürich ✓"}`, map[string]string{"/id": `"Loc1"`, "/name": `"Zürich ✓"`}, nil},
 		{"fractions of a second stay (DT-32)", `{"last_updated":"2026-01-01T00:00:00.999Z"}`, map[string]string{"/last_updated": `"2026-01-01T00:00:00.999Z"`}, nil},
 		{"unknown members stay (ZX-01, ZX-04)", `{"vendor":{"a":1},"type":"x"}`, map[string]string{"/vendor": `{"a":1}`, "/type": `"x"`}, nil},
 		{"leftovers of 2.1.1 pass through", `{"ocpi_2_1_1":{"type":"OTHER"}}`, map[string]string{"/ocpi_2_1_1": `{"type":"OTHER"}`}, nil},
@@ -88,7 +90,7 @@ func TestSessionAndCDRTo221(t *testing.T) {
 			map[string]string{"/total_cost": `{"excl_vat":1.00,"incl_vat":1.19}`, "/total_fixed_cost/incl_vat": `1.19`, "/total_energy_cost/incl_vat": `1.19`, "/total_time_cost/incl_vat": `1.19`, "/total_parking_cost/incl_vat": `1.19`, "/total_reservation_cost/incl_vat": `1.19`}, nil},
 		{"several taxes are added up (ZY-02)", `{"total_cost":{"before_taxes":10,"taxes":[{"name":"GST","amount":0.50,"percentage":5},{"name":"QST","amount":0.9975}]}}`, map[string]string{"/total_cost": `{"excl_vat":10,"incl_vat":11.4975}`}, []string{"/total_cost/taxes"}},
 		{"what else a tax says is lost, its amount is not (ZY-02)", `{"total_cost":{"before_taxes":10,"taxes":[{"name":"GST","amount":0.50,"percentage":5,"account_number":"N"}]}}`, map[string]string{"/total_cost": `{"excl_vat":10,"incl_vat":10.50}`}, []string{"/total_cost/taxes/0/name", "/total_cost/taxes/0/account_number", "/total_cost/taxes/0/percentage"}},
-		{"a credit CDR stays one, with all its negative amounts (DD-03, DD-04, ZD-03)", `{"id":"R1-C","credit":true,"credit_reference_id":"R1","total_cost":{"before_taxes":-1.00,"taxes":[{"name":"VAT","amount":-0.19}]}}`, map[string]string{"/credit": `true`, "/credit_reference_id": `"R1"`, "/total_cost": `{"excl_vat":-1.00,"incl_vat":-1.19}`}, nil},
+		{"a credit CDR stays one, with all its negative amounts and its long id (DD-02, DD-03, DD-04, ZD-03)", `{"id":"123456789012345678901234567890123456-CR","credit":true,"credit_reference_id":"R1","total_cost":{"before_taxes":-1.00,"taxes":[{"name":"VAT","amount":-0.19}]}}`, map[string]string{"/id": `"123456789012345678901234567890123456-CR"`, "/credit": `true`, "/credit_reference_id": `"R1"`, "/total_cost": `{"excl_vat":-1.00,"incl_vat":-1.19}`}, nil},
 		{"signed data is not touched (DD-13)", `{"signed_data":` + signed + `}`, map[string]string{"/signed_data": signed}, nil},
 		{"references and compensation stay (DD-05, DD-09, DD-15)", `{"session_id":"S1","authorization_reference":"x","invoice_reference_id":"I","home_charging_compensation":true}`, map[string]string{"/session_id": `"S1"`, "/authorization_reference": `"x"`, "/invoice_reference_id": `"I"`, "/home_charging_compensation": `true`}, nil},
 		{"tariffs inside lose as tariffs do (ZD-02)", `{"tariffs":[` + strings.Replace(baseTariff, `"NO"`, `"YES"`, 1) + `]}`, map[string]string{"/tariffs/0/tax_included": ``}, []string{"/tariffs/0/tax_included", "/tariffs/0/elements/0/price_components/0/price"}},
@@ -120,11 +122,14 @@ func TestTariffTo221(t *testing.T) {
 
 func TestTokensAndCommandsTo221(t *testing.T) {
 	checkChanges(t, baseToken, testEnv, TokenTo221, []change{
-		{"a token has the same members (ZK-03)", `{"type":"APP_USER","group_id":"G","default_profile_type":"FAST","energy_contract":{"supplier_name":"x"},"whitelist":"NEVER"}`, map[string]string{"/type": `"APP_USER"`, "/group_id": `"G"`, "/default_profile_type": `"FAST"`, "/energy_contract/supplier_name": `"x"`, "/contract_id": `"C1"`}, nil},
+		{"a token has the same members (DK-09, DK-10, ZK-03)", `{"type":"APP_USER","group_id":"G","default_profile_type":"FAST","energy_contract":{"supplier_name":"x"},"whitelist":"NEVER"}`, map[string]string{"/type": `"APP_USER"`, "/group_id": `"G"`, "/default_profile_type": `"FAST"`, "/energy_contract/supplier_name": `"x"`, "/contract_id": `"C1"`}, nil},
 		{"one by ISO 15118 becomes OTHER (ZK-01, ZK-02)", `{"type":"EMAID"}`, map[string]string{"/type": `"OTHER"`}, []string{"/type"}},
 	})
 	checkChanges(t, `{"allowed":"ALLOWED","token":`+baseToken+`}`, testEnv, AuthorizationInfoTo221, []change{
 		{"an answer has the token and the reference (DK-05)", `{"authorization_reference":"x"}`, map[string]string{"/token/contract_id": `"C1"`, "/authorization_reference": `"x"`}, nil},
+	})
+	checkChanges(t, `{"location_id":"L1"}`, testEnv, LocationReferencesTo221, []change{
+		{"connectors that 2.1.1 asked about are not sent (DK-11)", `{"evse_uids":["E1"],"ocpi_2_1_1":{"connector_ids":["1"]}}`, map[string]string{"/evse_uids": `["E1"]`, "/connector_ids": ``}, nil},
 	})
 	checkChanges(t, startSession, testEnv, StartSessionTo221, []change{
 		{"a connector can be started (DM-09)", `{"evse_uid":"E1","connector_id":"1","authorization_reference":"x"}`, map[string]string{"/connector_id": `"1"`, "/authorization_reference": `"x"`}, nil},
@@ -143,7 +148,7 @@ func TestTokensAndCommandsTo221(t *testing.T) {
 	})
 }
 
-// Requirements DP-01 to DP-06, DS-09, DP-10: charging profiles are the same in both versions.
+// Requirements DP-01 to DP-06, DS-09, DP-10: the objects of charging profiles are the same in both versions.
 func TestChargingProfilesTo221(t *testing.T) {
 	profile := `{"charging_rate_unit":"A","start_date_time":"2026-01-01T00:00:00Z","duration":900,"min_charging_rate":6.0,"charging_profile_period":[{"start_period":0,"limit":8.1}]}`
 	same := func(document string) []change {
@@ -170,7 +175,7 @@ func TestCredentialsAndHubsTo221(t *testing.T) {
 		{"all roles are said (DC-01)", ``, map[string]string{"/roles/0": role("CPO", "AAA"), "/roles/1/role": `"EMSP"`}, nil},
 		{"a hub is a role (ZC-01, ZC-03)", `{"hub_party_id":"DEHUB","roles":[` + role("OTHER", "HUB") + `]}`, map[string]string{"/roles": `[` + role("HUB", "HUB") + `]`, "/hub_party_id": ``}, nil},
 		{"whatever its case", `{"hub_party_id":"dehub","roles":[` + role("OTHER", "HUB") + `]}`, map[string]string{"/roles/0/role": `"HUB"`}, nil},
-		{"and has no other: parties behind it are told by hubclientinfo (DC-02, ZC-02)", `{"hub_party_id":"DEHUB"}`, map[string]string{"/roles": `[{"role":"HUB","business_details":{"name":"#NA"},"party_id":"HUB","country_code":"DE"}]`}, []string{"/roles"}},
+		{"and has no other: parties behind it are told by hubclientinfo; its name cannot be known (DC-02, DT-28, ZC-02)", `{"hub_party_id":"DEHUB"}`, map[string]string{"/roles": `[{"role":"HUB","business_details":{"name":"#NA"},"party_id":"HUB","country_code":"DE"}]`}, []string{"/roles"}},
 		{"even its own", `{"hub_party_id":"DEAAA"}`, map[string]string{"/roles": `[` + role("HUB", "AAA") + `]`}, []string{"/roles", "/roles/0/role"}},
 		{"what is no party is lost", `{"hub_party_id":"DE"}`, map[string]string{"/roles/0/role": `"CPO"`}, []string{"/hub_party_id"}},
 		{"a hub that no longer is one is OTHER", `{"roles":[{"role":"OTHER","business_details":{"name":"x"},"party_id":"HUB","country_code":"DE","ocpi_2_2_1":{"role":"HUB"}}]}`, map[string]string{"/roles/0/role": `"OTHER"`}, nil},
@@ -180,9 +185,21 @@ func TestCredentialsAndHubsTo221(t *testing.T) {
 		{"a hub behind a hub comes back (ZC-03)", `{"role":"OTHER","ocpi_2_2_1":{"role":"HUB"}}`, map[string]string{"/role": `"HUB"`}, nil},
 	})
 	checkChanges(t, `{"version":"2.2.1","endpoints":[]}`, testEnv, VersionDetailsTo221, []change{
+		{"versions and modules that are newer are named (ZV-01, ZV-02)", `{"version":"2.3.0","endpoints":[{"identifier":"invoicereconciliation","role":"SENDER","url":"a"}]}`, map[string]string{"/version": `"2.3.0"`, "/endpoints/0/identifier": `"invoicereconciliation"`}, nil},
 		{"a module is served on both sides (DV-01, DV-03)", `{"endpoints":[{"identifier":"locations","role":"RECEIVER","url":"a"},{"identifier":"locations","role":"SENDER","url":"b"},{"identifier":"hubclientinfo","role":"SENDER","url":"c"},{"identifier":"nltnm-x","role":"SENDER","url":"d"}]}`,
 			map[string]string{"/endpoints/1": `{"identifier":"locations","role":"SENDER","url":"b"}`, "/endpoints/3/identifier": `"nltnm-x"`}, nil},
 	})
+}
+
+// Requirements DT-34, ZY-05: the roles of both versions are the same, but for hubs.
+func TestRolesOfBothVersions(t *testing.T) {
+	for _, role := range []ocpi.Role{ocpi.RoleCPO, ocpi.RoleEMSP, ocpi.RoleNAP, ocpi.RoleNSP, ocpi.RoleOther, ocpi.RoleSCSP} {
+		model, losses := ClientInfoFrom221(v221.ClientInfo{Role: role}, Env{})
+		back, more := ClientInfoTo221(model, Env{})
+		if model.Role != role || back.Role != role || len(losses)+len(more) > 0 {
+			t.Errorf("%s became %s and %s: %v %v", role, model.Role, back.Role, losses, more)
+		}
+	}
 }
 
 // An upChange is what the model says of an object of 2.2.1, and what it cannot.

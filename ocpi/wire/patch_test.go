@@ -81,7 +81,7 @@ func patch[T any](t *testing.T, codec wire.Codec[T], object *T, body string) err
 
 func sinceV22() []ocpi.Version { return []ocpi.Version{ocpi.V221, ocpi.V230} }
 
-// Requirements DL-02, DL-04, TF-38, L-02: EVSEs that a PATCH names are changed, the others stay, and the location is as new
+// Requirements DL-02, DL-04, DT-31, TF-38, L-02: EVSEs that a PATCH names are changed, the others stay, and the location is as new
 // as they are.
 func TestAPatchSince22MergesEVSEs(t *testing.T) {
 	for _, v := range sinceV22() {
