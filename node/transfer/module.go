@@ -40,7 +40,7 @@ func Check(module ocpi.ModuleID, version ocpi.Version) error {
 func moduleOf(objects *object.Objects, module ocpi.ModuleID, version ocpi.Version) (moduleStore, error) {
 	codecs, ok := wire.For(version)
 	if !ok {
-		return nil, fmt.Errorf("version %s cannot be read or written yet; 2.1.1 and 2.3.0 can", version)
+		return nil, fmt.Errorf("version %s cannot be read or written; 2.1.1, 2.2.1 and 2.3.0 can", version)
 	}
 	switch ocpi.ModuleID(strings.ToLower(string(module))) {
 	case ocpi.ModuleLocations:

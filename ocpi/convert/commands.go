@@ -89,12 +89,7 @@ func (d *down) commandResponse(in *v230.CommandResponse, out *v211.CommandRespon
 
 // lowerResult turns every result that 2.1.1 does not list into REJECTED: all of them mean no.
 func lowerResult[M ~string](d *down, left leftover, m M) v211.CommandResponseType {
-	result, ok := lowerEnum[v211.CommandResponseType](left, "result", m)
-	if ok {
-		return result
-	}
-	d.lose("result", "2.1.1 does not list "+string(m)+", it becomes REJECTED")
-	return v211.CommandResponseTypeRejected
+	return lowerOr(d, left, "result", m, v211.CommandResponseTypeRejected)
 }
 
 // namesCommandResult compares the CommandResult of 2.3.0 with the CommandResponse of 2.1.1, which is used for both

@@ -5,30 +5,71 @@ import (
 	"slices"
 
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
-// An up is one translation from 2.1.1 into the model.
-type up struct {
+// A dialect is an older version as its translations need to know it.
+type dialect struct {
+	number   string // as in "2.1.1"
+	leftover string // the member of the model's objects that keeps what only this version says
+}
+
+var (
+	dialect211 = &dialect{"2.1.1", LeftoverMember}
+	dialect221 = &dialect{"2.2.1", LeftoverMember221}
+)
+
+// A raising is one translation from an older version into the model.
+type raising struct {
 	trail
 	env Env
 }
 
+// A lowering is one translation from the model into an older version.
+type lowering struct {
+	trail
+	env Env
+}
+
+// An up is one translation from 2.1.1 into the model.
+type up struct{ raising }
+
 func newUp(env Env) *up {
-	u := &up{env: env}
-	u.steps = u.room[:0]
+	u := &up{raising{env: env}}
+	u.begin(dialect211)
 	return u
 }
 
 // A down is one translation from the model into 2.1.1.
 type down struct {
-	trail
-	env Env
+	lowering
 	tax tax // of the tariff whose elements are being translated
 }
 
 func newDown(env Env) *down {
-	d := &down{env: env}
-	d.steps = d.room[:0]
+	d := &down{lowering: lowering{env: env}}
+	d.begin(dialect211)
+	return d
+}
+
+// An up221 is one translation from 2.2.1 into the model.
+type up221 struct{ raising }
+
+func newUp221(env Env) *up221 {
+	u := &up221{raising{env: env}}
+	u.begin(dialect221)
+	return u
+}
+
+// A down221 is one translation from the model into 2.2.1.
+type down221 struct {
+	lowering
+	tax v230.TaxIncluded // of the tariff whose elements are being translated
+}
+
+func newDown221(env Env) *down221 {
+	d := &down221{lowering: lowering{env: env}}
+	d.begin(dialect221)
 	return d
 }
 
@@ -37,6 +78,14 @@ type walker interface {
 	enter(name string)
 	at(index int)
 	leave()
+}
+
+// A loser is a walker that reports what an older version cannot say.
+type loser interface {
+	walker
+	number() string
+	lose(name, reason string)
+	loseHere(reason string)
 }
 
 // each converts a list of objects. An absent list stays absent and an empty one stays empty.
@@ -55,7 +104,7 @@ func each[W walker, A, B any](w W, name string, in []A, convert func(W, *A, *B))
 }
 
 // those is each for lists of which convert leaves elements out by returning false. A loss has been recorded then.
-func those[A, B any](d *down, name string, in []A, convert func(*down, *A, *B) bool) []B {
+func those[D walker, A, B any](d D, name string, in []A, convert func(D, *A, *B) bool) []B {
 	if in == nil {
 		return nil
 	}
@@ -134,27 +183,27 @@ func (d *down) optionalTime(name string, t *ocpi.DateTime) *ocpi.DateTime {
 }
 
 // lostField records the loss of an optional field.
-func lostField[T any](d *down, name string, value *T) {
+func lostField[D loser, T any](d D, name string, value *T) {
 	if value != nil {
-		d.lose(name, "2.1.1 has no "+name+" here")
+		d.lose(name, d.number()+" has no "+name+" here")
 	}
 }
 
 // lostList records the loss of a list. An empty list says no more than an absent one (requirement TF-73).
-func lostList[T any](d *down, name string, list []T) {
+func lostList[D loser, T any](d D, name string, list []T) {
 	if len(list) > 0 {
-		d.lose(name, "2.1.1 has no "+name+" here")
+		d.lose(name, d.number()+" has no "+name+" here")
 	}
 }
 
-// lostExtra records the loss of the unknown members of an object that 2.1.1 has no place for.
-func (d *down) lostExtra(extra ocpi.Extra) {
+// lostExtra records the loss of the unknown members of an object that the older version has no place for.
+func (d *lowering) lostExtra(extra ocpi.Extra) {
 	if len(extra) == 0 {
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(extra)) {
-		if name != LeftoverMember {
-			d.lose(name, "2.1.1 has no object here that could keep it")
+		if !isLeftover(name) {
+			d.lose(name, d.number()+" has no object here that could keep it")
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/v211"
+	"github.com/roamwire/roamwire/ocpi/v221"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -71,6 +72,43 @@ func TestRealDataAsPublishedGoesTo211WithItsLossesSaid(t *testing.T) {
 				t.Errorf("%s: %s", in.ID, f)
 			}
 		}
+	}
+}
+
+// Real objects of 2.1.1 go on in 2.2.1 without a loss, and come back from there as they were.
+func TestRealDataComesBackThrough221(t *testing.T) {
+	env := Env{Owner: ocpi.NewParty("DE", "ROA"), EMSP: ocpi.NewParty("NL", "TNM")}
+	for _, name := range []string{"bnetza-locations-2.1.1.json", "ludwigsburg-locations-2.1.1.json"} {
+		for _, raw := range realData(t, name) {
+			thereAndBack(t, raw, env, through(LocationFrom211, LocationTo221), through(LocationFrom221, LocationTo211))
+		}
+	}
+	for _, raw := range realData(t, "ludwigsburg-tariffs-2.1.1.json") {
+		thereAndBack(t, raw, env, through(TariffFrom211, TariffTo221), through(TariffFrom221, TariffTo211))
+	}
+}
+
+// through joins two translations at the model.
+func through[A, Model, B any](first func(A, Env) (Model, []Loss), second func(Model, Env) (B, []Loss)) func(A, Env) (B, []Loss) {
+	return func(in A, env Env) (B, []Loss) {
+		model, _ := first(in, env)
+		return second(model, env)
+	}
+}
+
+// The same locations as they are published say nothing that 2.2.1 cannot.
+func TestRealDataAsPublishedGoesTo221AndBack(t *testing.T) {
+	for _, raw := range realData(t, "ludwigsburg-locations-as-published.json") {
+		var in v221.Location
+		if err := json.Unmarshal(raw, &in); err != nil {
+			t.Fatal(err)
+		}
+		thereAndBack(t, raw, Env{}, LocationFrom221, LocationTo221)
+		var model v230.Location
+		if err := json.Unmarshal(raw, &model); err != nil {
+			t.Fatal(err)
+		}
+		checkCovered(t, model, Env{}, LocationFrom221, LocationTo221)
 	}
 }
 

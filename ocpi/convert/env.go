@@ -6,7 +6,8 @@ import (
 )
 
 // An Env is what 2.1.1 says outside the object, by the URL and the connection it comes over. The zero Env works: what
-// is not known stays empty on the way up, and is not held against the object on the way down.
+// is not known stays empty on the way up, and is not held against the object on the way down. Objects of 2.2.1 say
+// everything themselves; their translations take an Env to have the same form.
 type Env struct {
 	// Owner owns the object: the CPO of a location, session, CDR or tariff, the eMSP of a token.
 	Owner ocpi.Party

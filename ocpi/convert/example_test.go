@@ -8,6 +8,7 @@ import (
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/convert"
 	"github.com/roamwire/roamwire/ocpi/v211"
+	"github.com/roamwire/roamwire/ocpi/v221"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -57,6 +58,35 @@ func ExampleLocationTo211() {
 	// /parking_type: 2.1.1 has no location type ALONG_MOTORWAY, it becomes OTHER
 	// /publish: 2.1.1 cannot keep a location private: do not send it
 	// /help_phone: 2.1.1 has no help_phone here
+}
+
+// A price of 2.2.1 becomes one of 2.3.0. When the taxes are told apart later, 2.2.1 still gets the whole amount.
+func ExampleSessionTo221() {
+	received, _, err := v221.DecodeSession([]byte(`{
+		"country_code": "NL", "party_id": "GPE", "id": "S1", "start_date_time": "2026-03-04T12:00:00Z", "kwh": 10.0,
+		"cdr_token": {"country_code": "DE", "party_id": "TUB", "uid": "04A7", "type": "RFID", "contract_id": "DE-TUB-C1"},
+		"auth_method": "WHITELIST", "location_id": "LOC1", "evse_uid": "E1", "connector_id": "1", "currency": "EUR",
+		"total_cost": {"excl_vat": 4.00, "incl_vat": 4.84}, "status": "ACTIVE", "last_updated": "2026-03-04T12:30:00Z"
+	}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	session, _ := convert.SessionFrom221(received, convert.Env{})
+	cost, _ := json.Marshal(session.TotalCost)
+	fmt.Println(string(cost))
+
+	taxes := &session.TotalCost.Taxes
+	*taxes = append(*taxes, v230.TaxAmount{Name: "Energy tax", Amount: ocpi.MustNumber("0.10")})
+	old, losses := convert.SessionTo221(session, convert.Env{})
+	fmt.Println(old.TotalCost.ExclVAT, old.TotalCost.InclVAT)
+	for _, l := range losses {
+		fmt.Println(l)
+	}
+	// Output:
+	// {"before_taxes":4.00,"taxes":[{"name":"VAT","amount":0.84}]}
+	// 4.00 4.94
+	// /total_cost/taxes: 2.2.1 knows one tax, VAT: several are added up in incl_vat
 }
 
 // What 2.1.1 says and 2.3.0 cannot is kept in the model, and taken out before the object goes to a 2.3.0 partner.

@@ -17,8 +17,17 @@ import (
 //
 // A leftover is used on the way back to 2.1.1 only while translating it up gives what the model says now. So the model
 // always wins: whoever changes it need not know of leftovers. Remove them with StripLeftovers before an object is sent
-// to a partner who speaks 2.3.0.
+// to a partner.
 const LeftoverMember = "ocpi_2_1_1"
+
+// LeftoverMember221 is LeftoverMember for what 2.2.1 said. What an object keeps of one older version stays in it on the
+// way through the other.
+const LeftoverMember221 = "ocpi_2_2_1"
+
+// leftoverPrefix is how the names of leftovers begin, in JSON.
+const leftoverPrefix = `"ocpi_2_`
+
+func isLeftover(name string) bool { return name == LeftoverMember || name == LeftoverMember221 }
 
 // names are the members of an object that only one of the versions gives a meaning.
 type names struct{ old, model []string }
@@ -67,7 +76,7 @@ func recall[T any](l leftover, name string, holds func(T) bool) (T, bool) {
 }
 
 // extra raises the unknown members. Those whose names mean something in the model join the leftovers.
-func (u *up) extra(in ocpi.Extra, n *names, left leftover) ocpi.Extra {
+func (u *raising) extra(in ocpi.Extra, n *names, left leftover) ocpi.Extra {
 	if len(in) == 0 && len(left) == 0 {
 		return nil
 	}
@@ -77,13 +86,14 @@ func (u *up) extra(in ocpi.Extra, n *names, left leftover) ocpi.Extra {
 		if value, ok := in[name]; ok {
 			delete(out, name)
 			left.setRaw(name, value)
-			u.lose(name, "not a member of 2.1.1, and 2.3.0 gives the name a meaning of its own")
+			u.lose(name, "not a member of "+u.old.number+", and 2.3.0 gives the name a meaning of its own")
 		}
 	}
-	if value, ok := in[LeftoverMember]; ok {
-		delete(out, LeftoverMember)
-		left.setRaw(LeftoverMember, value)
-		u.lose(LeftoverMember, "the name is reserved for leftovers")
+	own := u.old.leftover
+	if value, ok := in[own]; ok {
+		delete(out, own)
+		left.setRaw(own, value)
+		u.lose(own, "the name is reserved for leftovers")
 	}
 	if len(left) == 0 {
 		return out
@@ -93,12 +103,12 @@ func (u *up) extra(in ocpi.Extra, n *names, left leftover) ocpi.Extra {
 		u.loseHere("leftovers cannot be written: " + err.Error())
 		return out
 	}
-	out[LeftoverMember] = raw
+	out[own] = raw
 	return out
 }
 
 // extra lowers the unknown members, and returns the leftovers.
-func (d *down) extra(in ocpi.Extra, n *names) (ocpi.Extra, leftover) {
+func (d *lowering) extra(in ocpi.Extra, n *names) (ocpi.Extra, leftover) {
 	if len(in) == 0 {
 		return nil, nil
 	}
@@ -106,17 +116,18 @@ func (d *down) extra(in ocpi.Extra, n *names) (ocpi.Extra, leftover) {
 	for _, name := range n.old {
 		if _, ok := out[name]; ok {
 			delete(out, name)
-			d.lose(name, "not a member of 2.3.0, and 2.1.1 gives the name a meaning of its own")
+			d.lose(name, "not a member of 2.3.0, and "+d.old.number+" gives the name a meaning of its own")
 		}
 	}
-	raw, ok := out[LeftoverMember]
+	own := d.old.leftover
+	raw, ok := out[own]
 	if !ok {
 		return out, nil
 	}
-	delete(out, LeftoverMember)
+	delete(out, own)
 	var left leftover
 	if err := json.Unmarshal(raw, &left); err != nil {
-		d.lose(LeftoverMember, "the name is reserved for leftovers, and this is none")
+		d.lose(own, "the name is reserved for leftovers, and this is none")
 		return out, nil
 	}
 	for _, name := range n.model {
@@ -124,8 +135,8 @@ func (d *down) extra(in ocpi.Extra, n *names) (ocpi.Extra, leftover) {
 			out[name] = value
 		}
 	}
-	if value, ok := left[LeftoverMember]; ok {
-		out[LeftoverMember] = value
+	if value, ok := left[own]; ok {
+		out[own] = value
 	}
 	return out, left
 }
@@ -136,7 +147,7 @@ type enum interface {
 	Known() bool
 }
 
-// foreign keeps a value that 2.1.1 does not list, so that the way back knows it came from 2.1.1.
+// foreign keeps a value that the older version does not list, so that the way back knows it came from there.
 func foreign[E enum](left *leftover, name string, value E) {
 	if !value.Known() {
 		left.set(name, string(value))
@@ -153,7 +164,7 @@ func foreignList[E enum](left *leftover, name string, list []E) {
 	}
 }
 
-// lowerEnum translates a value where 2.1.1 lists it, or said it itself.
+// lowerEnum translates a value where the older version lists it, or said it itself.
 func lowerEnum[E enum, M ~string](left leftover, name string, value M) (E, bool) {
 	e := E(value)
 	if e.Known() {
@@ -163,8 +174,18 @@ func lowerEnum[E enum, M ~string](left leftover, name string, value M) (E, bool)
 	return e, said
 }
 
-// lowerList translates a list of values, and leaves out those that 2.1.1 does not list.
-func lowerList[E enum, M ~string](d *down, left leftover, name string, list []M) []E {
+// lowerOr translates a value, or else reports its loss and returns the value that stands in for it.
+func lowerOr[E enum, D loser, M ~string](d D, left leftover, name string, value M, instead E) E {
+	e, ok := lowerEnum[E](left, name, value)
+	if ok {
+		return e
+	}
+	d.lose(name, d.number()+" does not list "+string(value)+", it becomes "+string(instead))
+	return instead
+}
+
+// lowerList translates a list of values, and leaves out those that the older version does not list.
+func lowerList[E enum, D loser, M ~string](d D, left leftover, name string, list []M) []E {
 	all := castList[E](list)
 	if _, said := recall(left, name, func(was []E) bool { return equalLists(was, all) }); said {
 		return all
@@ -177,7 +198,7 @@ func lowerList[E enum, M ~string](d *down, left leftover, name string, list []M)
 			continue
 		}
 		d.at(i)
-		d.loseHere("2.1.1 does not list " + string(value) + ", it is left out")
+		d.loseHere(d.number() + " does not list " + string(value) + ", it is left out")
 	}
 	d.leave()
 	if len(kept) < len(all) && len(kept) == 0 {
@@ -199,11 +220,11 @@ func equalLists[T comparable](a, b []T) bool {
 	return true
 }
 
-// StripLeftovers removes LeftoverMember from the JSON of a model object, or of anything that contains model objects,
+// StripLeftovers removes LeftoverMember and LeftoverMember221 from the JSON of a model object, or of anything that contains model objects,
 // at every level. Bytes without it are returned as they are, after one scan; so are bytes that are no JSON. Several
 // values in a row, as in JSON lines, are all cleaned.
 func StripLeftovers(raw []byte) []byte {
-	if !bytes.Contains(raw, []byte(`"`+LeftoverMember+`"`)) {
+	if !bytes.Contains(raw, []byte(leftoverPrefix)) {
 		return raw
 	}
 	s := stripper{dec: jsontext.NewDecoder(bytes.NewReader(raw))}
@@ -266,7 +287,7 @@ func (s *stripper) member() error {
 	if err != nil {
 		return err
 	}
-	if name.String() == LeftoverMember {
+	if isLeftover(name.String()) {
 		return s.dec.SkipValue()
 	}
 	if err := s.enc.WriteToken(name); err != nil {

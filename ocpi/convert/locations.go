@@ -182,22 +182,13 @@ func (d *down) lowerConnector(in *v230.Connector, out *v211.Connector) (usable b
 	out.Extra, left = d.extra(in.Extra, &namesConnector)
 	d.bulkConnector(in, out)
 	out.Standard, usable = lowerEnum[v211.ConnectorType](left, "standard", in.Standard)
-	out.PowerType = d.powerType("power_type", in.PowerType, left)
+	// Of the two-phase kinds most vehicles can use one phase.
+	out.PowerType = lowerOr(d, left, "power_type", in.PowerType, v211.PowerTypeAC1Phase)
 	out.Voltage, out.Amperage = in.MaxVoltage, in.MaxAmperage
 	out.TariffID = d.tariffID(in.TariffIDs, left)
 	lostField(d, "max_electric_power", in.MaxElectricPower)
 	lostList(d, "capabilities", in.Capabilities)
 	return usable
-}
-
-// powerType turns the two-phase kinds into one phase, which is what most vehicles can use of them.
-func (d *down) powerType(name string, p v230.PowerType, left leftover) v211.PowerType {
-	t, ok := lowerEnum[v211.PowerType](left, "power_type", p)
-	if ok {
-		return t
-	}
-	d.lose(name, "2.1.1 does not list "+string(p)+", it becomes AC_1_PHASE")
-	return v211.PowerTypeAC1Phase
 }
 
 func (d *down) tariffID(ids []ocpi.CiString, left leftover) *string {
@@ -249,12 +240,7 @@ func (d *down) image(in *v230.Image, out *v211.Image) {
 	var left leftover
 	out.Extra, left = d.extra(in.Extra, &namesImage)
 	d.bulkImage(in, out)
-	category, ok := lowerEnum[v211.ImageCategory](left, "category", in.Category)
-	if !ok {
-		d.lose("category", "2.1.1 does not list "+string(in.Category)+", it becomes OTHER")
-		category = v211.ImageCategoryOther
-	}
-	out.Category = category
+	out.Category = lowerOr(d, left, "category", in.Category, v211.ImageCategoryOther)
 }
 
 func (d *down) energyMix(in *v230.EnergyMix, out *v211.EnergyMix) {

@@ -27,10 +27,20 @@ func (l Loss) String() string { return l.Pointer + ": " + l.Reason }
 // A trail knows where in the input a translation is, and collects losses. Places become text only when something is
 // lost, which is rare.
 type trail struct {
+	old    *dialect
 	steps  []step
 	losses []Loss
 	room   [8]step // enough for the deepest path; more steps go to the heap
 }
+
+// begin sets out for or from an older version.
+func (t *trail) begin(old *dialect) {
+	t.old = old
+	t.steps = t.room[:0]
+}
+
+// number is that of the older version.
+func (t *trail) number() string { return t.old.number }
 
 // A step is a member, or an element of the list in that member.
 type step struct {

@@ -22,12 +22,20 @@ type tables struct {
 	enums map[string][]string // values of both versions by the name of the enum
 	open  map[string]bool     // enums that 2.3.0 leaves open
 	names []string            // names of all fields of all objects of both versions
+
+	member string // the older version's leftover
 }
 
-func readTables(t testing.TB) *tables {
+func readTables(t testing.TB) *tables { return readTablesOf(t, "2.1.1") }
+
+// readTablesOf reads the tables of an older version and of the model.
+func readTablesOf(t testing.TB, old string) *tables {
 	t.Helper()
-	s := &tables{enums: map[string][]string{}, open: map[string]bool{}}
-	for _, version := range []string{"2.1.1", "2.3.0"} {
+	s := &tables{enums: map[string][]string{}, open: map[string]bool{}, member: dialect211.leftover}
+	if old == dialect221.number {
+		s.member = dialect221.leftover
+	}
+	for _, version := range []string{old, "2.3.0"} {
 		paths, err := filepath.Glob("../spec/" + version + "/*.md")
 		if err != nil || len(paths) == 0 {
 			t.Fatalf("no tables of %s: %v", version, err)
@@ -98,13 +106,13 @@ func object[T any](r *random) T {
 var (
 	texts = []string{
 		"", "#NA", "a", "LOC1", "EVSE-1", "1", "50.770770", "50.77077", "9.1234567", "-0.00000049", "abc.d", "Zürich ✓ \"q\"\\",
-		"UNKNOWN", "OTHER", "2026-01-01T00:00:00Z", "Europe/Berlin", strings.Repeat("long ", 80), "007", "4711", "NLDs", "XYZ",
+		"UNKNOWN", "OTHER", "VAT", "2026-01-01T00:00:00Z", "Europe/Berlin", strings.Repeat("long ", 80), "007", "4711", "NLDs", "XYZ",
 	}
 	numbers = []string{"0", "0.500", "1e2", "-1.25", "1E-7", "0.0000", "19", "100", "0.59", "-100", "-200", "123456789012345678901234567890.5"}
 	ints    = []int{0, 1, 7, -5, 230, 400, 100000, math.MaxInt}
 	values  = []string{
 		`null`, `"x"`, `1e400`, `0.500`, `[]`, `[1, {"ocpi_2_1_1": {"type": "OTHER"}}]`, `{"a" : "\u0041", "b":[ ]}`, `true`, `{}`,
-		`{"publish":false}`, `"OTHER"`, `""`, `["FOO"]`, `["RFID_READER","FOO"]`, `"FOO"`, `"MCS"`, `"1"`, `false`,
+		`{"publish":false}`, `"OTHER"`, `""`, `["FOO"]`, `["RFID_READER","FOO"]`, `"FOO"`, `"MCS"`, `"1"`, `false`, `"HUB"`, `1.2`,
 	}
 	vocabulary = map[reflect.Type]string{
 		reflect.TypeFor[ocpi.Role](): "Role", reflect.TypeFor[ocpi.InterfaceRole](): "InterfaceRole",
@@ -163,11 +171,11 @@ func (r *random) extra(own map[string]bool) ocpi.Extra {
 		name := pick(r, r.names)
 		switch {
 		case r.oneIn(4):
-			name = pick(r, []string{"vendor", "", "a/b~c", "Ümlaut", "Type", "OCPI_2_1_1", "publish", "tariff_ids", "location"})
+			name = pick(r, []string{"vendor", "", "a/b~c", "Ümlaut", "Type", "OCPI_2_1_1", "publish", "tariff_ids", "location", "excl_vat"})
 		case r.oneIn(6) && !r.valid:
-			name = LeftoverMember
+			name = r.member
 		}
-		if name == LeftoverMember && r.number(0, 1) == 1 {
+		if name == r.member && r.number(0, 1) == 1 {
 			e[name] = r.leftover()
 		} else if !own[name] {
 			e[name] = jsontext.Value(pick(r, values))
@@ -185,7 +193,7 @@ func (r *random) leftover() jsontext.Value {
 		name := pick(r, r.names)
 		if r.number(0, 1) == 1 {
 			name = pick(r, []string{"type", "standard", "power_type", "tariff_id", "time_zone", "source", "category", "twentyfourseven",
-				"capabilities", "location_id", "connector_ids", "evse_uids", "result", "status", "latitude", "location", LeftoverMember})
+				"capabilities", "location_id", "connector_ids", "evse_uids", "result", "status", "latitude", "location", "incl_vat", "role", "parking_type", r.member})
 		}
 		if names[name] {
 			continue

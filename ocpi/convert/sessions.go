@@ -69,21 +69,11 @@ func (d *down) authID(token *v230.CdrToken) string {
 }
 
 func (d *down) authMethod(m v230.AuthMethod, left leftover) v211.AuthMethod {
-	method, ok := lowerEnum[v211.AuthMethod](left, "auth_method", m)
-	if ok {
-		return method
-	}
-	d.lose("auth_method", "2.1.1 does not list "+string(m)+", it becomes AUTH_REQUEST")
-	return v211.AuthMethodAuthRequest
+	return lowerOr(d, left, "auth_method", m, v211.AuthMethodAuthRequest)
 }
 
 func (d *down) sessionStatus(s v230.SessionStatus, left leftover) v211.SessionStatus {
-	status, ok := lowerEnum[v211.SessionStatus](left, "status", s)
-	if ok {
-		return status
-	}
-	d.lose("status", "2.1.1 does not list "+string(s)+", it becomes PENDING")
-	return v211.SessionStatusPending
+	return lowerOr(d, left, "status", s, v211.SessionStatusPending)
 }
 
 // price returns the amount without taxes, which is what 2.1.1 means by a cost (requirement SES-15).

@@ -364,6 +364,10 @@ func sameGeo(a, b *v230.GeoLocation) bool {
 
 // hasUnknown reports whether there are unknown members other than leftovers.
 func hasUnknown(extra ocpi.Extra) bool {
-	_, left := extra[LeftoverMember]
-	return len(extra) > 1 || len(extra) == 1 && !left
+	for name := range extra {
+		if !isLeftover(name) {
+			return true
+		}
+	}
+	return false
 }

@@ -93,8 +93,9 @@ func (d *down) priceComponent(in *v230.PriceComponent, out *v211.PriceComponent)
 	}
 }
 
-// withoutTax takes the VAT out of a price, rounded to the four decimals of a 2.1.1 number (requirements ZT-02, TF-70).
-func (d *down) withoutTax(in *v230.PriceComponent) ocpi.Number {
+// withoutTax takes the VAT out of a price, rounded to the four decimals of a number in older versions (requirements ZT-02,
+// TF-70).
+func (d *lowering) withoutTax(in *v230.PriceComponent) ocpi.Number {
 	hundred := decimal.NewFromInt(100)
 	if in.VAT == nil || !hundred.Add(in.VAT.Decimal()).IsPositive() {
 		d.lose("price", "the price is sent with the taxes in it, because their rate is not known")

@@ -26,12 +26,7 @@ func (d *down) tokenOf(owner ocpi.Party, in *v230.Token, out *v211.Token) {
 	var left leftover
 	out.Extra, left = d.extra(in.Extra, &namesToken)
 	d.bulkToken(in, out)
-	tokenType, ok := lowerEnum[v211.TokenType](left, "type", in.Type)
-	if !ok {
-		d.lose("type", "2.1.1 does not list "+string(in.Type)+", it becomes OTHER")
-		tokenType = v211.TokenTypeOther
-	}
-	out.Type = tokenType
+	out.Type = lowerOr(d, left, "type", in.Type, v211.TokenTypeOther)
 	out.AuthID = string(in.ContractID)
 	d.lostParty(in.CountryCode, in.PartyID, owner)
 	lostField(d, "group_id", in.GroupID)

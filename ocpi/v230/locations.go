@@ -168,7 +168,7 @@ func (p *LocationPatch) Apply(o *Location) {
 	// Elements are found by their uid; those not named stay.
 	for i := range p.EVSEs.Value {
 		element := &p.EVSEs.Value[i]
-		at := slices.IndexFunc(o.EVSEs, func(e EVSE) bool { return e.UID == element.UID.Value })
+		at := slices.IndexFunc(o.EVSEs, func(e EVSE) bool { return e.UID.Equal(element.UID.Value) })
 		if at < 0 {
 			at = len(o.EVSEs)
 			o.EVSEs = append(o.EVSEs, EVSE{})

@@ -4,6 +4,10 @@
 package wire
 
 import (
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/convert"
 	"github.com/roamwire/roamwire/ocpi/quirk"
@@ -70,13 +74,26 @@ type Codecs struct {
 	CommandResponses   Codec[CommandResponse]
 	CommandResults     Codec[CommandResult]
 	Credentials        Codec[Credentials]
+
+	// What follows came with 2.2; in 2.1.1 these codecs have neither Read nor Write.
+	ChargingPreferences          Codec[ChargingPreferences]
+	CancelReservations           Codec[CancelReservation]
+	SetChargingProfiles          Codec[SetChargingProfile]
+	ChargingProfileResponses     Codec[ChargingProfileResponse]
+	ActiveChargingProfiles       Codec[ActiveChargingProfile]
+	ActiveChargingProfileResults Codec[ActiveChargingProfileResult]
+	ChargingProfileResults       Codec[ChargingProfileResult]
+	ClearProfileResults          Codec[ClearProfileResult]
+	ClientInfos                  Codec[ClientInfo]
 }
 
-// For returns the codecs of a version; false for a version without them. Version 2.2.1 has types but no codecs yet.
+// For returns the codecs of a version; false for a version without them.
 func For(v ocpi.Version) (Codecs, bool) {
 	switch v {
 	case ocpi.V211:
 		return codecs211(), true
+	case ocpi.V221:
+		return codecs221(), true
 	case ocpi.V230:
 		return codecs230(), true
 	default:
@@ -92,4 +109,34 @@ func decoded[T any](profile quirk.Profile, raw []byte, decode func([]byte) (T, [
 		return decode(raw)
 	})
 	return object, Report{Findings: findings, Quirks: quirks, Document: last}, err
+}
+
+// translated makes the codec of an object that is read in an older version and translated.
+func translated[Old, T any](
+	object string,
+	decode func([]byte) (Old, []ocpi.Finding, error),
+	up func(Old, convert.Env) (T, []convert.Loss),
+	down func(T, convert.Env) (Old, []convert.Loss),
+) Codec[T] {
+	return Codec[T]{
+		Object: object,
+		Read: func(raw []byte, env convert.Env, profile quirk.Profile) (T, Report, error) {
+			old, report, err := decoded(profile, raw, decode)
+			if err != nil {
+				var none T
+				return none, report, err
+			}
+			object, losses := up(old, env)
+			report.Losses = losses
+			return object, report, nil
+		},
+		Write: func(model T, env convert.Env) ([]byte, []convert.Loss, error) {
+			old, losses := down(model, env)
+			raw, err := json.Marshal(&old)
+			if err != nil {
+				return nil, losses, fmt.Errorf("write %s: %w", object, err)
+			}
+			return raw, losses, nil
+		},
+	}
 }

@@ -37,4 +37,22 @@ type (
 	CommandResult = v230.CommandResult
 	// Credentials is the model's Credentials.
 	Credentials = v230.Credentials
+	// ChargingPreferences is the model's ChargingPreferences.
+	ChargingPreferences = v230.ChargingPreferences
+	// CancelReservation is the model's CancelReservation.
+	CancelReservation = v230.CancelReservation
+	// SetChargingProfile is the model's SetChargingProfile.
+	SetChargingProfile = v230.SetChargingProfile
+	// ChargingProfileResponse is the model's ChargingProfileResponse.
+	ChargingProfileResponse = v230.ChargingProfileResponse
+	// ActiveChargingProfile is the model's ActiveChargingProfile.
+	ActiveChargingProfile = v230.ActiveChargingProfile
+	// ActiveChargingProfileResult is the model's ActiveChargingProfileResult.
+	ActiveChargingProfileResult = v230.ActiveChargingProfileResult
+	// ChargingProfileResult is the model's ChargingProfileResult.
+	ChargingProfileResult = v230.ChargingProfileResult
+	// ClearProfileResult is the model's ClearProfileResult.
+	ClearProfileResult = v230.ClearProfileResult
+	// ClientInfo is the model's ClientInfo.
+	ClientInfo = v230.ClientInfo
 )

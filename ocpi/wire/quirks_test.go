@@ -17,7 +17,7 @@ import (
 func TestCodecsOfEveryVersionPutRightWhatTheProfileKnows(t *testing.T) {
 	sample := ocpitest.Network(ocpi.NewParty("NL", "GPE"))
 	env := convert.Env{Owner: sample.CPO}
-	for _, v := range []ocpi.Version{ocpi.V211, ocpi.V230} {
+	for _, v := range ocpi.Versions() {
 		t.Run(string(v), func(t *testing.T) {
 			codecs, _ := wire.For(v)
 			raw, _, err := codecs.Locations.Write(sample.Location(1), env)

@@ -3,9 +3,11 @@ package wire
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/convert"
 	"github.com/roamwire/roamwire/ocpi/quirk"
 )
@@ -13,16 +15,18 @@ import (
 // SameCDR reports whether two documents with one id are the same CDR (requirement CDR-08). The case of the id, the times of
 // the last change of it and of what is in it, and members without a value make no other CDR (requirement CDR-17).
 //
-// CDRs that came in the same version are compared in its terms, whatever revision of package convert has read them. Of one
-// that came in 2.1.1 and one that came in a later version, what 2.1.1 can say is compared: the other says no more than that.
+// CDRs that came in the same version are compared in its terms, whatever revision of package convert has read them. Of two
+// that came in different versions, what the older one can say is compared: the other says no more than that.
 func SameCDR(a, b CDR, env convert.Env) (bool, error) {
 	b.ID = a.ID
 	form := inModel
-	switch a211, b211 := is211(&a), is211(&b); {
-	case a211 && b211:
+	switch older, same := olderOf(cameIn(&a), cameIn(&b)); {
+	case older == ocpi.V211 && same:
 		form = in211
-	case a211 || b211:
+	case older == ocpi.V211:
 		form = reducedTo211
+	case older == ocpi.V221:
+		form = in221
 	}
 	was, err := form(a, env)
 	if err != nil {
@@ -37,10 +41,21 @@ func SameCDR(a, b CDR, env convert.Env) (bool, error) {
 	})
 }
 
-// is211 reports whether a CDR was read in 2.1.1, which always leaves something over.
-func is211(c *CDR) bool {
-	_, left := c.Extra[convert.LeftoverMember]
-	return left
+// cameIn is the version that a CDR was read in: both older ones always leave something over.
+func cameIn(c *CDR) ocpi.Version {
+	if _, left := c.Extra[convert.LeftoverMember]; left {
+		return ocpi.V211
+	}
+	if _, left := c.Extra[convert.LeftoverMember221]; left {
+		return ocpi.V221
+	}
+	return ocpi.V230
+}
+
+// olderOf is the older one of two versions, and whether they are the same.
+func olderOf(a, b ocpi.Version) (older ocpi.Version, same bool) {
+	all := ocpi.Versions()
+	return all[min(slices.Index(all, a), slices.Index(all, b))], a == b
 }
 
 func inModel(c CDR, _ convert.Env) ([]byte, error) { return json.Marshal(&c) }
@@ -48,6 +63,12 @@ func inModel(c CDR, _ convert.Env) ([]byte, error) { return json.Marshal(&c) }
 func in211(c CDR, env convert.Env) ([]byte, error) {
 	raw, _, err := codecs211().CDRs.Write(c, env)
 	return raw, err
+}
+
+// in221 is a CDR as a partner on 2.2.1 says it.
+func in221(c CDR, env convert.Env) ([]byte, error) {
+	raw, _, err := codecs221().CDRs.Write(c, env)
+	return convert.StripLeftovers(raw), err
 }
 
 // reducedTo211 is a CDR in the model's terms after it was in 2.1.1, without what only 2.1.1 says.

@@ -10,6 +10,7 @@ import (
 	"github.com/roamwire/roamwire/ocpi/convert"
 	"github.com/roamwire/roamwire/ocpi/ocpitest"
 	"github.com/roamwire/roamwire/ocpi/quirk"
+	"github.com/roamwire/roamwire/ocpi/v230"
 	"github.com/roamwire/roamwire/ocpi/wire"
 )
 
@@ -39,6 +40,27 @@ func TestACDRIsTheSameHoweverItIsWritten(t *testing.T) {
 		}
 		return cdr
 	}
+	codecs221, _ := wire.For(ocpi.V221)
+	middle := func(change func(*wire.CDR)) wire.CDR { // as read in 2.2.1
+		t.Helper()
+		raw, _, err := codecs221.CDRs.Write(rich(change), env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cdr, _, err := codecs221.CDRs.Read(raw, env, quirk.Profile{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cdr
+	}
+	taxes := func(names ...string) func(*wire.CDR) {
+		return func(c *wire.CDR) {
+			c.TotalCost.Taxes = nil
+			for _, name := range names {
+				c.TotalCost.Taxes = append(c.TotalCost.Taxes, v230.TaxAmount{Name: name, Amount: ocpi.MustNumber("1.50")})
+			}
+		}
+	}
 	remark := func(c *wire.CDR) { c.Remark = new("other") }
 	energy := func(c *wire.CDR) { c.TotalEnergy = ocpi.MustNumber("999") }
 	place := func(c *wire.CDR) { c.CDRLocation.City = "Elsewhere" }
@@ -57,6 +79,15 @@ func TestACDRIsTheSameHoweverItIsWritten(t *testing.T) {
 		{"in a later version", poor(nil), rich(nil), true},
 		{"in a later version, with what only that can say", poor(nil), rich(invoice), true},
 		{"in 2.1.1 after a later version", rich(invoice), poor(nil), true},
+		{"the same in 2.2.1", middle(nil), middle(nil), true},
+		{"in 2.2.1 and 2.1.1", middle(nil), poor(nil), true},
+		{"in 2.2.1 and a later version", middle(nil), rich(nil), true},
+		{"the same taxes by other names in a later version", middle(taxes("GST", "QST")), rich(taxes("QST", "GST")), true},
+		{"another remark in 2.2.1", middle(nil), middle(remark), false},
+		{"other energy in 2.2.1 and a later version", middle(nil), rich(energy), false},
+		{"other taxes in 2.2.1 and a later version", middle(taxes("VAT")), rich(taxes("VAT", "VAT")), false},
+		{"other taxes by other names", rich(taxes("GST")), rich(taxes("QST")), false},
+		{"another invoice in 2.2.1 and a later version", middle(invoice), rich(other), false},
 		{"another id case", rich(nil), rich(func(c *wire.CDR) { c.ID = ocpi.CiString(c.ID.Fold()) }), true},
 		{"changed later", rich(nil), rich(later), true},
 		{"changed later, in 2.1.1", poor(nil), poor(later), true},

@@ -16,8 +16,8 @@ import (
 
 type convertCmd struct {
 	Object string    `help:"What the file holds: location, evse, connector, session, cdr, tariff or token." required:"" placeholder:"NAME"`
-	From   string    `help:"OCPI version of the file: 2.1.1 or 2.3.0." required:"" placeholder:"VERSION"`
-	To     string    `help:"OCPI version to write: 2.1.1 or 2.3.0." required:"" placeholder:"VERSION"`
+	From   string    `help:"OCPI version of the file: 2.1.1, 2.2.1 or 2.3.0." required:"" placeholder:"VERSION"`
+	To     string    `help:"OCPI version to write: 2.1.1, 2.2.1 or 2.3.0." required:"" placeholder:"VERSION"`
 	Party  partyFlag `help:"Owner of the objects, which 2.1.1 says only in URLs." placeholder:"PARTY"`
 	EMSP   partyFlag `help:"For sessions and CDRs: the eMSP of the driver, which 2.1.1 does not say." name:"emsp" placeholder:"PARTY"`
 	File   string    `arg:"" help:"One object, a JSON array, an OCPI envelope or JSON lines; - for standard input."`
@@ -28,7 +28,7 @@ func (convertCmd) Help() string {
 	return `The result goes to standard output, what the other version cannot say and what it misses to standard error.
 
 What 2.1.1 says and 2.3.0 cannot is kept in a member "` + convert.LeftoverMember + `" of the 2.3.0 object, so that nothing is
-lost on the way back. The node never sends that member to a partner.
+lost on the way back; what 2.2.1 says, in "` + convert.LeftoverMember221 + `". The node never sends those members to a partner.
 
 Exit code: 0 on success, 1 when some objects could not be used, 2 when the file could not be read.
 
@@ -117,7 +117,7 @@ func (c *convertCmd) translator() (translator, error) {
 	from, okFrom := wire.For(ocpi.Version(c.From))
 	to, okTo := wire.For(ocpi.Version(c.To))
 	if !okFrom || !okTo {
-		return nil, fmt.Errorf("from %q to %q is not possible: 2.1.1 and 2.3.0 are", c.From, c.To)
+		return nil, fmt.Errorf("from %q to %q is not possible: 2.1.1, 2.2.1 and 2.3.0 are", c.From, c.To)
 	}
 	env := convert.Env{Owner: c.Party.party, EMSP: c.EMSP.party}
 	switch strings.ToLower(singular(c.Object)) {

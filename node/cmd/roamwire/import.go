@@ -20,7 +20,7 @@ type importCmd struct {
 	Module  string    `arg:"" help:"What the files hold: locations, tariffs, sessions, cdrs or tokens."`
 	Files   []string  `arg:"" name:"file" help:"JSON array, OCPI envelope or JSON lines; - for standard input."`
 	Party   partyFlag `help:"The party of ours that owns the objects, such as DE/ROA." required:"" placeholder:"PARTY"`
-	Version string    `help:"OCPI version of the files: 2.1.1 or 2.3.0." default:"2.1.1" placeholder:"VERSION"`
+	Version string    `help:"OCPI version of the files: 2.1.1, 2.2.1 or 2.3.0." default:"2.1.1" placeholder:"VERSION"`
 	EMSP    partyFlag `help:"For sessions and cdrs: the partner's party they are meant for. Other partners do not see them. Default: what the objects say; 2.1.1 objects do not, and every eMSP partner sees them." name:"emsp" placeholder:"PARTY"`
 	Strict  bool      `help:"Refuse objects with any finding, not only those that cannot be used."`
 }

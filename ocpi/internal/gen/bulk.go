@@ -7,51 +7,110 @@ import (
 	"strings"
 )
 
-// converted are the objects that package convert offers to its callers, in the order of the tables. The others are
-// converted as parts of these.
-var converted = []string{
-	"Location", "EVSE", "Connector", "Session", "CDR", "Tariff", "Token", "AuthorizationInfo", "LocationReferences",
-	"StartSession", "StopSession", "ReserveNow", "UnlockConnector", "CommandResponse", "Credentials", "Version",
-	"VersionDetails", "Endpoint",
+// A bridge is what joins one older version with the model in package convert.
+type bridge struct {
+	old, model *version
+	// up and down are the types in package convert whose methods translate.
+	up, down string
+	// names begins the names of the lists of members that only one version gives a meaning.
+	names string
+	// wholeSeconds tells that the older version sends no fractions of a second.
+	wholeSeconds bool
+	// offered are the objects that package convert offers to its callers, in the order of the tables. The others are
+	// translated as parts of these.
+	offered []string
+	// byHand are fields, as "Object.field", that look alike in both versions and still need thought; "up " or "down "
+	// before it names one direction. "up Object" is an object that needs thought although none of its fields does.
+	byHand map[string]bool
+	// renamed are objects that package convert translates by hand from one of another name, by their names in the model.
+	renamed map[string]string
 }
 
-// byHand are fields that look alike in both versions and still need thought in one direction or both.
-var byHand = map[string]bool{
-	// 2.1.1 wants exactly six decimals.
-	"GeoLocation.latitude": true, "GeoLocation.longitude": true,
-	"AdditionalGeoLocation.latitude": true, "AdditionalGeoLocation.longitude": true,
-	// A 2.3.0 price may contain taxes.
-	"down PriceComponent.price": true,
-	// Some elements of these lists cannot be said in 2.1.1 and are left out.
-	"down Location.evses": true, "down EVSE.connectors": true, "down EnergyMix.environ_impact": true,
-	"down Session.charging_periods": true, "down CDR.charging_periods": true, "down ChargingPeriod.dimensions": true,
-	"down Tariff.elements": true, "down VersionDetails.endpoints": true,
-	// A token in a command belongs to the eMSP that sends the command, not to the owner of what the Env describes.
-	"StartSession.token": true, "ReserveNow.token": true,
+func bridge211(old, model *version) *bridge {
+	return &bridge{
+		old: old, model: model, up: "up", down: "down", names: "names", wholeSeconds: true,
+		offered: []string{
+			"Location", "EVSE", "Connector", "Session", "CDR", "Tariff", "Token", "AuthorizationInfo", "LocationReferences",
+			"StartSession", "StopSession", "ReserveNow", "UnlockConnector", "CommandResponse", "Credentials", "Version",
+			"VersionDetails", "Endpoint",
+		},
+		byHand: map[string]bool{
+			// 2.1.1 wants exactly six decimals.
+			"GeoLocation.latitude": true, "GeoLocation.longitude": true,
+			"AdditionalGeoLocation.latitude": true, "AdditionalGeoLocation.longitude": true,
+			// A 2.3.0 price may contain taxes.
+			"down PriceComponent.price": true,
+			// Some elements of these lists cannot be said in 2.1.1 and are left out.
+			"down Location.evses": true, "down EVSE.connectors": true, "down EnergyMix.environ_impact": true,
+			"down Session.charging_periods": true, "down CDR.charging_periods": true, "down ChargingPeriod.dimensions": true,
+			"down Tariff.elements": true, "down VersionDetails.endpoints": true,
+			// A token in a command belongs to the eMSP that sends the command, not to the owner of what the Env describes.
+			"StartSession.token": true, "ReserveNow.token": true,
+		},
+		// Both answers to a command are a CommandResponse in 2.1.1.
+		renamed: map[string]string{"CommandResult": "CommandResponse"},
+	}
+}
+
+func bridge221(old, model *version) *bridge {
+	return &bridge{
+		old: old, model: model, up: "up221", down: "down221", names: "names221",
+		offered: []string{
+			"Location", "EVSE", "Connector", "Session", "ChargingPreferences", "CDR", "Tariff", "Token", "AuthorizationInfo",
+			"LocationReferences", "StartSession", "StopSession", "ReserveNow", "CancelReservation", "UnlockConnector",
+			"CommandResponse", "CommandResult", "SetChargingProfile", "ChargingProfileResponse", "ActiveChargingProfile",
+			"ActiveChargingProfileResult", "ChargingProfileResult", "ClearProfileResult", "ClientInfo", "Credentials", "Version",
+			"VersionDetails", "Endpoint",
+		},
+		byHand: map[string]bool{
+			// A 2.3.0 price may contain taxes, or there may be none.
+			"down PriceComponent.price": true, "down PriceComponent.vat": true,
+			// Some elements of these lists cannot be said in 2.2.1 and are left out.
+			"down Location.evses": true, "down EVSE.connectors": true, "down EnergyMix.environ_impact": true,
+			// FLAT of 2.1.1 can be in the model, and neither version lists it.
+			"CdrDimension.type": true, "down ChargingPeriod.dimensions": true,
+			"down Session.charging_periods": true, "down CDR.charging_periods": true,
+			// What becomes of a role depends on which party is the hub.
+			"down Credentials.roles": true,
+			// A CDR is marked as one that came in 2.2.1.
+			"up CDR": true,
+		},
+	}
 }
 
 // A direction is one of the two ways between the versions: "up" to the model, "down" from it.
 type direction struct {
-	name     string // also the name of the receiver type in package convert
+	*bridge
+	name     string
+	receiver string // the type in package convert
 	verb     string // in comments
 	from, to *version
+}
+
+func (b *bridge) directions() [2]direction {
+	return [2]direction{
+		{b, "up", b.up, "raises", b.old, b.model},
+		{b, "down", b.down, "lowers", b.model, b.old},
+	}
 }
 
 // emitBulk writes the mechanical half of convert: for every object that both versions have, the fields that mean the
 // same under the same name. What is left is named in a comment and written by hand; the compiler says where that is
 // missing, because the generated code calls it.
-func emitBulk(old, model *version) []byte {
+func emitBulk(b *bridge) []byte {
+	old, model := b.old, b.model
 	body := &source{}
-	for _, name := range converted {
-		body.entry(old, model, name)
+	for _, name := range b.offered {
+		body.entry(b, name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(model.objects)) {
 		if old.objects[name] == nil {
 			continue
 		}
-		body.names(old.objects[name], model.objects[name])
-		body.convert(direction{"up", "raises", old, model}, name)
-		body.convert(direction{"down", "lowers", model, old}, name)
+		body.names(b, name)
+		for _, d := range b.directions() {
+			body.convert(d, name)
+		}
 	}
 	text := body.String()
 	s := &source{}
@@ -64,7 +123,9 @@ func emitBulk(old, model *version) []byte {
 		s.line("%q", "slices")
 		s.line("")
 	}
-	s.line("%q", "github.com/roamwire/roamwire/ocpi")
+	if strings.Contains(text, "ocpi.") {
+		s.line("%q", "github.com/roamwire/roamwire/ocpi")
+	}
 	for _, v := range []*version{old, model} {
 		s.line("%q", "github.com/roamwire/roamwire/ocpi/"+v.pkg)
 	}
@@ -74,13 +135,14 @@ func emitBulk(old, model *version) []byte {
 }
 
 // entry writes the two exported functions of an object.
-func (s *source) entry(old, model *version, name string) {
+func (s *source) entry(b *bridge, name string) {
+	old, model := b.old, b.model
 	suffix := strings.TrimPrefix(old.pkg, "v")
 	s.line("")
 	s.comment("", fmt.Sprintf("%sFrom%s translates %s of %s into the model (%s). The losses are what the model does not say; it is still kept, so that the way back restores it.", name, suffix, article(name), old.number, model.number))
 	s.line("func %sFrom%s(in %s.%s, env Env) (%s.%s, []Loss) {", name, suffix, old.pkg, name, model.pkg, name)
 	s.line("\tvar out %s.%s", model.pkg, name)
-	s.line("\tu := newUp(env)")
+	s.line("\tu := new%s(env)", exported(b.up))
 	s.line("\tu.%s(&in, &out)", methodName(name))
 	s.line("\treturn out, u.losses")
 	s.line("}")
@@ -88,16 +150,17 @@ func (s *source) entry(old, model *version, name string) {
 	s.comment("", fmt.Sprintf("%sTo%s translates %s of the model (%s) into %s. The losses are what %s cannot say.", name, suffix, article(name), model.number, old.number, old.number))
 	s.line("func %sTo%s(in %s.%s, env Env) (%s.%s, []Loss) {", name, suffix, model.pkg, name, old.pkg, name)
 	s.line("\tvar out %s.%s", old.pkg, name)
-	s.line("\td := newDown(env)")
+	s.line("\td := new%s(env)", exported(b.down))
 	s.line("\td.%s(&in, &out)", methodName(name))
 	s.line("\treturn out, d.losses")
 	s.line("}")
 }
 
 // names writes the list of member names that only one version gives a meaning.
-func (s *source) names(old, model *object) {
+func (s *source) names(b *bridge, name string) {
+	old, model := b.old.objects[name], b.model.objects[name]
 	s.line("")
-	s.line("var names%s = names{", model.name)
+	s.line("var %s%s = names{", b.names, name)
 	if only := onlyIn(old, model); len(only) > 0 {
 		s.line("\told: []string{%s},", strings.Join(only, ", "))
 	}
@@ -149,22 +212,26 @@ func (s *source) convert(d direction, name string) {
 	method := methodName(name)
 	receiver := d.name[:1]
 	s.line("")
-	if len(left) == 0 {
+	if len(left) == 0 && !d.byHand[d.name+" "+name] {
 		s.comment("", fmt.Sprintf("%s %s %s.", method, d.verb, article(name)))
 	} else {
 		method = "bulk" + name
-		s.comment("", fmt.Sprintf("%s %s what %s has in both versions. Left to do: %s.", method, d.verb, article(name), strings.Join(left, ", ")))
+		todo := "."
+		if len(left) > 0 {
+			todo = ". Left to do: " + strings.Join(left, ", ") + "."
+		}
+		s.comment("", fmt.Sprintf("%s %s what %s has in both versions%s", method, d.verb, article(name), todo))
 	}
-	s.line("func (%s *%s) %s(in *%s.%s, out *%s.%s) {", receiver, d.name, method, d.from.pkg, name, d.to.pkg, name)
+	s.line("func (%s *%s) %s(in *%s.%s, out *%s.%s) {", receiver, d.receiver, method, d.from.pkg, name, d.to.pkg, name)
 	for _, c := range copies {
 		s.line("\t%s", c)
 	}
 	switch {
-	case len(left) > 0:
+	case strings.HasPrefix(method, "bulk"):
 	case d.name == "up":
-		s.line("\tout.Extra = u.extra(in.Extra, &names%s, nil)", name)
+		s.line("\tout.Extra = u.extra(in.Extra, &%s%s, nil)", d.names, name)
 	default:
-		s.line("\tout.Extra, _ = d.extra(in.Extra, &names%s)", name)
+		s.line("\tout.Extra, _ = d.extra(in.Extra, &%s%s)", d.names, name)
 	}
 	s.line("}")
 }
@@ -172,7 +239,7 @@ func (s *source) convert(d direction, name string) {
 // mechanical reports whether a field can be copied as it is.
 func (d direction) mechanical(object string, from, to *field) bool {
 	name := object + "." + from.name
-	if byHand[name] || byHand[d.name+" "+name] || from.list() != to.list() || (from.card == "?") != (to.card == "?") {
+	if d.byHand[name] || d.byHand[d.name+" "+name] || from.list() != to.list() || (from.card == "?") != (to.card == "?") {
 		return false
 	}
 	fromEnum, toEnum := d.from.enums[from.typ], d.to.enums[to.typ]
@@ -187,7 +254,7 @@ func (d direction) mechanical(object string, from, to *field) bool {
 }
 
 // sameEnum reports whether all values of one version can be sent in the other. An open enum of 2.3.0 has values that
-// 2.1.1 does not allow.
+// older versions do not allow.
 func (d direction) sameEnum(a, b *enum) bool {
 	old, model := a, b
 	if d.name == "down" {
@@ -214,7 +281,7 @@ func (d direction) copy(from, to *field) string {
 	target := d.to.qualified(to)
 	same := d.from.qualified(from) == target
 	if d.to.objects[to.typ] != nil {
-		convert := fmt.Sprintf("(*%s).%s", d.name, methodName(to.typ))
+		convert := fmt.Sprintf("(*%s).%s", d.receiver, methodName(to.typ))
 		switch {
 		case to.list():
 			return fmt.Sprintf("out.%[1]s = each(%[2]s, %[3]q, in.%[1]s, %[4]s)", name, r, to.name, convert)
@@ -225,9 +292,9 @@ func (d direction) copy(from, to *field) string {
 		}
 	}
 	switch {
-	case to.typ == "DateTime" && d.name == "down" && to.card == "?":
+	case to.typ == "DateTime" && d.name == "down" && d.wholeSeconds && to.card == "?":
 		return fmt.Sprintf("out.%[1]s = d.optionalTime(%[2]q, in.%[1]s)", name, to.name)
-	case to.typ == "DateTime" && d.name == "down":
+	case to.typ == "DateTime" && d.name == "down" && d.wholeSeconds:
 		return fmt.Sprintf("out.%[1]s = d.time(%[2]q, in.%[1]s)", name, to.name)
 	case to.list() && same:
 		return fmt.Sprintf("out.%[1]s = slices.Clone(in.%[1]s)", name)
@@ -252,6 +319,9 @@ func (v *version) qualified(f *field) string {
 	}
 	return v.pkg + "." + t
 }
+
+// exported is a name with an upper-case letter at its beginning.
+func exported(name string) string { return strings.ToUpper(name[:1]) + name[1:] }
 
 // methodName is the name of the method that converts an object: EVSE becomes evse, GeoLocation becomes geoLocation.
 func methodName(object string) string {

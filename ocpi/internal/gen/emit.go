@@ -189,7 +189,7 @@ func (s *source) patch(v *version, o *object) {
 	s.comment("", "Apply changes what the PATCH names and leaves the rest. Lists are replaced whole unless said otherwise at the field.")
 	s.line("func (p *%s) Apply(o *%s) {", name, o.name)
 	for _, f := range o.fields {
-		s.applyField(f)
+		s.applyField(v, f)
 	}
 	s.line("\to.Extra.Merge(p.Extra)")
 	s.line("}")
@@ -207,15 +207,19 @@ func (v *version) patched(f *field) string {
 	}
 }
 
-func (s *source) applyField(f *field) {
+func (s *source) applyField(v *version, f *field) {
 	name := goName(f.name)
 	switch {
 	case f.mergeBy() != "":
 		by := goName(f.mergeBy())
+		same := fmt.Sprintf("e.%[1]s == element.%[1]s.Value", by)
+		if v.objects[f.typ].field(f.mergeBy()).typ == "CiString" {
+			same = fmt.Sprintf("e.%[1]s.Equal(element.%[1]s.Value)", by)
+		}
 		s.line("\t// Elements are found by their %s; those not named stay.", f.mergeBy())
 		s.line("\tfor i := range p.%s.Value {", name)
 		s.line("\t\telement := &p.%s.Value[i]", name)
-		s.line("\t\tat := slices.IndexFunc(o.%s, func(e %s) bool { return e.%s == element.%s.Value })", name, f.typ, by, by)
+		s.line("\t\tat := slices.IndexFunc(o.%s, func(e %s) bool { return %s })", name, f.typ, same)
 		s.line("\t\tif at < 0 {")
 		s.line("\t\t\tat = len(o.%s)", name)
 		s.line("\t\t\to.%[1]s = append(o.%[1]s, %[2]s{})", name, f.typ)

@@ -1,5 +1,5 @@
-// Command gen writes the packages v211, v221 and v230, the mechanical half of convert, and the JSON Schemas, from the
-// tables in ocpi/spec. Run it from the root of the repository:
+// Command gen writes the packages v211, v221 and v230, the mechanical halves of convert, and the JSON Schemas, from the
+// tables in ocpi/spec; and into docs/versions.md what crossings between the versions lose. Run it from the root of the repository:
 //
 //	go run ./ocpi/internal/gen
 //	go run ./ocpi/internal/gen -check    # only say whether the files are current
@@ -7,6 +7,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"flag"
 	"fmt"
 	"go/format"
@@ -19,13 +20,13 @@ func main() {
 	root := flag.String("root", "ocpi", "folder of the ocpi module")
 	checkOnly := flag.Bool("check", false, "write nothing; fail where a generated file is not current")
 	flag.Parse()
-	if err := run(*root, *checkOnly); err != nil {
+	if err := run(context.Background(), *root, *checkOnly); err != nil {
 		fmt.Fprintln(os.Stderr, "gen:", err)
 		os.Exit(1)
 	}
 }
 
-func run(root string, checkOnly bool) error {
+func run(ctx context.Context, root string, checkOnly bool) error {
 	files := map[string][]byte{}
 	versions := map[string]*version{}
 	for _, number := range []string{"2.1.1", "2.2.1", "2.3.0"} {
@@ -41,8 +42,19 @@ func run(root string, checkOnly bool) error {
 			return err
 		}
 	}
-	files[filepath.Join(root, "convert", "bulk_211.go")] = emitBulk(versions["2.1.1"], versions["2.3.0"])
-	return write(files, checkOnly)
+	bridges := []*bridge{bridge211(versions["2.1.1"], versions["2.3.0"]), bridge221(versions["2.2.1"], versions["2.3.0"])}
+	for _, b := range bridges {
+		files[filepath.Join(root, "convert", "bulk_"+constant(b.old)+".go")] = emitBulk(b)
+	}
+	files[filepath.Join(root, "internal", "gen", "crossings", "table.go")] = emitCrossings(bridges)
+	if err := write(files, checkOnly); err != nil {
+		return err
+	}
+	document, err := documentCrossings(ctx, root, versionsDoc(root))
+	if err != nil {
+		return err
+	}
+	return write(map[string][]byte{versionsDoc(root): document}, checkOnly)
 }
 
 func write(files map[string][]byte, checkOnly bool) error {
