@@ -207,14 +207,16 @@ func (m module[T]) keep(before, after *T) error {
 }
 
 func keepExtra(before, after *ocpi.Extra) {
-	left, ok := (*before)[convert.LeftoverMember]
-	if !ok {
-		return
+	for _, name := range []string{convert.LeftoverMember, convert.LeftoverMember221} {
+		left, ok := (*before)[name]
+		if !ok {
+			continue
+		}
+		if *after == nil {
+			*after = ocpi.Extra{}
+		}
+		(*after)[name] = left
 	}
-	if *after == nil {
-		*after = ocpi.Extra{}
-	}
-	(*after)[convert.LeftoverMember] = left
 }
 
 func keepLocation(before, after *v230.Location) {
