@@ -191,14 +191,18 @@ func (in *incoming[T]) against(before *T, now ocpi.DateTime) (T, error) {
 // only while it agrees with what the model says.
 func (m module[T]) keep(before, after *T) error {
 	raw, err := json.Marshal(before)
-	if err != nil || !bytes.Contains(raw, []byte(`"`+convert.LeftoverMember+`"`)) {
+	if err != nil {
 		return err
+	}
+	was := convert.StripLeftovers(raw)
+	if len(was) == len(raw) { // there are none
+		return nil
 	}
 	is, err := shown(after)
 	if err != nil {
 		return err
 	}
-	if bytes.Equal(convert.StripLeftovers(raw), is) {
+	if bytes.Equal(was, is) {
 		*after = *before
 		return nil
 	}
