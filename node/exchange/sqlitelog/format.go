@@ -94,16 +94,10 @@ func (l *Log) prepare() error {
 var errEmpty = fmt.Errorf("the file is empty: %w", fs.ErrNotExist)
 
 func (l *Log) checkFormat() error {
-	var id, found, tables int64
-	for sql, n := range map[string]*int64{
-		`PRAGMA application_id`: &id, `PRAGMA user_version`: &found, `SELECT count(*) FROM sqlite_schema`: &tables,
-	} {
-		var err error
-		if *n, err = l.number(sql); err != nil {
-			return err
-		}
-	}
+	id, found, tables, err := l.readFormat()
 	switch {
+	case err != nil:
+		return err
 	case id == 0 && tables == 0:
 		return errEmpty
 	case id != applicationID:
@@ -113,6 +107,22 @@ func (l *Log) checkFormat() error {
 			"use the newer program, or move the file away", store.ErrNewerFormat, found, format)
 	}
 	return nil
+}
+
+// readFormat reads what the file is, all at one moment: another process may be making it.
+func (l *Log) readFormat() (id, found, tables int64, err error) {
+	if err := l.run(`SAVEPOINT format`); err != nil {
+		return 0, 0, 0, err
+	}
+	defer func() { err = errors.Join(err, l.run(`RELEASE format`)) }()
+	if id, err = l.number(`PRAGMA application_id`); err != nil {
+		return 0, 0, 0, err
+	}
+	if found, err = l.number(`PRAGMA user_version`); err != nil {
+		return 0, 0, 0, err
+	}
+	tables, err = l.number(`SELECT count(*) FROM sqlite_schema`)
+	return id, found, tables, err
 }
 
 func (l *Log) writeAhead() error {
