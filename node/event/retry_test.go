@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -227,11 +228,12 @@ func TestAnEndpointThatIsDownIsTriedForFiveDaysWithPausesThatDouble(t *testing.T
 		db := open(t)
 		e := New(Config{Store: db, Sealer: mirror{}})
 		var tried []time.Time
-		down, ids := true, map[string]int{}
+		ids := map[string]int{}
+		var up atomic.Bool
 		e.Webhooks.client.Transport = wire(func(r *http.Request) *http.Response {
 			tried = append(tried, time.Now())
 			ids[r.Header.Get(headerID)]++
-			if down {
+			if !up.Load() {
 				return answering(http.StatusBadGateway)
 			}
 			return answering(http.StatusNoContent)
@@ -262,7 +264,7 @@ func TestAnEndpointThatIsDownIsTriedForFiveDaysWithPausesThatDouble(t *testing.T
 		if s := status(t, e, "h"); s.Dead != 1 || s.Backlog != 1 {
 			t.Errorf("after five days: %+v", s)
 		}
-		down = false
+		up.Store(true)
 		time.Sleep(2 * time.Hour)
 		synctest.Wait()
 		if s := status(t, e, "h"); s.Dead != 1 || s.Backlog != 0 || s.Failures != 0 || s.Sent != 1 {

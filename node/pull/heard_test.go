@@ -107,11 +107,11 @@ func TestACatchUpThatFailsIsMadeAgain(t *testing.T) {
 				_, before := r.asked()
 				r.running(t, func() {
 					time.Sleep(time.Minute)
-					r.list = func(ocpi.Query) ([]pull.Page, error) { return nil, &ocpiclient.Error{HTTP: 503} }
+					r.answer(func(ocpi.Query) ([]pull.Page, error) { return nil, &ocpiclient.Error{HTTP: 503} })
 					r.Wake(grenspaal)
 					time.Sleep(4 * time.Minute)
 					_, failed := r.asked()
-					r.list = always(all)
+					r.answer(always(all))
 					time.Sleep(10 * time.Minute)
 					if _, after := r.asked(); failed-before < 2 || failed-before > 3 || after-failed != 1 {
 						t.Errorf("%d pulls failed in 4 minutes, then there were %d", failed-before, after-failed)

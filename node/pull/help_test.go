@@ -57,6 +57,13 @@ func (s *shelf) Pages(ctx context.Context, _ *ocpiclient.Client, _ *ocpi.Partner
 	return failure
 }
 
+// answer changes what the list answers from now on.
+func (s *shelf) answer(list func(ocpi.Query) ([]pull.Page, error)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.list = list
+}
+
 func (s *shelf) Remove(_ context.Context, _ *ocpi.Partner, key store.Key, evses []string, _ time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
