@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -227,13 +226,16 @@ func TestAnEndpointThatIsDownIsTriedForFiveDaysWithPausesThatDouble(t *testing.T
 	synctest.Test(t, func(t *testing.T) {
 		db := open(t)
 		e := New(Config{Store: db, Sealer: mirror{}})
+		var mu sync.Mutex
 		var tried []time.Time
 		ids := map[string]int{}
-		var up atomic.Bool
+		var up bool
 		e.Webhooks.client.Transport = wire(func(r *http.Request) *http.Response {
+			mu.Lock()
+			defer mu.Unlock()
 			tried = append(tried, time.Now())
 			ids[r.Header.Get(headerID)]++
-			if !up.Load() {
+			if !up {
 				return answering(http.StatusBadGateway)
 			}
 			return answering(http.StatusNoContent)
@@ -247,6 +249,7 @@ func TestAnEndpointThatIsDownIsTriedForFiveDaysWithPausesThatDouble(t *testing.T
 		emit(t, db, changed(2))
 		time.Sleep(2*day - time.Second)
 		synctest.Wait()
+		mu.Lock()
 		if s := status(t, e, "h"); s.Dead != 0 || s.Backlog != 2 || s.Failures != len(tried) {
 			t.Errorf("after almost five days and %d tries: %+v", len(tried), s)
 		}
@@ -259,12 +262,15 @@ func TestAnEndpointThatIsDownIsTriedForFiveDaysWithPausesThatDouble(t *testing.T
 		if len(tried) < 100 || len(ids) != 1 {
 			t.Errorf("%d tries of %v", len(tried), ids)
 		}
+		mu.Unlock()
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		if s := status(t, e, "h"); s.Dead != 1 || s.Backlog != 1 {
 			t.Errorf("after five days: %+v", s)
 		}
-		up.Store(true)
+		mu.Lock()
+		up = true
+		mu.Unlock()
 		time.Sleep(2 * time.Hour)
 		synctest.Wait()
 		if s := status(t, e, "h"); s.Dead != 1 || s.Backlog != 0 || s.Failures != 0 || s.Sent != 1 {
