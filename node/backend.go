@@ -36,7 +36,7 @@ func newBackend(n *Node) (*backend.API, error) {
 		Keys: n.db, Answers: n.db, Store: n.db, Parties: partyRoles(n.config.Parties),
 		Objects: backend.Objects{
 			Locations: ownObjects(n.Objects.Locations), Sessions: ownObjects(n.Objects.Sessions), CDRs: ownObjects(n.Objects.CDRs),
-			Tariffs: ownObjects(n.Objects.Tariffs), Tokens: ownObjects(n.Objects.Tokens),
+			Tariffs: ownObjects(n.Objects.Tariffs), Tokens: ownObjects(n.Objects.Tokens), Statuses: n.Objects,
 		},
 		Partners: partners{n.Partners}, Registrations: registrations{n.handshake, n.Data}, Moves: moves{n}, Pusher: pushNow{n},
 		Commands: commands{n}, Authorizer: authorizer{n}, Webhooks: webhooks{n.events.Webhooks},

@@ -229,7 +229,7 @@ func TestWhatThePartnerDoesNotFindIsPutWhole(t *testing.T) {
 	p.Mean(ocpitest.Fault{On: ocpitest.Calls(http.MethodPatch, ocpi.ModuleLocations), Do: ocpitest.Status(http.StatusNotFound, ocpi.StatusUnknownLocation)})
 	p.Mean(ocpitest.Fault{On: ocpitest.Calls(http.MethodGet, ocpi.ModuleLocations), Do: ocpitest.Status(http.StatusNotFound, ocpi.StatusUnknownLocation)})
 	key := ocpi.Key{Party: own, ID: string(l.ID)}
-	if err := n.Objects.SetStatus(t.Context(), key, string(l.EVSEs[0].UID), v230.StatusBlocked, time.Now()); err != nil {
+	if _, _, err := n.Objects.SetStatus(t.Context(), key, string(l.EVSEs[0].UID), v230.StatusBlocked, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	var methods []string
@@ -366,13 +366,13 @@ func TestAPartnerThatWasAwayGetsWhatIsTrueNow(t *testing.T) {
 	key, uid := ocpi.Key{Party: own, ID: string(l.ID)}, string(l.EVSEs[0].UID)
 	for i := range 100 {
 		status := []v230.Status{v230.StatusCharging, v230.StatusAvailable}[i%2]
-		if err := n.Objects.SetStatus(t.Context(), key, uid, status, time.Now().Add(time.Duration(i)*time.Second)); err != nil {
+		if _, _, err := n.Objects.SetStatus(t.Context(), key, uid, status, time.Now().Add(time.Duration(i)*time.Second)); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Millisecond)
 	}
 	eventually(t, "the lane waits", func() bool { return !laneOf(t, n.Data, ocpi.ModuleLocations).WaitsUntil.IsZero() })
-	if err := n.Objects.SetStatus(t.Context(), key, uid, v230.StatusBlocked, time.Now().Add(time.Hour)); err != nil {
+	if _, _, err := n.Objects.SetStatus(t.Context(), key, uid, v230.StatusBlocked, time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	n.stop()
@@ -395,7 +395,7 @@ func TestADeadPartnerHurtsOnlyItself(t *testing.T) {
 	for i := range 20 {
 		began := time.Now()
 		status := []v230.Status{v230.StatusCharging, v230.StatusAvailable}[i%2]
-		if err := n.Objects.SetStatus(t.Context(), ocpi.Key{Party: own, ID: string(l.ID)}, string(l.EVSEs[0].UID), status, sample.At.Add(time.Duration(i+1)*time.Minute)); err != nil {
+		if _, _, err := n.Objects.SetStatus(t.Context(), ocpi.Key{Party: own, ID: string(l.ID)}, string(l.EVSEs[0].UID), status, sample.At.Add(time.Duration(i+1)*time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		awaited(t, p, i+1, ocpitest.Calls(http.MethodPatch, ocpi.ModuleLocations))
@@ -422,7 +422,7 @@ func TestPushesFollowThePolicy(t *testing.T) {
 	time.Sleep(1500 * time.Millisecond) // the lanes are looked after every second
 	l := known(t, n, p)
 	put(t, n.Objects.Tariffs, sample.Tariff(1))
-	if err := n.Objects.SetStatus(t.Context(), ocpi.Key{Party: own, ID: string(l.ID)}, string(l.EVSEs[0].UID), v230.StatusBlocked, time.Now()); err != nil {
+	if _, _, err := n.Objects.SetStatus(t.Context(), ocpi.Key{Party: own, ID: string(l.ID)}, string(l.EVSEs[0].UID), v230.StatusBlocked, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if r := awaited(t, p, 1, ocpitest.Calls("", ocpi.ModuleLocations)); r[0].Method != http.MethodPut {

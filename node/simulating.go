@@ -44,7 +44,8 @@ func (n network) OpenSessions(ctx context.Context) ([]v230.Session, error) {
 
 // SetStatus implements simulate.Network.
 func (n network) SetStatus(ctx context.Context, location ocpi.Key, evseUID string, status v230.Status, at time.Time) error {
-	return n.objects.SetStatus(ctx, location, evseUID, status, at)
+	_, _, err := n.objects.SetStatus(ctx, location, evseUID, status, at)
+	return err
 }
 
 // PutSession implements simulate.Network.

@@ -71,6 +71,14 @@ type Objects struct {
 	CDRs      Own[v230.CDR]
 	Tariffs   Own[v230.Tariff]
 	Tokens    Own[v230.Token]
+	Statuses  Statuses
+}
+
+// Statuses sets the status of our EVSEs.
+type Statuses interface {
+	// SetStatus sets the status of an EVSE, as of a time, or returns ocpi.ErrNotFound. changed is whether it was in another status
+	// before, updated when it was last updated.
+	SetStatus(ctx context.Context, location ocpi.Key, evseUID string, status v230.Status, at time.Time) (changed bool, updated ocpi.DateTime, err error)
 }
 
 // Own are our objects of one module.

@@ -94,6 +94,7 @@ func open(t testing.TB, change func(*backend.Config)) *place {
 		Objects: backend.Objects{
 			Locations: ownObjects[v230.Location]{objects.Locations}, Sessions: ownObjects[v230.Session]{objects.Sessions},
 			CDRs: ownObjects[v230.CDR]{objects.CDRs}, Tariffs: ownObjects[v230.Tariff]{objects.Tariffs}, Tokens: ownObjects[v230.Token]{objects.Tokens},
+			Statuses: objects,
 		},
 		Partners: known{names: []string{"alpha", "beta"}},
 		Logger:   slog.New(slog.NewTextHandler(t.Output(), nil)),

@@ -100,20 +100,8 @@ func placeNames(places []ocpi.Key) string {
 }
 
 func (a *API) changeStatus(ctx context.Context, location ocpi.Key, uid string, status v230.Status, at ocpi.DateTime) (StatusChange, error) {
-	change := StatusChange{Location: placeName(location), EVSE: uid, Status: status}
-	err := a.config.Objects.Locations.Update(ctx, location, func(l *v230.Location) error {
-		evse := findEVSE(l, uid)
-		if evse == nil {
-			return problem(http.StatusNotFound, "location %s has no EVSE %s", placeName(location), uid)
-		}
-		if change.Changed = evse.Status != status; change.Changed {
-			evse.Status, evse.LastUpdated = status, later(evse.LastUpdated, at)
-			l.LastUpdated = later(l.LastUpdated, evse.LastUpdated)
-		}
-		change.LastUpdated = evse.LastUpdated.Time()
-		return nil
-	})
-	return change, err
+	changed, updated, err := a.config.Objects.Statuses.SetStatus(ctx, location, uid, status, at.Time())
+	return StatusChange{Location: placeName(location), EVSE: uid, Status: status, LastUpdated: updated.Time(), Changed: changed}, err
 }
 
 // having are those of some locations that have an EVSE; where there are any that have not removed it, those alone.

@@ -332,7 +332,8 @@ func (c *crowd) change(ctx context.Context, cpo *node.Node, status v230.Status, 
 				now := time.Now()
 				c.changed[n].Store(now.UnixNano())
 				key := ocpi.Key{Party: ocpi.NewParty("NL", "GPE"), ID: strconv.Itoa(n)}
-				err = cmp.Or(err, cpo.Objects.SetStatus(ctx, key, uid, status, now))
+				_, _, failed := cpo.Objects.SetStatus(ctx, key, uid, status, now)
+				err = cmp.Or(err, failed)
 			}
 			failed <- err
 		}()

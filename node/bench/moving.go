@@ -168,7 +168,7 @@ func (b *bench) latency(ctx context.Context, cpo *node.Node, network ocpitest.Sa
 		}
 		key, uid := ocpi.Key{Party: party, ID: string(l.ID)}, string(l.EVSEs[0].UID)
 		began := time.Now()
-		if err := cpo.Objects.SetStatus(ctx, key, uid, v230.StatusOutOfOrder, began); err != nil {
+		if _, _, err := cpo.Objects.SetStatus(ctx, key, uid, v230.StatusOutOfOrder, began); err != nil {
 			return err
 		}
 		if i%10 == 0 {

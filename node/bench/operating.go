@@ -320,7 +320,8 @@ func (b *bench) statuses(ctx context.Context, base, key string, alone *storeAlon
 		first := done
 		own, err := b.write(ctx, func(n int) error {
 			i, status := turn(first+n, len(places))
-			return alone.data.Objects.SetStatus(ctx, places[i].location, places[i].evse, status, time.Now())
+			_, _, err := alone.data.Objects.SetStatus(ctx, places[i].location, places[i].evse, status, time.Now())
+			return err
 		})
 		if err != nil {
 			return err

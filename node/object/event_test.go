@@ -42,7 +42,7 @@ func TestWhatHappensToObjectsIsTold(t *testing.T) {
 	put(t, o.Locations, twoEVSEs())
 	put(t, o.Locations, twoEVSEs())
 	key := ocpi.Key{Party: own, ID: string(twoEVSEs().ID)}
-	if err := o.SetStatus(t.Context(), key, "B", v230.StatusCharging, time.Now()); err != nil {
+	if _, _, err := o.SetStatus(t.Context(), key, "B", v230.StatusCharging, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	tariff := ocpitest.Network(own).Tariff(1)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -209,8 +208,21 @@ func (o *Own[T]) key(item *Item[T]) ocpi.Key {
 // Update changes an object of ours as one atomic step, or returns ocpi.ErrNotFound. fn may be called more than once, each
 // time with the object as it then is. It must not change what the object is found by.
 func (o *Own[T]) Update(ctx context.Context, key ocpi.Key, fn func(*T) error) error {
+	return o.derive(ctx, key, func(stored store.Object, _ *T) (T, error) {
+		after, err := o.kind.read(stored) // fn may change all of it, so it shares nothing with what was before
+		if err == nil {
+			err = fn(&after)
+		}
+		return after, err
+	})
+}
+
+// A derivation makes the new state of an object of what is stored, read already as before, which it must leave as it is.
+type derivation[T any] func(stored store.Object, before *T) (after T, err error)
+
+func (o *Own[T]) derive(ctx context.Context, key ocpi.Key, after derivation[T]) error {
 	for range updateAttempts {
-		p, err := o.changed(ctx, key, nil, fn)
+		p, err := o.derived(ctx, key, nil, after)
 		if err != nil {
 			return err
 		}
@@ -220,7 +232,7 @@ func (o *Own[T]) Update(ctx context.Context, key ocpi.Key, fn func(*T) error) er
 		}
 	}
 	return o.store.Write(ctx, func(tx store.Tx) error { // others keep changing it: do it while nobody else can
-		p, err := o.changed(ctx, key, tx, fn)
+		p, err := o.derived(ctx, key, tx, after)
 		if err != nil {
 			return err
 		}
@@ -228,9 +240,8 @@ func (o *Own[T]) Update(ctx context.Context, key ocpi.Key, fn func(*T) error) er
 	})
 }
 
-// changed is the object with a key, changed by fn and ready to be stored. It is read through a transaction where one is
-// given.
-func (o *Own[T]) changed(ctx context.Context, key ocpi.Key, tx store.Tx, fn func(*T) error) (p prepared, err error) {
+// derived is the new state of the object with a key, ready to be stored. It is read through a transaction where one is given.
+func (o *Own[T]) derived(ctx context.Context, key ocpi.Key, tx store.Tx, after derivation[T]) (p prepared, err error) {
 	stored, err := o.stored(ctx, o.kind.storeKey("", key), tx)
 	if err != nil {
 		return p, o.kind.notFound(err, key.ID)
@@ -239,12 +250,9 @@ func (o *Own[T]) changed(ctx context.Context, key ocpi.Key, tx store.Tx, fn func
 	if err != nil {
 		return p, err
 	}
+	was := o.key(&Item[T]{Party: key.Party, Object: before})
 	item := Item[T]{Party: key.Party}
-	if item.Object, err = o.kind.read(stored); err != nil {
-		return p, err
-	}
-	was := o.key(&item)
-	if err := fn(&item.Object); err != nil {
+	if item.Object, err = after(stored, &before); err != nil {
 		return p, err
 	}
 	if is := o.key(&item); is != was {
@@ -265,26 +273,6 @@ func (o *Own[T]) stored(ctx context.Context, key store.Key, tx store.Tx) (store.
 func (o *Own[T]) Delete(ctx context.Context, key ocpi.Key) error {
 	return o.store.Write(ctx, func(tx store.Tx) error {
 		return o.kind.notFound(o.kind.remove(tx, o.kind.storeKey("", key)), key.ID)
-	})
-}
-
-// SetStatus sets the status of one of our EVSEs, as of a time, or returns ocpi.ErrNotFound.
-func (o *Objects) SetStatus(ctx context.Context, location ocpi.Key, evseUID string, status v230.Status, at time.Time) error {
-	return o.Locations.Update(ctx, location, func(l *v230.Location) error {
-		for i := range l.EVSEs {
-			evse := &l.EVSEs[i]
-			if string(evse.UID) != evseUID {
-				continue
-			}
-			if evse.Status == status {
-				return nil
-			}
-			evse.Status = status
-			evse.LastUpdated = later(evse.LastUpdated, ocpi.NewDateTime(at).Truncate())
-			l.LastUpdated = later(l.LastUpdated, evse.LastUpdated)
-			return nil
-		}
-		return ocpi.NotFound("location %s has no EVSE %s", location.ID, evseUID)
 	})
 }
 

@@ -100,7 +100,8 @@ func (w *writer) change(ctx context.Context, n int) error {
 	evse := rand.N(max(1, len(l.EVSEs)))
 	if len(l.EVSEs) > 0 && n%20 != 2 && n%20 != 12 {
 		status := []v230.Status{v230.StatusAvailable, v230.StatusCharging, v230.StatusBlocked, v230.StatusOutOfOrder}[rand.N(4)]
-		return w.cpo.Objects.SetStatus(ctx, key, string(l.EVSEs[evse].UID), status, w.at)
+		_, _, err := w.cpo.Objects.SetStatus(ctx, key, string(l.EVSEs[evse].UID), status, w.at)
+		return err
 	}
 	return w.cpo.Objects.Locations.Update(ctx, key, func(l *v230.Location) error {
 		l.LastUpdated = now
