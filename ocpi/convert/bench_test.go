@@ -109,3 +109,18 @@ func BenchmarkStripLeftoversOfCleanLocation(b *testing.B) {
 		StripLeftovers(raw)
 	}
 }
+
+// A location of 2.1.1 with a capability of its own, which 2.3.0 partners get without what is left over of it.
+func BenchmarkStripLeftovers(b *testing.B) {
+	old := sampleLocation(b)
+	old.EVSEs[0].Capabilities = append(old.EVSEs[0].Capabilities, "OUR_OWN")
+	location, _ := LocationFrom211(old, Env{})
+	raw := marshal(b, location)
+	if len(StripLeftovers(raw)) == len(raw) {
+		b.Fatal("nothing is left over")
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		StripLeftovers(raw)
+	}
+}

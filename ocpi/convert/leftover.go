@@ -227,7 +227,8 @@ func StripLeftovers(raw []byte) []byte {
 	if !bytes.Contains(raw, []byte(leftoverPrefix)) {
 		return raw
 	}
-	s := stripper{dec: jsontext.NewDecoder(bytes.NewReader(raw))}
+	s := stripper{dec: jsontext.NewDecoder(bytes.NewBuffer(raw))} // a Buffer is read where it is
+	s.out.Grow(len(raw))
 	s.enc = jsontext.NewEncoder(&s.out)
 	var err error
 	for err == nil {
