@@ -3,21 +3,32 @@
 package apidocs
 
 import (
-	"bytes"
 	"crypto/sha256"
-	"embed"
+	_ "embed"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"html/template"
+	"io"
 	"net/http"
 	"path"
 	"strings"
 	"time"
 )
 
-//go:embed swagger/swagger-ui-bundle.js swagger/swagger-ui.css start.js page.css page.html
-var files embed.FS
+// What the viewer is made of stays in the program's own text, of which nothing has to be copied.
+var (
+	//go:embed swagger/swagger-ui-bundle.js
+	bundle string
+	//go:embed swagger/swagger-ui.css
+	style string
+	//go:embed start.js
+	start string
+	//go:embed page.css
+	pageStyle string
+	//go:embed page.html
+	page string
+)
 
 // A Page is a viewer of one or several documents.
 type Page struct {
@@ -40,10 +51,7 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // A file is one that the viewer is made of, with the tag by which browsers know whether they have it.
-type file struct {
-	text []byte
-	tag  string
-}
+type file struct{ text, tag string }
 
 // Handler returns what serves the page and the files it is made of.
 func (p Page) Handler() (http.Handler, error) {
@@ -51,17 +59,13 @@ func (p Page) Handler() (http.Handler, error) {
 		return nil, errors.New("apidocs: there is no document to show")
 	}
 	p.Prefix = strings.TrimRight(p.Prefix, "/")
-	page, err := p.page()
+	html, err := p.html()
 	if err != nil {
 		return nil, fmt.Errorf("apidocs: make the page: %w", err)
 	}
-	served := map[string]file{p.Prefix: page, p.Prefix + "/": page}
-	for _, name := range []string{"swagger/swagger-ui-bundle.js", "swagger/swagger-ui.css", "start.js", "page.css"} {
-		text, err := files.ReadFile(name)
-		if err != nil {
-			return nil, err
-		}
-		served[p.Prefix+"/"+path.Base(name)] = newFile(text)
+	served := map[string]file{p.Prefix: html, p.Prefix + "/": html}
+	for name, text := range map[string]string{"swagger-ui-bundle.js": bundle, "swagger-ui.css": style, "start.js": start, "page.css": pageStyle} {
+		served[p.Prefix+"/"+name] = newFile(text)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f, ok := served[r.URL.Path]
@@ -73,19 +77,20 @@ func (p Page) Handler() (http.Handler, error) {
 	}), nil
 }
 
-func newFile(text []byte) file {
-	sum := sha256.Sum256(text)
-	return file{text, `"` + hex.EncodeToString(sum[:8]) + `"`}
+func newFile(text string) file {
+	sum := sha256.New()
+	_, _ = io.Copy(sum, strings.NewReader(text)) // neither of the two fails
+	return file{text, `"` + hex.EncodeToString(sum.Sum(nil)[:8]) + `"`}
 }
 
-func (p Page) page() (file, error) {
-	t, err := template.ParseFS(files, "page.html")
+func (p Page) html() (file, error) {
+	t, err := template.New("page.html").Parse(page)
 	if err != nil {
 		return file{}, err
 	}
-	var out bytes.Buffer
+	var out strings.Builder
 	err = t.Execute(&out, p)
-	return newFile(out.Bytes()), err
+	return newFile(out.String()), err
 }
 
 func serve(w http.ResponseWriter, r *http.Request, f file) {
@@ -99,5 +104,5 @@ func serve(w http.ResponseWriter, r *http.Request, f file) {
 	if path.Ext(name) == "" {
 		name = "page.html"
 	}
-	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(f.text))
+	http.ServeContent(w, r, name, time.Time{}, strings.NewReader(f.text))
 }
