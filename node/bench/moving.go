@@ -121,8 +121,8 @@ func (b *bench) pulled(ctx context.Context, emsp *node.Node) error {
 				if err != nil {
 					return err
 				}
-				b.add(took < limit && peak < 250, fmt.Sprintf("pull of %d locations on registration, limit 100, both nodes in one process", s.Objects),
-					"under 60 s for 100,000, under 250 MB", "%s; heap at most %d MiB and resident at most %d MiB for both nodes", took.Round(100*time.Millisecond), most>>20, peak)
+				b.add(took < limit && peak <= 238, fmt.Sprintf("pull of %d locations on registration, limit 100, both nodes in one process", s.Objects),
+					"under 60 s for 100,000, under 250 MB, which are 238 MiB", "%s; heap at most %d MiB and resident at most %d MiB for both nodes", took.Round(100*time.Millisecond), most>>20, peak)
 				return nil
 			}
 		}
