@@ -56,10 +56,12 @@ type lane struct {
 	held  map[store.Key]*held
 	due   time.Time
 	stale bool
-	// failing are the objects that the partner refused or failed over since it has last taken one. Many of them are a doubt
-	// whether it takes anything: then objects go one at a time, with pauses that grow, until it takes one.
-	failing map[store.Key]bool
-	doubts  int
+	// failing are the objects that the partner refused or failed over since it has last taken one; suspects is how many of them
+	// had not been known to be bad. Many of them are a doubt whether it takes anything: then objects go one at a time, with pauses
+	// that grow, until it takes one.
+	failing  map[store.Key]bool
+	suspects int
+	doubts   int
 	// words are what persons have said of CDRs that are being sent.
 	words map[store.Key]word
 	// rest is until when nothing is begun, because our own data could not be read.

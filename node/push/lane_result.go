@@ -53,7 +53,7 @@ func (l *lane) struck(r result, since int64) {
 	if others && !before.IsZero() {
 		v = v.ofObject()
 	}
-	l.doubt(r.change.Key, v)
+	l.doubt(r.change.Key, v, others && !before.IsZero())
 	l.failed(r.err, v)
 	l.fail(r, since, v, others)
 }
@@ -118,6 +118,7 @@ func (l *lane) succeeded() {
 	l.state.Sent++
 	l.state.Success = l.config.Now()
 	clear(l.failing)
+	l.suspects = 0
 	longDoubt := l.doubts >= longDoubts
 	l.doubts, l.state.Doubt = 0, time.Time{}
 	if l.state.Breaker.reached() || longDoubt {
@@ -155,12 +156,16 @@ func (l *lane) reschedule(h *held, due time.Time) {
 	}
 }
 
-// doubt notes that the partner has refused an object or failed over it, and makes a pause where it takes none.
-func (l *lane) doubt(key store.Key, v verdict) {
+// doubt notes that the partner has refused an object or failed over it, and makes a pause where it takes none. An object that failed
+// before, while the partner took others, is known to be bad and says little about the partner.
+func (l *lane) doubt(key store.Key, v verdict, knownBad bool) {
 	if v.fault != refused && v.fault != trouble {
 		return
 	}
 	wasDoubting := l.doubting()
+	if !l.failing[key] && !knownBad {
+		l.suspects++
+	}
 	l.failing[key] = true
 	if !l.doubting() {
 		return

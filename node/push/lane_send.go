@@ -60,15 +60,16 @@ func (l *lane) turnOfNews() bool {
 	return l.doubts%heldTurn != 0
 }
 
-// doubtAfter is how many objects the partner must refuse or fail over, without taking one, to be doubted, and heldTurn how
-// often it is a held one's turn then.
+// doubtAfter is how many objects the partner must refuse or fail over, without taking one, to be doubted; doubtAfterBad is the same
+// where they are known to be bad. heldTurn is how often it is a held one's turn then.
 const (
-	doubtAfter = 5
-	heldTurn   = 3
+	doubtAfter    = 5
+	doubtAfterBad = 50
+	heldTurn      = 3
 )
 
 // doubting reports whether the partner refuses or fails over one object after the other.
-func (l *lane) doubting() bool { return len(l.failing) >= doubtAfter }
+func (l *lane) doubting() bool { return l.suspects >= doubtAfter || len(l.failing) >= doubtAfterBad }
 
 // connect makes the client, which keeps to the rate of requests.
 func (l *lane) connect(ctx context.Context) bool {
