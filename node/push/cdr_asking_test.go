@@ -30,7 +30,7 @@ func TestACDRThatCannotBeAskedForKeepsNoOthersWaiting(t *testing.T) {
 		"501":          answering(http.StatusNotImplemented, ""),
 		"502":          answering(http.StatusBadGateway, ""),
 		"aborted":      func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-		"hanging":      func(http.ResponseWriter, *http.Request) { time.Sleep(100 * time.Millisecond) },
+		"hanging":      func(http.ResponseWriter, *http.Request) { time.Sleep(300 * time.Millisecond) },
 		"a list":       answering(http.StatusOK, `{"data":[],"status_code":1000,"timestamp":"2026-01-01T00:00:00Z"}`),
 		"elsewhere": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", "http://127.0.0.2/cdrs")
@@ -38,7 +38,7 @@ func TestACDRThatCannotBeAskedForKeepsNoOthersWaiting(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, b := cdrRig(t, Policy{Timeout: 50 * time.Millisecond})
+			r, b := cdrRig(t, Policy{Timeout: 200 * time.Millisecond})
 			b.get = get
 			b.answer = lost("/x/hidden-")
 			r.start()

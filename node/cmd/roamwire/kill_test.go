@@ -48,7 +48,15 @@ func TestKilledWhilePartnersWrite(t *testing.T) {
 				}
 			})
 		}
+		enough := func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return len(acknowledged) >= 40*(round+1)
+		}
 		time.Sleep(300 * time.Millisecond)
+		for slow := time.Now().Add(30 * time.Second); !enough() && time.Now().Before(slow); {
+			time.Sleep(10 * time.Millisecond)
+		}
 		kill()
 		writers.Wait()
 	}
