@@ -58,7 +58,7 @@ func TestADriverDoesNotWaitForAnEMSPThatIsKnownToBeAway(t *testing.T) {
 		if v.Trouble != authorize.Away || v.Allowed != want || v.By != authorize.ByFallback || !strings.Contains(v.Why, "asked again within 1.5s") {
 			t.Errorf("%s: %+v", uid, v)
 		}
-		if took := time.Since(began); took > deadline {
+		if took := time.Since(began); took > 10*deadline { // that it was not asked is counted below; a busy machine takes its time
 			t.Errorf("%s waited for %s", uid, took)
 		}
 	}
@@ -167,7 +167,7 @@ func TestAnEMSPIsAskedNoMoreAtOnceThanItMayBe(t *testing.T) {
 	if most.Load() > 2 {
 		t.Errorf("%d questions were under way at once", most.Load())
 	}
-	asker = e.asker(func(c *authorize.AskerConfig) { c.AtOnce, c.Deadline = 1, 300*time.Millisecond })
+	asker = e.asker(func(c *authorize.AskerConfig) { c.AtOnce, c.Deadline = 1, 2*time.Second })
 	troubles := make(chan authorize.Trouble, 4)
 	for range 4 {
 		work.Go(func() {
