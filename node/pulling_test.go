@@ -290,7 +290,9 @@ func inPagesOf(t *testing.T, n running, objects int) {
 // A page of 100 MB and a location with too many EVSEs cost what is on them, and nothing else. A location with 10,000 EVSEs is
 // taken like any other.
 func TestWhatIsTooLargeIsToldAndTheRestIsStored(t *testing.T) {
-	n, p := reader(t)
+	n, p := readerWith(t, func(c *node.Config) { // the test's own partner takes its time for such pages
+		c.Registration.CallTimeout, c.Registration.Timeout = time.Minute, 5*time.Minute
+	})
 	inPagesOf(t, n, 4)
 	with := func(id string, evses int) v230.Location {
 		l := sample.Location(1)
