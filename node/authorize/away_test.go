@@ -28,7 +28,7 @@ func (m *moody) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func TestADriverDoesNotWaitForAnEMSPThatIsKnownToBeAway(t *testing.T) {
-	const deadline, rest = 300 * time.Millisecond, 1500 * time.Millisecond
+	const deadline, rest = time.Second, 1500 * time.Millisecond
 	e := newEMSPs(t)
 	var emsp moody
 	e.add(t, "one", emsp.ServeHTTP)
@@ -58,7 +58,7 @@ func TestADriverDoesNotWaitForAnEMSPThatIsKnownToBeAway(t *testing.T) {
 		if v.Trouble != authorize.Away || v.Allowed != want || v.By != authorize.ByFallback || !strings.Contains(v.Why, "asked again within 1.5s") {
 			t.Errorf("%s: %+v", uid, v)
 		}
-		if took := time.Since(began); took > 10*deadline { // that it was not asked is counted below; a busy machine takes its time
+		if took := time.Since(began); took > deadline {
 			t.Errorf("%s waited for %s", uid, took)
 		}
 	}

@@ -53,7 +53,7 @@ func (l *lane) struck(r result, since int64) {
 	if others && !before.IsZero() {
 		v = v.ofObject()
 	}
-	l.doubt(r.change.Key, v, others && !before.IsZero())
+	l.doubt(r.change.Key, v)
 	l.failed(r.err, v)
 	l.fail(r, since, v, others)
 }
@@ -156,14 +156,14 @@ func (l *lane) reschedule(h *held, due time.Time) {
 	}
 }
 
-// doubt notes that the partner has refused an object or failed over it, and makes a pause where it takes none. An object that failed
-// before, while the partner took others, is known to be bad and says little about the partner.
-func (l *lane) doubt(key store.Key, v verdict, knownBad bool) {
+// doubt notes that the partner has refused an object or failed over it, and makes a pause where it takes none. An object that fails
+// again after the partner took others is known to be bad, and says little about the partner.
+func (l *lane) doubt(key store.Key, v verdict) {
 	if v.fault != refused && v.fault != trouble {
 		return
 	}
 	wasDoubting := l.doubting()
-	if !l.failing[key] && !knownBad {
+	if !l.failing[key] && !v.again {
 		l.suspects++
 	}
 	l.failing[key] = true

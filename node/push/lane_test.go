@@ -184,13 +184,13 @@ func (r *rig) status(module ocpi.ModuleID) Status {
 // until waits until a lane is as wanted.
 func (r *rig) until(what string, module ocpi.ModuleID, is func(Status) bool) Status {
 	r.Helper()
-	for range 6000 {
+	for range 2000 {
 		if s := r.status(module); is(s) {
 			return s
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	r.Fatalf("not within 30 s: %s: %+v", what, r.status(module))
+	r.Fatalf("not within 10 s: %s: %+v", what, r.status(module))
 	return Status{}
 }
 

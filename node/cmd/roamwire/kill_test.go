@@ -25,10 +25,12 @@ func TestKilledWhilePartnersWrite(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), program, "partner", "add", "p", "--party", "DE/PTN", "--role", "CPO", "--token", "t", "--data", data).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	const enough = 40 // writes before a kill
 	var mu sync.Mutex
 	acknowledged := map[string]bool{}
 	for round := range 3 {
 		url, kill := serve(t, program, data)
+		written := make(chan struct{}, enough)
 		var writers sync.WaitGroup
 		for w := range 8 {
 			writers.Go(func() {
@@ -45,17 +47,20 @@ func TestKilledWhilePartnersWrite(t *testing.T) {
 					mu.Lock()
 					acknowledged[id] = true
 					mu.Unlock()
+					select {
+					case written <- struct{}{}:
+					default:
+					}
 				}
 			})
 		}
-		enough := func() bool {
-			mu.Lock()
-			defer mu.Unlock()
-			return len(acknowledged) >= 40*(round+1)
-		}
 		time.Sleep(300 * time.Millisecond)
-		for slow := time.Now().Add(30 * time.Second); !enough() && time.Now().Before(slow); {
-			time.Sleep(10 * time.Millisecond)
+		for range enough {
+			select {
+			case <-written:
+			case <-time.After(30 * time.Second):
+				t.Fatal("the node takes nothing")
+			}
 		}
 		kill()
 		writers.Wait()
