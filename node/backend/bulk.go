@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -27,10 +26,6 @@ type LineResult struct {
 }
 
 const (
-	// batchLines is how many objects are stored in one transaction.
-	batchLines = 200
-	// batchesAhead is how many are read while one is stored.
-	batchesAhead = 2
 	// resultsAhead is how many bytes of results are kept for a client that sends all of its lines before it reads.
 	resultsAhead = 64 << 20
 	// longestRead is how long a client may take to read a part of the results.
@@ -65,9 +60,8 @@ type bulk[T any] struct {
 	r       *http.Request
 	w       http.ResponseWriter
 	control *http.ResponseController
-	// lines counts the lines read; storing tells that a batch is being stored.
-	lines   int
-	storing atomic.Bool
+	// lines counts the lines read.
+	lines int
 	// out is written to by the goroutine that stores.
 	out *results
 }
@@ -89,70 +83,42 @@ func (b *bulk[T]) run() {
 	ctx, cancel := context.WithCancel(b.r.Context())
 	defer cancel()
 	b.out = newResults()
-	batches := make(chan []line[T], batchesAhead)
+	queue := newLineQueue[T]()
 	var work sync.WaitGroup
 	work.Go(func() { b.out.send(b.w, b.control, cancel) })
 	work.Go(func() {
 		defer b.out.end()
-		for batch := range batches {
-			b.storing.Store(true)
+		for batch := queue.take(); len(batch) > 0; batch = queue.take() {
 			b.store(ctx, batch)
-			b.storing.Store(false)
 		}
 	})
-	err := b.read(ctx, batches)
-	if err != nil && ctx.Err() == nil {
-		batches <- []line[T]{{number: b.lines + 1, problems: []Detail{{Message: "the rest could not be read: " + problemOf(unreadable(err)).Detail}}}}
+	if err := b.read(ctx, queue); err != nil && ctx.Err() == nil {
+		queue.end(line[T]{number: b.lines + 1, problems: []Detail{{Message: "the rest could not be read: " + problemOf(unreadable(err)).Detail}}})
+	} else {
+		queue.end()
 	}
-	close(batches)
 	work.Wait()
 }
 
-// read reads lines into batches. No batch has two objects with the same key: their order counts.
-func (b *bulk[T]) read(ctx context.Context, batches chan<- []line[T]) error {
-	lines := bufio.NewReaderSize(bodyPart{b.r.Body, b.control, b.api.config.BodyTimeout}, 1<<16)
-	var batch []line[T]
-	keys := map[ocpi.Key]bool{}
-	flush := func() error {
-		if len(batch) == 0 {
-			return nil
+// read reads lines into the queue.
+func (b *bulk[T]) read(ctx context.Context, queue *lineQueue[T]) error {
+	// What has come is stored while the client thinks about what to send.
+	body := bodyPart{b.r.Body, b.control, b.api.config.BodyTimeout, queue.pause}
+	lines := bufio.NewReaderSize(body, 1<<16)
+	for more := true; more; {
+		var text []byte
+		var err error
+		if text, more, err = b.next(lines); err != nil {
+			return err
 		}
-		select {
-		case batches <- batch:
-		case <-ctx.Done():
-			return ctx.Err()
+		if len(text) == 0 {
+			continue
 		}
-		batch = nil
-		clear(keys)
-		return nil
-	}
-	for {
-		text, more, err := b.next(lines)
-		if err != nil {
-			return errors.Join(flush(), err)
-		}
-		if len(text) > 0 {
-			l := b.parse(text)
-			if len(batch) == batchLines || keys[l.key] {
-				if err := flush(); err != nil {
-					return err
-				}
-			}
-			if l.object != nil {
-				keys[l.key] = true
-			}
-			batch = append(batch, l)
-		}
-		if !more {
-			return flush()
-		}
-		// What has come is stored while the client thinks about what to send.
-		if lines.Buffered() == 0 && len(batches) == 0 && !b.storing.Load() {
-			if err := flush(); err != nil {
-				return err
-			}
+		if err = queue.put(ctx, b.parse(text)); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 // A bodyPart is a body of which a client may take some time for each part, however long it is.
@@ -160,10 +126,13 @@ type bodyPart struct {
 	body    io.Reader
 	control *http.ResponseController
 	timeout time.Duration
+	// before is called each time that the client is waited for.
+	before func()
 }
 
 // Read implements io.Reader.
 func (p bodyPart) Read(b []byte) (int, error) {
+	p.before()
 	_ = p.control.SetReadDeadline(time.Now().Add(p.timeout)) // there is none in tests
 	n, err := p.body.Read(b)
 	if errors.Is(err, io.EOF) { // net/http goes on reading, to see whether the client is still there

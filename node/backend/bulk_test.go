@@ -90,31 +90,52 @@ func TestABulkRequestOfManyLinesIsAnsweredWholeToWhoReadsLate(t *testing.T) {
 
 func TestALineIsAnsweredBeforeTheNextIsSent(t *testing.T) {
 	p := open(t, nil)
-	r, w := io.Pipe()
-	request, err := http.NewRequest("POST", p.url+"/api/v1/locations/bulk", r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Authorization", "Bearer "+p.keys[backend.ScopeWrite])
-	go func() { _, _ = io.WriteString(w, numbered(t, 0)+"\n") }()
-	resp, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	answers := bufio.NewReader(resp.Body)
-	for i := range 3 {
-		line, err := answers.ReadString('\n')
-		if err != nil || !strings.Contains(line, fmt.Sprintf(`"line":%d,`, i+1)) {
-			t.Fatalf("%q, %v", line, err)
-		}
-		if i < 2 {
-			_, _ = io.WriteString(w, numbered(t, i+1)+"\n")
-		}
-	}
-	w.Close()
-	if rest, err := io.ReadAll(answers); err != nil || len(rest) > 0 {
-		t.Errorf("%q, %v", rest, err)
+	for name, ahead := range map[string]int{"whole lines": 0, "and the beginning of the next": 10} {
+		t.Run(name, func(t *testing.T) {
+			r, w := io.Pipe()
+			request, err := http.NewRequest("POST", p.url+"/api/v1/locations/bulk", r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set("Authorization", "Bearer "+p.keys[backend.ScopeWrite])
+			const many = 50
+			var text strings.Builder
+			ends := []int{0}
+			for i := range many {
+				text.WriteString(numbered(t, i) + "\n")
+				ends = append(ends, text.Len())
+			}
+			send := func(i int) {
+				from := ends[i]
+				if i > 0 {
+					from += ahead
+				}
+				to := min(ends[i+1]+ahead, text.Len())
+				if _, err := io.WriteString(w, text.String()[from:to]); err != nil {
+					t.Error(err)
+				}
+			}
+			go send(0)
+			resp, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			answers := bufio.NewReader(resp.Body)
+			for i := range many {
+				line, err := answers.ReadString('\n')
+				if err != nil || !strings.Contains(line, fmt.Sprintf(`"line":%d,`, i+1)) {
+					t.Fatalf("%q, %v", line, err)
+				}
+				if i < many-1 {
+					send(i + 1)
+				}
+			}
+			w.Close()
+			if rest, err := io.ReadAll(answers); err != nil || len(rest) > 0 {
+				t.Errorf("%q, %v", rest, err)
+			}
+		})
 	}
 }
 
