@@ -92,11 +92,11 @@ func (b *bulk[T]) run() {
 			b.store(ctx, batch)
 		}
 	})
+	var last []line[T]
 	if err := b.read(ctx, queue); err != nil && ctx.Err() == nil {
-		queue.end(line[T]{number: b.lines + 1, problems: []Detail{{Message: "the rest could not be read: " + problemOf(unreadable(err)).Detail}}})
-	} else {
-		queue.end()
+		last = []line[T]{{number: b.lines + 1, problems: []Detail{{Message: "the rest could not be read: " + problemOf(unreadable(err)).Detail}}}}
 	}
+	queue.end(last...)
 	work.Wait()
 }
 

@@ -36,18 +36,22 @@ func newLineQueue[T any]() *lineQueue[T] {
 
 // put adds a line, and waits for room. It fails only when ctx ends.
 func (q *lineQueue[T]) put(ctx context.Context, l line[T]) error {
-	defer context.AfterFunc(ctx, q.wake)()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.lines) >= linesAhead && ctx.Err() == nil {
-		q.change.Wait()
+	if len(q.lines) >= linesAhead {
+		defer context.AfterFunc(ctx, q.wake)()
+		for len(q.lines) >= linesAhead && ctx.Err() == nil {
+			q.change.Wait()
+		}
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	q.lines = append(q.lines, l)
 	q.paused = false
-	q.change.Broadcast()
+	if len(q.lines) >= batchLines {
+		q.change.Broadcast()
+	}
 	return nil
 }
 
@@ -97,9 +101,6 @@ func (q *lineQueue[T]) take() []line[T] {
 	}
 	batch := q.lines[:n:n]
 	q.lines = q.lines[n:]
-	if len(q.lines) == 0 {
-		q.lines = nil // the next line begins a new array: the batch has this one
-	}
 	q.change.Broadcast()
 	return batch
 }
