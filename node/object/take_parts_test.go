@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/roamwire/roamwire/node/object"
+	"github.com/roamwire/roamwire/node/store/sqlite"
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/ocpiserver"
 	"github.com/roamwire/roamwire/ocpi/ocpitest"
@@ -36,6 +37,16 @@ func pair() v230.Location {
 		l.EVSEs[i].UID, l.EVSEs[i].Status = uid, v230.StatusAvailable
 	}
 	return l
+}
+
+// takenPair is that location, taken from a list.
+func takenPair(t *testing.T) (*sqlite.DB, *object.Received[v230.Location], v230.Location) {
+	t.Helper()
+	db, _ := open(t)
+	r := object.ReceivedLocations(db)
+	location := pair()
+	take(t, r, location)
+	return db, r, location
 }
 
 // Requirements L-03, L-16: an EVSE that was counted as removed comes back when the partner lists it again, though its own
@@ -83,10 +94,7 @@ func TestAnEVSEThatWasMarkedAsRemovedComesBack(t *testing.T) {
 
 // An EVSE that a push has changed after the list was made keeps what the push said.
 func TestAListTakesNoEVSEBack(t *testing.T) {
-	db, _ := open(t)
-	r := object.ReceivedLocations(db)
-	location := pair()
-	take(t, r, location)
+	_, r, location := takenPair(t)
 	err := r.Update(t.Context(), partner, key(string(location.ID)), func(l *v230.Location) error {
 		l.EVSEs[0].Status, l.EVSEs[0].LastUpdated = v230.StatusCharging, at(l.EVSEs[0].LastUpdated, 10)
 		return nil
@@ -105,10 +113,7 @@ func TestAListTakesNoEVSEBack(t *testing.T) {
 
 // A list that was made before a push may still have news of other EVSEs: of each part the newer state is left.
 func TestOfEachPartOfALocationTheNewerStateIsLeft(t *testing.T) {
-	db, _ := open(t)
-	r := object.ReceivedLocations(db)
-	location := pair()
-	take(t, r, location)
+	_, r, location := takenPair(t)
 	base := location.LastUpdated
 	err := r.Update(t.Context(), partner, key(string(location.ID)), func(l *v230.Location) error {
 		l.City, l.LastUpdated = "New", at(base, 100)
@@ -137,10 +142,7 @@ func TestOfEachPartOfALocationTheNewerStateIsLeft(t *testing.T) {
 
 // All EVSEs of a location that is gone are marked, and marking them again changes nothing.
 func TestAllEVSEsOfALocationAreMarkedOnce(t *testing.T) {
-	db, _ := open(t)
-	r := object.ReceivedLocations(db)
-	location := pair()
-	take(t, r, location)
+	db, r, location := takenPair(t)
 	var before int64
 	for range 2 {
 		if err := object.RemoveEVSEs(t.Context(), r, partner, key(string(location.ID)), nil, at(location.LastUpdated, 1000).Time()); err != nil {
@@ -186,10 +188,7 @@ func TestEVSEsThatWereRemovedLongAgoAreForgotten(t *testing.T) {
 
 // Requirement L-16: an EVSE that the partner itself has removed does not come back by a list from before.
 func TestAnEVSEThatThePartnerHasRemovedStaysRemoved(t *testing.T) {
-	db, _ := open(t)
-	r := object.ReceivedLocations(db)
-	location := pair()
-	take(t, r, location)
+	_, r, location := takenPair(t)
 	push(t, r, location.ID, func(l *v230.Location, _ *ocpiserver.Times) {
 		l.EVSEs[1].Status, l.EVSEs[1].LastUpdated = v230.StatusRemoved, at(l.EVSEs[1].LastUpdated, 100)
 	})
@@ -203,10 +202,7 @@ func TestAnEVSEThatThePartnerHasRemovedStaysRemoved(t *testing.T) {
 // Requirement L-18: a location shows the time of its EVSEs here. Where the partner does not do the same, the location is held
 // against its own time, and an EVSE against that of its own and not of its connectors.
 func TestAPartIsHeldAgainstItsOwnTime(t *testing.T) {
-	db, _ := open(t)
-	r := object.ReceivedLocations(db)
-	location := pair()
-	take(t, r, location)
+	db, r, location := takenPair(t)
 	base := location.LastUpdated
 	raised := func(l *v230.Location, times *ocpiserver.Times) {
 		times.After = ocpiserver.PartnerTimes{"": base, "A": l.EVSEs[0].LastUpdated}
