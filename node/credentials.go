@@ -15,7 +15,7 @@ type credentials struct {
 }
 
 // Credentials implements handshake.Own. The versions URL is the one of the role asked, because version
-// details of 2.1.1 have no roles.
+// details of 2.1.1 have no roles. Without a role it is the one of all, and so are the credentials (requirement DC-06).
 func (c *credentials) Credentials(_ context.Context, to *ocpi.Partner, role ocpi.Role, token string) (v230.Credentials, error) {
 	own := v230.Credentials{Token: token, URL: c.url + "/versions"}
 	switch role {
@@ -24,12 +24,20 @@ func (c *credentials) Credentials(_ context.Context, to *ocpi.Partner, role ocpi
 	default:
 	}
 	for _, p := range c.parties {
-		if !slices.Contains(p.Roles, role) || len(to.Serves) > 0 && !slices.Contains(to.Serves, p.Party) {
+		if len(to.Serves) > 0 && !slices.Contains(to.Serves, p.Party) {
 			continue
 		}
-		own.Roles = append(own.Roles, v230.CredentialsRole{
-			Role: role, CountryCode: ocpi.CiString(p.Party.CountryCode), PartyID: ocpi.CiString(p.Party.PartyID), BusinessDetails: p.businessDetails(),
-		})
+		for _, has := range p.Roles {
+			if role != "" && has != role {
+				continue
+			}
+			own.Roles = append(own.Roles, v230.CredentialsRole{
+				Role: has, CountryCode: ocpi.CiString(p.Party.CountryCode), PartyID: ocpi.CiString(p.Party.PartyID), BusinessDetails: p.businessDetails(),
+			})
+		}
+	}
+	if len(own.Roles) == 0 && role == "" {
+		return own, ocpi.NotFound("none of our parties deals with you")
 	}
 	if len(own.Roles) == 0 {
 		return own, ocpi.NotFound("none of our parties deals with you as %s", role)

@@ -107,7 +107,8 @@ type CommandResults interface {
 // Credentials tells a partner how it reaches us.
 type Credentials interface {
 	// Credentials returns what the partner uses to access us. Token is the one it presented with this call, so that
-	// tokens need not be kept readable.
+	// tokens need not be kept readable. The role is empty at the interface of all our roles, which there is since 2.2: the
+	// credentials then have all of them (requirement DC-06).
 	Credentials(ctx context.Context, partner *ocpi.Partner, role ocpi.Role, token string) (v230.Credentials, error)
 }
 

@@ -46,7 +46,7 @@ func (d cdrs) post(c *call) (answer, error) {
 // location is where the partner finds the CDR again. A partner with several parties may have several CDRs of one id,
 // so the URL then says whose it is.
 func (d cdrs) location(c *call, party ocpi.Party, id string) string {
-	path := d.base + "/emsp/" + string(d.version) + "/cdrs/"
+	path := d.base + c.root + "/"
 	if len(c.partner.Parties(ocpi.RoleCPO)) > 1 {
 		path += party.String() + "/"
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/roamwire/roamwire/ocpi/wire"
 )
 
-// command serves POST {command} on the CPO's side (requirements CMD-01 to CMD-04). A command this version does not
+// command serves POST {command} on the CPO's side (requirements CMD-01 to CMD-04, DM-02). A command this version does not
 // have is not supported, which is an answer and no error (requirement ZM-01).
 func (s *speaker) command(commands Commands) handler {
 	serve := map[v230.CommandType]handler{
@@ -17,6 +17,9 @@ func (s *speaker) command(commands Commands) handler {
 		v230.CommandTypeStopSession:     commandHandler(s, s.codecs.StopSessions, commands.StopSession),
 		v230.CommandTypeReserveNow:      commandHandler(s, s.codecs.ReserveNows, commands.ReserveNow),
 		v230.CommandTypeUnlockConnector: commandHandler(s, s.codecs.UnlockConnectors, commands.UnlockConnector),
+	}
+	if s.since22() { // requirement DM-01
+		serve[v230.CommandTypeCancelReservation] = commandHandler(s, s.codecs.CancelReservations, commands.CancelReservation)
 	}
 	return func(c *call) (answer, error) {
 		if handle, ok := serve[v230.CommandType(strings.ToUpper(c.path("command")))]; ok {

@@ -19,7 +19,7 @@ type Config struct {
 	// BaseURL is where partners reach this server from outside, such as https://ocpi.example.com/ocpi. Its path is
 	// the prefix of every route; every URL handed out starts with it.
 	BaseURL string
-	// Versions to speak; all that this package serves if empty. So far that is 2.1.1.
+	// Versions to speak, of 2.1.1, 2.2.1 and 2.3.0. Default 2.1.1.
 	Versions []ocpi.Version
 	// Parties are ours, in their roles. The first eMSP among them owns the drivers of sessions and CDRs we receive,
 	// unless the partner's Serves says otherwise.
@@ -135,8 +135,8 @@ func (c Config) check() error {
 		return fmt.Errorf("neither CPO nor EMSP is set: there is nothing to serve")
 	}
 	for _, v := range c.Versions {
-		if v != ocpi.V211 {
-			return fmt.Errorf("version %s is not served yet", v)
+		if !v.Known() {
+			return fmt.Errorf("version %s is not served", v)
 		}
 	}
 	if c.CPO != nil && c.CPO.Locations != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
-// credentials serves the module credentials on one side of ours. Without a Registrar partners are registered by hand,
+// credentials serves the module credentials on one side of ours, or since 2.2 on all of them, which is the zero side. Without a Registrar partners are registered by hand,
 // and the methods that exchange credentials are answered with 405.
 func (s *speaker) credentials(side side) methods {
 	d := credentials{s, side}
@@ -23,7 +23,7 @@ func (s *speaker) credentials(side side) methods {
 	return m
 }
 
-// credentials is the module credentials on one side of ours in one version.
+// credentials is the module credentials on one side of ours in one version, or on all of them.
 type credentials struct {
 	*speaker
 	side side
@@ -90,7 +90,7 @@ func (d credentials) answer(c *call, own v230.Credentials) (answer, error) {
 	env := d.env(c, ocpi.Party{})
 	env.Role = d.side.role
 	c.secrets = append(c.secrets, own.Token)
-	raw, _, err := d.codecs.Credentials.Write(own, env)
+	raw, err := write(d.speaker, d.codecs.Credentials, own, env)
 	return answer{data: raw}, err
 }
 

@@ -372,7 +372,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		"BaseURL":   func(c *ocpiserver.Config) { c.BaseURL = "ocpi" },
 		"Partners":  func(c *ocpiserver.Config) { c.Partners = nil },
 		"CPO":       func(c *ocpiserver.Config) { c.CPO = nil },
-		"2.3.0":     func(c *ocpiserver.Config) { c.Versions = []ocpi.Version{ocpi.V230} },
+		"2.0":       func(c *ocpiserver.Config) { c.Versions = []ocpi.Version{"2.0"} },
 		"Get":       func(c *ocpiserver.Config) { c.CPO.Locations = listOnly[v230.Location]{} },
 		"Delete":    func(c *ocpiserver.Config) { c.EMSP = &ocpiserver.EMSP{Tariffs: new(ocpitest.Receiver[v230.Tariff])} },
 		"Authorize": func(c *ocpiserver.Config) { c.EMSP = &ocpiserver.EMSP{Tokens: listOnly[v230.Token]{}} },

@@ -2,14 +2,16 @@ package ocpiserver
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/convert"
 	"github.com/roamwire/roamwire/ocpi/wire"
 )
 
-// list serves GET on a list of our objects. Sessions of 2.1.1 and 2.2.1 must say date_from (requirement SES-02).
+// list serves GET on a list of our objects. For sessions, date_from must be given (requirements SES-02, DS-10).
 func list[T any](s *speaker, sender Sender[T], codec wire.Codec[T], needsDateFrom bool) handler {
 	rendered, _ := sender.(RenderedSender)
 	return func(c *call) (answer, error) {
@@ -35,7 +37,12 @@ func list[T any](s *speaker, sender Sender[T], codec wire.Codec[T], needsDateFro
 // readPage reads a page as the JSON the partner gets: the backend's own bytes, or each object translated.
 func readPage[T any](c *call, s *speaker, sender Sender[T], rendered RenderedSender, codec wire.Codec[T], q ocpi.Query) (ocpi.Page[jsontext.Value], error) {
 	if rendered != nil {
-		return rendered.ListRendered(c.ctx(), c.partner, s.version, q)
+		page, err := rendered.ListRendered(c.ctx(), c.partner, s.version, q)
+		page.Items = slices.Clone(page.Items) // the backend may have them still
+		for i := range page.Items {
+			page.Items[i] = s.clean(page.Items[i])
+		}
+		return page, err
 	}
 	page, err := sender.List(c.ctx(), c.partner, q)
 	if err != nil {
@@ -49,11 +56,25 @@ func writeAll[T any](c *call, s *speaker, codec wire.Codec[T], objects []T) ([]j
 	items := make([]jsontext.Value, len(objects))
 	env := s.env(c, ocpi.Party{})
 	for i, object := range objects {
-		raw, _, err := codec.Write(object, env)
+		raw, err := write(s, codec, object, env)
 		if err != nil {
 			return nil, fmt.Errorf("write element %d: %w", i, err)
 		}
 		items[i] = raw
 	}
 	return items, nil
+}
+
+// write is an object as the partner gets it.
+func write[T any](s *speaker, codec wire.Codec[T], object T, env convert.Env) ([]byte, error) {
+	raw, _, err := codec.Write(object, env)
+	return s.clean(raw), err
+}
+
+// clean takes out of a document what the model keeps of other versions. The codecs of 2.1.1 write none of it.
+func (s *speaker) clean(raw []byte) []byte {
+	if !s.since22() {
+		return raw
+	}
+	return convert.StripLeftovers(raw)
 }

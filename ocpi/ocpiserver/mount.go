@@ -3,16 +3,21 @@ package ocpiserver
 import (
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/wire"
 )
 
-// mount puts the routes of the version in place, at the paths of the reference.
+// mount puts the routes of the version in place: at the paths of the reference, and since 2.2 at those of all roles too.
 func (s *speaker) mount() {
 	s.offered = map[side][]ocpi.ModuleID{}
 	for _, path := range []string{"/%s/details", "/%s"} {
 		s.handle(fmt.Sprintf(path, s.version), resource{version: s.version, methods: methods{http.MethodGet: s.details(nil)}})
+	}
+	if s.config.Credentials != nil && s.since22() {
+		root := s.shared("", ocpi.ModuleCredentials)
+		s.handle(root, resource{module: ocpi.ModuleCredentials, version: s.version, root: root, methods: s.credentials(side{})})
 	}
 	for _, side := range s.sides() {
 		for _, path := range []string{"%s/%s/details", "%s/%s"} {
@@ -41,7 +46,26 @@ func (s *speaker) at(side side, module ocpi.ModuleID, path string, res resource)
 	if module != ocpi.ModuleCredentials {
 		res.caller = callerOf(side.role)
 	}
-	s.handle(fmt.Sprintf("%s/%s/%s%s", side.path, s.version, module, path), res)
+	res.root = s.reference(side, module)
+	s.handle(res.root+path, res)
+	if s.since22() && module != ocpi.ModuleCredentials {
+		res.root = s.shared(interfaceRole(side.role, module), module)
+		s.handle(res.root+path, res)
+	}
+}
+
+// reference is where the reference has a module of a side, below BaseURL.
+func (s *speaker) reference(side side, module ocpi.ModuleID) string {
+	return fmt.Sprintf("%s/%s/%s", side.path, s.version, module)
+}
+
+// shared is where a module is among those of all our roles. What we send and what we receive is apart, so that an id never
+// stands where a country code is meant. Credentials are neither.
+func (s *speaker) shared(role ocpi.InterfaceRole, module ocpi.ModuleID) string {
+	if module == ocpi.ModuleCredentials {
+		return fmt.Sprintf("/%s/%s", s.version, module)
+	}
+	return fmt.Sprintf("/%s/%s/%s", s.version, strings.ToLower(string(role)), module)
 }
 
 func (s *speaker) mountCPO(cpo *CPO) {

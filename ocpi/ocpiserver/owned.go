@@ -35,7 +35,10 @@ type owned[T any] struct {
 }
 
 func (o owned[T]) methods() methods {
-	m := methods{http.MethodGet: o.get, http.MethodPut: o.put, http.MethodPatch: o.patch}
+	m := methods{http.MethodGet: o.get, http.MethodPut: o.put}
+	if o.codec.ReadPatch != nil { // tariffs have none since 2.2 (requirement DTA-01)
+		m[http.MethodPatch] = o.patch
+	}
 	if o.deleter != nil {
 		m[http.MethodDelete] = o.delete
 	}
@@ -76,7 +79,7 @@ func (o owned[T]) get(c *call) (answer, error) {
 
 // written is the answer that holds one object.
 func written[T any](c *call, s *speaker, codec wire.Codec[T], object T, owner ocpi.Party) (answer, error) {
-	raw, _, err := codec.Write(object, s.env(c, owner))
+	raw, err := write(s, codec, object, s.env(c, owner))
 	return answer{data: raw}, err
 }
 

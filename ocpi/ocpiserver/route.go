@@ -28,6 +28,8 @@ type resource struct {
 	// version and role are those it is served under; empty for none, and for every one.
 	version ocpi.Version
 	role    ocpi.Role
+	// root is the path of the module that it is below.
+	root string
 }
 
 // handle mounts a resource at a path below the prefix.
@@ -41,7 +43,7 @@ func (s *Server) handle(pattern string, res resource) {
 	s.mux.HandleFunc(pattern, func(_ http.ResponseWriter, r *http.Request) {
 		c := r.Context().Value(callKey{}).(*call)
 		c.r = r
-		c.route, c.module = pattern, res.module
+		c.route, c.module, c.root = pattern, res.module, res.root
 		a, err := c.run(res)
 		if err != nil {
 			c.fail(err)
@@ -128,6 +130,9 @@ type speaker struct {
 	// offered are the modules of each side, in the order of version details.
 	offered map[side][]ocpi.ModuleID
 }
+
+// since22 reports whether the version is 2.2 or later, where objects say whose they are and interfaces have roles.
+func (s *speaker) since22() bool { return s.version.Compare("2.2") >= 0 }
 
 // path returns a segment of the URL by its name in the pattern, unescaped once (requirement TF-49).
 func (c *call) path(name string) string { return c.r.PathValue(name) }

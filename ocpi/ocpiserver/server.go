@@ -86,7 +86,7 @@ type call struct {
 	secrets []string
 
 	requestID, correlationID string
-	route                    string
+	route, root              string
 	module                   ocpi.ModuleID
 	findings                 []ocpi.Finding
 	// quirks are the names of what was put right.

@@ -10,6 +10,7 @@ import (
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/quirk"
 	"github.com/roamwire/roamwire/ocpi/v211"
+	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
 // A side is one role of ours with its place in the URLs.
@@ -35,8 +36,26 @@ func (s *Server) sides() []side {
 	return sides
 }
 
+// interfaceRole is the side of a module that a role of ours serves: who owns the objects sends them, and who gives commands
+// takes their results as their sender. For credentials it has no meaning, and SENDER is advised (requirement DV-01).
+func interfaceRole(role ocpi.Role, module ocpi.ModuleID) ocpi.InterfaceRole {
+	sender := ocpi.RoleCPO
+	switch module {
+	case ocpi.ModuleCredentials:
+		return ocpi.Sender
+	case ocpi.ModuleTokens, ocpi.ModuleCommands:
+		sender = ocpi.RoleEMSP
+	default:
+	}
+	if role == sender {
+		return ocpi.Sender
+	}
+	return ocpi.Receiver
+}
+
 // mountVersions serves the versions endpoint, and one for each role: the version details of 2.1.1 cannot say which
-// role an endpoint is for, so a platform with both needs a URL for each (requirements V-01, V-05).
+// role an endpoint is for, so a platform with both needs a URL for each (requirements V-01, V-05). Details of later
+// versions are the same for every role (requirement DV-02).
 func (s *Server) mountVersions() {
 	s.handle("/versions", resource{methods: methods{http.MethodGet: s.versions("")}})
 	for _, side := range s.sides() {
@@ -48,7 +67,11 @@ func (s *Server) versions(path string) handler {
 	return func(*call) (answer, error) {
 		items := make([]jsontext.Value, len(s.config.Versions))
 		for i, v := range s.config.Versions {
-			raw, err := json.Marshal(v211.Version{Version: v, URL: fmt.Sprintf("%s%s/%s/details", s.base, path, v)})
+			side := path
+			if v.Compare("2.2") >= 0 {
+				side = ""
+			}
+			raw, err := json.Marshal(v211.Version{Version: v, URL: fmt.Sprintf("%s%s/%s/details", s.base, side, v)})
 			if err != nil {
 				return answer{}, err
 			}
@@ -58,9 +81,45 @@ func (s *Server) versions(path string) handler {
 	}
 }
 
-// details serves version details. At the shared URL a partner is told about the side that is for its own role, and
-// about both only if it has both.
+// details serves version details.
 func (s *speaker) details(only *side) handler {
+	if s.since22() {
+		return s.detailsWithRoles(only)
+	}
+	return s.detailsWithoutRoles(only)
+}
+
+// detailsWithRoles serves version details since 2.2, which say the role of each endpoint (requirements DV-01, DV-02). At the
+// shared URL they are those of all our roles, at the paths of all roles.
+func (s *speaker) detailsWithRoles(only *side) handler {
+	return func(c *call) (answer, error) {
+		slash := s.slash(c)
+		details := v230.VersionDetails{Version: s.version}
+		add := func(role ocpi.InterfaceRole, module ocpi.ModuleID, path string) {
+			details.Endpoints = append(details.Endpoints, v230.Endpoint{Identifier: module, Role: role, URL: s.base + path + slash})
+		}
+		if only == nil && s.config.Credentials != nil {
+			add(ocpi.Sender, ocpi.ModuleCredentials, s.shared("", ocpi.ModuleCredentials))
+		}
+		for _, side := range s.sides() {
+			for _, module := range s.offered[side] {
+				role := interfaceRole(side.role, module)
+				switch {
+				case only == nil && module != ocpi.ModuleCredentials:
+					add(role, module, s.shared(role, module))
+				case only != nil && *only == side:
+					add(role, module, s.reference(side, module))
+				}
+			}
+		}
+		raw, err := json.Marshal(&details)
+		return answer{data: raw}, err
+	}
+}
+
+// detailsWithoutRoles serves version details of 2.1.1. At the shared URL a partner is told about the side that is for its own
+// role, and about both only if it has both.
+func (s *speaker) detailsWithoutRoles(only *side) handler {
 	return func(c *call) (answer, error) {
 		sides := s.sides()
 		if only != nil {
@@ -71,7 +130,7 @@ func (s *speaker) details(only *side) handler {
 		details, slash := v211.VersionDetails{Version: s.version}, s.slash(c)
 		for _, side := range sides {
 			for _, module := range s.offered[side] {
-				details.Endpoints = append(details.Endpoints, v211.Endpoint{Identifier: module, URL: s.endpoint(side, module) + slash})
+				details.Endpoints = append(details.Endpoints, v211.Endpoint{Identifier: module, URL: s.base + s.reference(side, module) + slash})
 			}
 		}
 		raw, err := json.Marshal(&details)
@@ -101,8 +160,4 @@ func (s *Server) sidesFor(partner *ocpi.Partner) []side {
 		}
 	}
 	return fit
-}
-
-func (s *speaker) endpoint(side side, module ocpi.ModuleID) string {
-	return fmt.Sprintf("%s%s/%s/%s", s.base, side.path, s.version, module)
 }

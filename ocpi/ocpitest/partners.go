@@ -58,9 +58,13 @@ type Credentials struct {
 }
 
 // Credentials implements ocpiserver.Credentials. The URL is the versions endpoint of the role, which is what a partner
-// needs in 2.1.1, where version details cannot say which role they are for (requirement V-05).
+// needs in 2.1.1, where version details cannot say which role they are for (requirement V-05); without a role it is that of
+// all.
 func (c *Credentials) Credentials(_ context.Context, partner *ocpi.Partner, role ocpi.Role, token string) (v230.Credentials, error) {
-	own := v230.Credentials{Token: token, URL: strings.TrimRight(c.BaseURL, "/") + "/" + strings.ToLower(string(role)) + "/versions"}
+	own := v230.Credentials{Token: token, URL: strings.TrimRight(c.BaseURL, "/") + "/versions"}
+	if role != "" {
+		own.URL = strings.TrimRight(c.BaseURL, "/") + "/" + strings.ToLower(string(role)) + "/versions"
+	}
 	for _, r := range c.Parties {
 		if len(partner.Serves) > 0 && !slices.Contains(partner.Serves, r.Party) {
 			continue

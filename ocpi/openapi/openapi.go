@@ -48,12 +48,14 @@ func patchOf(d jsonschema.Definition) (jsontext.Value, error) {
 
 // A Route is a path that a server has.
 type Route struct {
-	// Path is the path below the server's URL, with names in braces, such as /cpo/2.1.1/locations/{location_id}.
+	// Path is the path below the server's URL, with names in braces, such as /cpo/2.1.1/locations/{location_id} or, since 2.2,
+	// /2.2.1/sender/locations/{location_id}.
 	Path    string
 	Methods []string
 	// Version is empty for the paths that tell which versions there are.
 	Version ocpi.Version
-	// Role is ours at this path, and Module what it is about; empty for versions and their details.
+	// Role is ours at this path, and Module what it is about; empty for versions and their details. Credentials of all roles have
+	// a Module without Role.
 	Role   ocpi.Role
 	Module ocpi.ModuleID
 	// Open tells that reading needs no token.
@@ -157,12 +159,18 @@ func (r Route) tag() string {
 	if r.Module == "" {
 		return "versions"
 	}
+	if r.Role == "" {
+		return string(r.Module)
+	}
 	return string(r.Role) + " " + string(r.Module)
 }
 
 func (r Route) about() string {
 	if r.Module == "" {
 		return "Which versions there are, and where the modules of each are."
+	}
+	if r.Role == "" {
+		return fmt.Sprintf("The module %s, as every partner calls it.", r.Module)
 	}
 	if r.Role == ocpi.RoleCPO {
 		return fmt.Sprintf("The module %s of a charge point operator, as eMSPs call it.", r.Module)
@@ -180,6 +188,9 @@ func (r Route) tail() string {
 		path = strings.TrimPrefix(path, "/"+string(r.Version))
 	}
 	if r.Module != "" {
+		for _, side := range []ocpi.InterfaceRole{ocpi.Sender, ocpi.Receiver} {
+			path = strings.TrimPrefix(path, "/"+strings.ToLower(string(side)))
+		}
 		path = strings.TrimPrefix(path, "/"+string(r.Module))
 	}
 	return path

@@ -61,7 +61,7 @@ func find(r Route, method string) (operation, bool) {
 func versionOperations() []operation {
 	details := operation{
 		method: get, tail: "/details", data: "VersionDetails", summary: "Get version details",
-		text: "Lists the modules of this version with their URLs. Under a role, those of that side; without one, those of the side that is for the caller.",
+		text: "Lists the modules of this version with their URLs. Under a role, those of that side; without one, in 2.1.1 those of the side that is for the caller, and since 2.2 those of all roles.",
 	}
 	short := details
 	short.tail = ""
@@ -166,19 +166,26 @@ func otherOperations() []operation {
 			text: "Answers whether the driver with this token may charge, and where of the places in the body. A refusal is an answer like any other; HTTP 404 is for tokens that are not ours, and status 2002 asks for the place.",
 		},
 		{
-			role: cpo, module: ocpi.ModuleCommands, method: post, tail: "/{command}", body: "StartSession|StopSession|ReserveNow|UnlockConnector", data: "CommandResponse",
+			role: cpo, module: ocpi.ModuleCommands, method: post, tail: "/{command}", body: commandObjects, data: "CommandResponse",
 			summary: "Send a command",
 			text:    "Asks for something to be done at a charging station. The answer is ours; that of the charging station follows at the `response_url` of the command, where this one is ACCEPTED. Status 2003 is for locations that are not ours.",
 		},
 	}
 }
 
+// commandObjects are the commands of every version.
+const commandObjects = "StartSession|StopSession|ReserveNow|UnlockConnector"
+
 // named is a schema as a version calls it.
 func named(v ocpi.Version, name string) string {
-	if name == "CommandResult" && v == ocpi.V211 { // which has one object for both
+	switch {
+	case name == "CommandResult" && v == ocpi.V211: // which has one object for both
 		return "CommandResponse"
+	case name == commandObjects && v.Compare("2.2") >= 0:
+		return name + "|CancelReservation"
+	default:
+		return name
 	}
-	return name
 }
 
 // operationID names an operation by its method and path.

@@ -84,7 +84,7 @@ func pathParameters(path string) []object {
 			text = "What we have named the command."
 		case "command":
 			text = "Name of the command. One that this version does not have is answered with NOT_SUPPORTED."
-			schema["examples"] = []string{"START_SESSION", "STOP_SESSION", "RESERVE_NOW", "UNLOCK_CONNECTOR"}
+			schema["examples"] = []string{"START_SESSION", "STOP_SESSION", "RESERVE_NOW", "CANCEL_RESERVATION", "UNLOCK_CONNECTOR"}
 		}
 		parameters = append(parameters, object{"name": name, "in": "path", "required": true, "description": text, "schema": schema})
 	}
