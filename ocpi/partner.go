@@ -35,6 +35,8 @@ type Receiving struct {
 	AllowOlder bool
 	// EVSEs is what becomes of a list of EVSEs in the PATCH of a location (requirement TF-38).
 	EVSEs PatchedEVSEs
+	// Routing is what becomes of messages that name parties which are not the partner's.
+	Routing RoutingPolicy
 }
 
 // PatchedEVSEs is what becomes of a list of EVSEs in the PATCH of a location.

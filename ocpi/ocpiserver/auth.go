@@ -3,6 +3,7 @@ package ocpiserver
 import (
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/roamwire/roamwire/ocpi"
 )
@@ -44,8 +45,19 @@ var anonymous = &ocpi.Partner{}
 // for this partner (requirements TF-45, TF-46).
 func (c *call) owner(role ocpi.Role) (ocpi.Party, error) {
 	party := ocpi.NewParty(c.path("country_code"), c.path("party_id"))
-	if !c.partner.Speaks(role, party) {
-		return party, ocpi.NotFound("%s is no %s party of yours", party, role)
+	return party, c.mayOwn(role, party)
+}
+
+// mayOwn refuses a party that the partner may not speak for in a role. Since 2.2 the partner's policy may let it: hubs speak for
+// parties that they do not list. Ours are nobody else's.
+func (c *call) mayOwn(role ocpi.Role, party ocpi.Party) error {
+	if c.partner.Speaks(role, party) {
+		return nil
 	}
-	return party, nil
+	refused := ocpi.NotFound("%s is no %s party of yours", party, role)
+	ours := slices.ContainsFunc(c.server.config.Parties, func(r ocpi.PartyRole) bool { return r.Party == party })
+	if _, err := ocpi.ParseParty(party.String()); err != nil || ours || !c.routed {
+		return refused
+	}
+	return c.misrouted(refused, ocpi.FindingMismatch)
 }

@@ -47,29 +47,29 @@ func (d cdrs) post(c *call) (answer, error) {
 // so the URL then says whose it is.
 func (d cdrs) location(c *call, party ocpi.Party, id string) string {
 	path := d.base + c.root + "/"
-	if len(c.partner.Parties(ocpi.RoleCPO)) > 1 {
+	if len(c.partner.Parties(ocpi.RoleCPO)) > 1 || !c.partner.Speaks(ocpi.RoleCPO, party) {
 		path += party.String() + "/"
 	}
 	return path + url.PathEscape(id)
 }
 
 // read reads a CDR and finds out whose it is. The URL may name the party, as some implementations do. Without it the CDR
-// belongs to the party it names itself, if that is one of the partner's, and otherwise to the first CPO party of the
-// partner, which in 2.1.1 is the only one (requirements TF-46, TF-47).
+// belongs to the party it names itself, if that is one of the partner's, and otherwise to the one in the routing headers or the
+// first CPO party of the partner, which in 2.1.1 is the only one (requirements TF-46, TF-47).
 func (d cdrs) read(c *call) (wire.CDR, ocpi.Party, error) {
 	raw, err := c.body()
 	if err != nil {
 		return wire.CDR{}, ocpi.Party{}, err
 	}
 	named := c.path("party_id") != ""
-	party := c.partner.Parties(ocpi.RoleCPO)[0] // admit has seen to it that there is one
+	party := c.callerParty(ocpi.RoleCPO)
 	if named {
 		if party, err = c.owner(ocpi.RoleCPO); err != nil {
 			return wire.CDR{}, party, err
 		}
 	}
 	cdr, report, err := d.codecs.CDRs.Read(raw, d.env(c, party), c.profile())
-	if claimed := wire.Claimant(report.Document); err == nil && !named && claimed != party && c.partner.Speaks(ocpi.RoleCPO, claimed) {
+	if claimed := wire.Claimant(report.Document); err == nil && !named && claimed != party && claimed != (ocpi.Party{}) && c.mayOwn(ocpi.RoleCPO, claimed) == nil {
 		party = claimed
 		cdr, report, err = d.codecs.CDRs.Read(raw, d.env(c, party), c.profile())
 	}

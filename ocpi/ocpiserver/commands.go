@@ -39,7 +39,7 @@ func commandHandler[T any](
 	return func(c *call) (answer, error) {
 		// The token in a command is one of the eMSP that sends it, and not of an eMSP of ours.
 		env := s.env(c, ocpi.Party{})
-		env.EMSP = c.partner.Parties(ocpi.RoleEMSP)[0]
+		env.EMSP = c.callerParty(ocpi.RoleEMSP)
 		command, err := readWith(c, codec, env)
 		if err != nil {
 			return answer{}, err

@@ -3,7 +3,11 @@ package ocpiserver
 import (
 	"net/http"
 	"slices"
+
+	"github.com/roamwire/roamwire/ocpi"
 )
+
+const routingHeaders = ocpi.HeaderToCountry + ", " + ocpi.HeaderToParty + ", " + ocpi.HeaderFromCountry + ", " + ocpi.HeaderFromParty
 
 // cors lets configured web origins call from a browser. It reports whether it has answered the request, which it does
 // for a preflight.
@@ -19,12 +23,12 @@ func (s *Server) cors(c *call) bool {
 		return false
 	}
 	h.Set("Access-Control-Allow-Origin", origin)
-	h.Set("Access-Control-Expose-Headers", "Link, X-Total-Count, X-Limit, Location, X-Request-ID, X-Correlation-ID")
+	h.Set("Access-Control-Expose-Headers", "Link, X-Total-Count, X-Limit, Location, X-Request-ID, X-Correlation-ID, "+routingHeaders)
 	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
 		return false
 	}
 	h.Set("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE")
-	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Request-ID, X-Correlation-ID")
+	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Request-ID, X-Correlation-ID, "+routingHeaders)
 	h.Set("Access-Control-Max-Age", "600")
 	c.forgetBody()
 	w.WriteHeader(http.StatusNoContent)

@@ -13,7 +13,7 @@ import (
 // env collects what 2.1.1 says outside of an object: who owns it, whose driver it is about, and the location it took
 // place at. An object without owner is one of ours.
 func (s *speaker) env(c *call, owner ocpi.Party) convert.Env {
-	return convert.Env{Owner: owner, EMSP: s.emspFacing(c.partner), Location: s.locationsOf(c, owner)}
+	return convert.Env{Owner: owner, EMSP: s.emspFacing(c), Location: s.locationsOf(c, owner)}
 }
 
 // locationsOf looks up our locations, or for objects of a partner those it has pushed. It asks for each only once:
@@ -52,13 +52,12 @@ func (s *speaker) locationsOf(c *call, owner ocpi.Party) func(id string) (wire.L
 	}
 }
 
-// emspFacing is the eMSP party of ours that the partner deals with; the zero Party where there are several.
-func (s *speaker) emspFacing(partner *ocpi.Partner) ocpi.Party {
-	var found []ocpi.Party
-	for _, r := range s.config.Parties {
-		if r.Role == ocpi.RoleEMSP && (len(partner.Serves) == 0 || slices.Contains(partner.Serves, r.Party)) {
-			found = append(found, r.Party)
-		}
+// emspFacing is the eMSP party of ours that the message is for, or else the one that the partner deals with; the zero Party where
+// there are several.
+func (s *speaker) emspFacing(c *call) ocpi.Party {
+	found := s.partiesFacing(c.partner, ocpi.RoleEMSP)
+	if to := RoutingOf(c.ctx()).To; slices.Contains(found, to) {
+		return to
 	}
 	if len(found) == 1 {
 		return found[0]

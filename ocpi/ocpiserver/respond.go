@@ -74,7 +74,7 @@ func (c *call) logFailure(e *ocpi.Error, cause error) {
 	switch {
 	case c.r.Context().Err() != nil:
 		message = "client is gone"
-	case e.Code == ocpi.StatusServerError, e.Code.HubError():
+	case e.Code == ocpi.StatusServerError, e.Code.HubError() && e.Code != ocpi.StatusUnknownReceiver:
 		level, message = slog.LevelError, "request failed"
 	}
 	c.server.config.Logger.Log(c.ctx(), level, message, "partner", c.partnerID(), "request_id", c.requestID,

@@ -77,7 +77,7 @@ func (c *call) run(res resource) (answer, error) {
 	return a, err
 }
 
-// admit checks the token, and that the partner has the role this interface is for.
+// admit checks the token, that the partner has the role this interface is for, and that it speaks for whom it says it does.
 func (c *call) admit(res resource) error {
 	if res.open && c.server.config.OpenData && c.r.Method == http.MethodGet && c.r.Header.Get("Authorization") == "" {
 		c.partner = anonymous
@@ -92,7 +92,7 @@ func (c *call) admit(res resource) error {
 	if res.caller != "" && !c.partner.Has(res.caller) {
 		return ocpi.NotFound("this interface is for partners with the role %s, which you do not have here", res.caller)
 	}
-	return nil
+	return c.readRouting(res)
 }
 
 // access refuses the functional modules to partners who are not registered yet, or suspended (requirement TF-07).

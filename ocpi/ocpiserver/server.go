@@ -87,8 +87,10 @@ type call struct {
 
 	requestID, correlationID string
 	route, root              string
-	module                   ocpi.ModuleID
-	findings                 []ocpi.Finding
+	// routed tells that messages here have routing headers.
+	routed   bool
+	module   ocpi.ModuleID
+	findings []ocpi.Finding
 	// quirks are the names of what was put right.
 	quirks []string
 	// lookup is a failure to look up what an answer needs, where the code in between can only say that it is not there.

@@ -16,7 +16,7 @@ func (d *document) operation(r Route, method string, op operation) object {
 		"operationId": operationID(method, r.Path), "tags": []string{r.tag()}, "summary": op.summary, "description": op.text,
 		"responses": d.responses(r, op),
 	}
-	if parameters := d.parameters(op); len(parameters) > 0 {
+	if parameters := d.parameters(r, op); len(parameters) > 0 {
 		o["parameters"] = parameters
 	}
 	if op.body != "" {
@@ -31,8 +31,11 @@ func (d *document) operation(r Route, method string, op operation) object {
 	return o
 }
 
-func (d *document) parameters(op operation) []object {
+func (d *document) parameters(r Route, op operation) []object {
 	refs := []string{"RequestID", "CorrelationID"}
+	if ocpi.Routed(r.Version, r.Module) {
+		refs = append(refs, "ToCountry", "ToParty", "FromCountry", "FromParty")
+	}
 	if op.list {
 		from := "DateFrom"
 		if op.dateFrom {
@@ -93,6 +96,11 @@ func pathParameters(path string) []object {
 
 func (d *document) responses(r Route, op operation) object {
 	headers := object{"X-Request-ID": headerRef("RequestID"), "X-Correlation-ID": headerRef("CorrelationID")}
+	if ocpi.Routed(r.Version, r.Module) {
+		for _, name := range []string{ocpi.HeaderToCountry, ocpi.HeaderToParty, ocpi.HeaderFromCountry, ocpi.HeaderFromParty} {
+			headers[name] = headerRef("Routing")
+		}
+	}
 	if op.list {
 		for _, name := range []string{"Link", "X-Total-Count", "X-Limit"} {
 			headers[name] = headerRef(name)
@@ -191,7 +199,14 @@ func (d *document) parameterComponents() object {
 	id := func(name, text string) object {
 		return object{"name": name, "in": "header", "description": text, "schema": object{"type": "string", "maxLength": 128}}
 	}
+	routing := func(name, text string, length int) object {
+		return object{"name": name, "in": "header", "description": text + " It can be missing between platforms of one party each.", "schema": object{"type": "string", "minLength": length, "maxLength": length}}
+	}
 	return object{
+		"ToCountry":        routing(ocpi.HeaderToCountry, "Country of the party that the request is for.", 2),
+		"ToParty":          routing(ocpi.HeaderToParty, "Party that the request is for, within its country.", 3),
+		"FromCountry":      routing(ocpi.HeaderFromCountry, "Country of the caller's party that the request is from.", 2),
+		"FromParty":        routing(ocpi.HeaderFromParty, "The caller's party that the request is from, within its country.", 3),
 		"DateFrom":         query("date_from", "Only objects updated at this time or later.", moment),
 		"DateFromRequired": required,
 		"DateTo":           query("date_to", "Only objects updated before this time.", moment),
@@ -213,6 +228,7 @@ func headerComponents() object {
 		"X-Total-Count": header("How many objects the whole list has.", number),
 		"X-Limit":       header("How many objects a page has at most.", number),
 		"Location":      header("URL where the CDR is found again.", object{"type": "string", "format": "uri"}),
+		"Routing":       header("The parties of the request, swapped. It is missing where the request names none.", text),
 		"RequestID":     header("Names the request.", text),
 		"CorrelationID": header("Names what the request belongs to.", text),
 	}

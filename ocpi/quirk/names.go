@@ -22,6 +22,7 @@ const (
 	OlderUpdate           Name = "older-update"
 	FutureTimestamps      Name = "future-timestamps"
 	ChangedCDR            Name = "changed-cdr"
+	RoutingMismatch       Name = "routing-mismatch"
 )
 
 // Quirks of documents that partners send.
