@@ -9,7 +9,7 @@ import (
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
-// authorize serves POST {token_uid}/authorize (requirements TOK-06 to TOK-12).
+// authorize serves POST {token_uid}/authorize (requirements TOK-06 to TOK-12, DK-01, DK-03).
 func (s *speaker) authorize(authorizer Authorizer) handler {
 	return func(c *call) (answer, error) {
 		at, err := s.locationReferences(c)
@@ -20,9 +20,9 @@ func (s *speaker) authorize(authorizer Authorizer) handler {
 		if t := tokenType(c.r); t != "" {
 			request.TokenType = v230.TokenType(strings.ToUpper(t))
 		}
-		info, err := authorizeAny(c, authorizer, request)
+		info, err := s.authorizeAny(c, authorizer, request)
 		if errors.Is(err, ocpi.ErrNotFound) {
-			return answer{}, ocpi.NotFound("there is no token %s of type %s", request.TokenUID, request.TokenType)
+			return answer{}, s.unknownToken(request)
 		}
 		if err != nil {
 			return answer{}, err
@@ -31,14 +31,35 @@ func (s *speaker) authorize(authorizer Authorizer) handler {
 	}
 }
 
-// authorizeAny asks about the token as the partner named it. Version 2.1.1 calls every type but RFID OTHER, so a
-// partner that asks about an OTHER token may mean one of a type that came later.
-func authorizeAny(c *call, authorizer Authorizer, request AuthorizeRequest) (v230.AuthorizationInfo, error) {
+// unknownToken says that a token is not ours. Since 2.2 there is a status for it.
+func (s *speaker) unknownToken(request AuthorizeRequest) error {
+	e := ocpi.NotFound("there is no token %s of type %s", request.TokenUID, request.TokenType)
+	if s.since22() {
+		e.Code = ocpi.StatusUnknownToken
+	}
+	return e
+}
+
+// laterTokenTypes are those that a version calls OTHER, because they came after it (requirement ZK-01).
+func (s *speaker) laterTokenTypes() []v230.TokenType {
+	switch {
+	case !s.since22():
+		return []v230.TokenType{v230.TokenTypeAppUser, v230.TokenTypeAdHocUser, v230.TokenTypeEMAID}
+	case s.version == ocpi.V221:
+		return []v230.TokenType{v230.TokenTypeEMAID}
+	default:
+		return nil
+	}
+}
+
+// authorizeAny asks about the token as the partner named it. A partner that asks about an OTHER token may mean one of a type
+// that came after its version.
+func (s *speaker) authorizeAny(c *call, authorizer Authorizer, request AuthorizeRequest) (v230.AuthorizationInfo, error) {
 	info, err := authorizer.Authorize(c.ctx(), c.partner, request)
 	if request.TokenType != v230.TokenTypeOther {
 		return info, err
 	}
-	for _, later := range []v230.TokenType{v230.TokenTypeAppUser, v230.TokenTypeAdHocUser, v230.TokenTypeEMAID} {
+	for _, later := range s.laterTokenTypes() {
 		if !errors.Is(err, ocpi.ErrNotFound) {
 			break
 		}

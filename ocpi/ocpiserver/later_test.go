@@ -300,3 +300,82 @@ func TestEveryVersionIsDescribed(t *testing.T) {
 		}
 	}
 }
+
+// Requirements DK-01, DK-03, ZK-01: a token that is not ours gets 404 with 2004, the type is that of the version, and a token
+// that may not charge is an answer.
+func TestATokenIsAuthorizedByItsTypeInTheVersion(t *testing.T) {
+	eachLater(t, func(t *testing.T, v ocpi.Version, server *ocpitest.Server) {
+		sample := ocpitest.Network(own)
+		for i, kind := range []v230.TokenType{v230.TokenTypeRFID, v230.TokenTypeAppUser, v230.TokenTypeEMAID} {
+			token := sample.Token(i + 1)
+			token.UID, token.Type, token.Valid = ocpi.CiString("UID-"+string(kind)), kind, kind != v230.TokenTypeAppUser
+			server.EMSP.Tokens.Put(token)
+		}
+		for _, test := range []struct {
+			question string
+			http     int
+			status   ocpi.StatusCode
+			says     string
+		}{
+			{"UID-RFID/authorize", 200, 1000, `"allowed":"ALLOWED"`},
+			{"UID-RFID/authorize?type=RFID", 200, 1000, `"uid":"UID-RFID"`},
+			{"UID-APP_USER/authorize?type=APP_USER", 200, 1000, `"allowed":"BLOCKED"`},
+			{"UID-APP_USER/authorize?type=OTHER", 404, 2004, ""},
+			{"UID-APP_USER/authorize", 404, 2004, ""},
+			{"UID-EMAID/authorize?type=EMAID", 200, 1000, `"allowed":"ALLOWED"`},
+			{"UID-EMAID/authorize?type=OTHER", map[ocpi.Version]int{ocpi.V221: 200, ocpi.V230: 404}[v], map[ocpi.Version]ocpi.StatusCode{ocpi.V221: 1000, ocpi.V230: 2004}[v], ""},
+		} {
+			response, envelope := call(t, server, "POST", "/"+string(v)+"/sender/tokens/"+test.question, "")
+			if response.StatusCode != test.http || envelope.StatusCode != test.status || !strings.Contains(string(envelope.Data), test.says) {
+				t.Errorf("%s: HTTP %d, status %d %s", test.question, response.StatusCode, envelope.StatusCode, envelope.Data)
+			}
+			if test.http == http.StatusNotFound && envelope.Data != nil {
+				t.Errorf("%s: %s", test.question, envelope.Data)
+			}
+		}
+		if response, envelope := call(t, server, "POST", "/emsp/2.1.1/tokens/NOBODY/authorize", ""); response.StatusCode != 404 || envelope.StatusCode != ocpi.StatusClientError {
+			t.Errorf("2.1.1: HTTP %d, status %d", response.StatusCode, envelope.StatusCode)
+		}
+	})
+}
+
+// Requirement DT-31: identifiers are the same whatever their case.
+func TestIdentifiersAreTheSameInEitherCaseSince22(t *testing.T) {
+	eachLater(t, func(t *testing.T, v ocpi.Version, server *ocpitest.Server) {
+		location := ocpitest.Network(ocpi.NewParty("BE", "TST")).Location(1)
+		evse := location.EVSEs[0]
+		path := "/" + string(v) + "/receiver/locations/be/tst/" + string(location.ID)
+		body := inVersion(t, v, func(c wire.Codecs) wire.Codec[v230.Location] { return c.Locations }, location)
+		body = strings.Replace(body, `"id":"`+string(location.ID)+`"`, `"id":"`+strings.ToLower(string(location.ID))+`"`, 1)
+		if response, envelope := call(t, server, "PUT", path, body); response.StatusCode != http.StatusCreated {
+			t.Fatalf("HTTP %d: %s", response.StatusCode, envelope.StatusMessage)
+		}
+		lower := strings.ToLower(string(evse.UID))
+		for _, test := range []struct{ method, body string }{{"GET", ""}, {"PATCH", `{"uid":"` + string(evse.UID) + `","status":"BLOCKED","last_updated":"2030-01-01T00:00:00Z"}`}} {
+			if response, envelope := call(t, server, test.method, path+"/"+lower, test.body); response.StatusCode != http.StatusOK || !envelope.StatusCode.Success() {
+				t.Errorf("%s: HTTP %d: %s", test.method, response.StatusCode, envelope.StatusMessage)
+			}
+		}
+		if got := server.EMSP.Locations.From("tester")[0]; len(got.EVSEs) != len(location.EVSEs) || got.EVSEs[0].Status != v230.StatusBlocked || got.EVSEs[0].UID != evse.UID {
+			t.Errorf("%d EVSEs, the first %s is %s", len(got.EVSEs), got.EVSEs[0].UID, got.EVSEs[0].Status)
+		}
+	})
+}
+
+// Requirement DT-34: the roles that came with 2.2 read locations and tariffs, and nothing about drivers.
+func TestNavigatorsReadWhatDriversAreShown(t *testing.T) {
+	eachLater(t, func(t *testing.T, v ocpi.Version, server *ocpitest.Server) {
+		server.Partners.Add("nsp", ocpi.Partner{ID: "nsp", Roles: []ocpi.PartyRole{{Role: ocpi.RoleNSP, Party: ocpi.NewParty("FR", "NSP")}}})
+		for path, want := range map[string]int{
+			"/sender/locations": 200, "/sender/locations/" + string(ocpitest.Network(own).Location(1).ID): 200, "/sender/tariffs": 200,
+			"/sender/sessions?date_from=2020-01-01T00:00:00Z": 404, "/sender/cdrs": 404, "/sender/tokens": 404, "/receiver/tokens/FR/NSP/1": 404,
+		} {
+			if response, envelope := call(t, server, "GET", "/"+string(v)+path, "", "Authorization", "Token nsp"); response.StatusCode != want {
+				t.Errorf("%s: HTTP %d %s", path, response.StatusCode, envelope.StatusMessage)
+			}
+		}
+		if response, _ := call(t, server, "GET", "/cpo/2.1.1/locations", "", "Authorization", "Token nsp"); response.StatusCode != http.StatusNotFound {
+			t.Errorf("2.1.1: HTTP %d", response.StatusCode)
+		}
+	})
+}

@@ -11,6 +11,7 @@ import (
 // A part is what can be addressed inside a location: an EVSE, or a connector of an EVSE. Whatever changes in a part
 // shows in the last_updated of what contains it (requirements L-02, L-18).
 type part[T any] struct {
+	*speaker
 	codec wire.Codec[T]
 	// idPath is the name of the part's id in the pattern, idField its name in the part.
 	idPath, idField string
@@ -32,7 +33,8 @@ type container struct {
 
 func (s *speaker) evsePart() part[wire.EVSE] {
 	return part[wire.EVSE]{
-		codec: s.codecs.EVSEs, idPath: "evse_uid", idField: "uid",
+		speaker: s,
+		codec:   s.codecs.EVSEs, idPath: "evse_uid", idField: "uid",
 		id:          func(e *wire.EVSE) string { return string(e.UID) },
 		lastUpdated: func(e *wire.EVSE) *ocpi.DateTime { return &e.LastUpdated },
 		path:        func(c *call) string { return PartPath(c.path("evse_uid")) },
@@ -47,7 +49,8 @@ func (s *speaker) connectorPart() part[wire.Connector] {
 	evses := s.evsePart()
 	path := func(c *call) string { return PartPath(c.path("evse_uid"), c.path("connector_id")) }
 	return part[wire.Connector]{
-		codec: s.codecs.Connectors, idPath: "connector_id", idField: "id",
+		speaker: s,
+		codec:   s.codecs.Connectors, idPath: "connector_id", idField: "id",
 		id:          func(n *wire.Connector) string { return string(n.ID) },
 		lastUpdated: func(n *wire.Connector) *ocpi.DateTime { return &n.LastUpdated },
 		path:        path,
@@ -71,7 +74,7 @@ func (p part[T]) find(c *call, l *wire.Location) (*T, []container, error) {
 		return nil, nil, err
 	}
 	id := c.path(p.idPath)
-	i := slices.IndexFunc(*list, func(x T) bool { return p.id(&x) == id })
+	i := slices.IndexFunc(*list, func(x T) bool { return p.same(p.id(&x), id) })
 	if i < 0 {
 		return nil, nil, ocpi.NotFound("location %s has no %s %s here", l.ID, p.codec.Object, id)
 	}
@@ -94,7 +97,7 @@ func (p part[T]) put(c *call, l *wire.Location, x T) (isNew bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	i := slices.IndexFunc(*list, func(y T) bool { return p.id(&y) == p.id(&x) })
+	i := slices.IndexFunc(*list, func(y T) bool { return p.same(p.id(&y), p.id(&x)) })
 	if i < 0 {
 		*list = append(*list, x)
 	} else {
@@ -187,7 +190,7 @@ func partMethods[T any](o owned[wire.Location], p part[T]) methods {
 			if err != nil {
 				return answer{}, err
 			}
-			if err := sameID(p.codec.Object, p.idField, p.id(&x), c.path(p.idPath)); err != nil {
+			if err := p.sameID(p.codec.Object, p.idField, p.id(&x), c.path(p.idPath)); err != nil {
 				return answer{}, err
 			}
 			var isNew bool

@@ -40,11 +40,18 @@ func (s *speaker) offer(side side, module ocpi.ModuleID) {
 	s.offered[side] = append(s.offered[side], module)
 }
 
-// at mounts a resource below a module. The functional modules are for partners of the other role.
+// navigators are the roles that came with 2.2 and read what drivers are shown: where they can charge, and for how much.
+var navigators = []ocpi.Role{ocpi.RoleHub, ocpi.RoleNAP, ocpi.RoleNSP, ocpi.RoleOther, ocpi.RoleSCSP}
+
+// at mounts a resource below a module. The functional modules are for partners of the other role, and what is open to everybody
+// also for the roles that came later (requirement DT-34).
 func (s *speaker) at(side side, module ocpi.ModuleID, path string, res resource) {
 	res.module, res.version, res.role = module, s.version, side.role
 	if module != ocpi.ModuleCredentials {
 		res.caller = callerOf(side.role)
+	}
+	if res.open && s.since22() {
+		res.readers = navigators
 	}
 	res.root = s.reference(side, module)
 	s.handle(res.root+path, res)

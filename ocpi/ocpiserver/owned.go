@@ -92,13 +92,13 @@ func (o owned[T]) put(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if err := sameID(o.codec.Object, o.idField, o.id(&object), key.ID); err != nil {
+	if err := o.sameID(o.codec.Object, o.idField, o.id(&object), key.ID); err != nil {
 		return answer{}, err
 	}
 	if o.tokenType != nil {
 		inBody := o.tokenType(&object)
 		if key.TokenType != "" && key.TokenType != strings.ToUpper(inBody) {
-			return answer{}, sameID(o.codec.Object, "type", inBody, key.TokenType)
+			return answer{}, o.sameID(o.codec.Object, "type", inBody, key.TokenType)
 		}
 		key.TokenType = inBody
 	}
@@ -211,14 +211,17 @@ func readPatch[T any](c *call, s *speaker, codec wire.Codec[T], owner ocpi.Party
 	}
 	c.timeless(patch.LastUpdated)
 	if given, ok := patch.ID.Get(); ok {
-		return patch, sameID(codec.Object, idField, given, id)
+		return patch, s.sameID(codec.Object, idField, given, id)
 	}
 	return patch, nil
 }
 
+// same reports whether two identifiers name one object: since 2.2 their case does not matter (requirement DT-31).
+func (s *speaker) same(a, b string) bool { return a == b || s.since22() && strings.EqualFold(a, b) }
+
 // sameID refuses a body that is about another object than the URL (requirement TF-47).
-func sameID(object, field, inBody, inURL string) error {
-	if inBody == inURL {
+func (s *speaker) sameID(object, field, inBody, inURL string) error {
+	if s.same(inBody, inURL) {
 		return nil
 	}
 	return ocpi.Unusable(object, []ocpi.Finding{{

@@ -20,8 +20,9 @@ type methods map[string]handler
 // A resource is a path with what it takes to call it.
 type resource struct {
 	module ocpi.ModuleID
-	// caller is the role that calls this interface; empty where any partner may.
-	caller ocpi.Role
+	// caller is the role that calls this interface; empty where any partner may. Those in readers may too, since 2.2.
+	caller  ocpi.Role
+	readers []ocpi.Role
 	// open tells that reading needs no token where the server offers open data.
 	open    bool
 	methods methods
@@ -89,7 +90,7 @@ func (c *call) admit(res resource) error {
 	if err := c.access(res); err != nil {
 		return err
 	}
-	if res.caller != "" && !c.partner.Has(res.caller) {
+	if res.caller != "" && !c.partner.Has(res.caller) && !slices.ContainsFunc(res.readers, c.partner.Has) {
 		return ocpi.NotFound("this interface is for partners with the role %s, which you do not have here", res.caller)
 	}
 	return c.readRouting(res)

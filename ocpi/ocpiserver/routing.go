@@ -78,6 +78,9 @@ func unknownReceiver(party ocpi.Party) *ocpi.Error {
 // object in whose URL the party stands is from that party.
 func (c *call) unrouted(res resource, given ocpi.Routing, ours []ocpi.Party) error {
 	theirs := c.partner.Parties(res.caller)
+	if len(theirs) == 0 {
+		theirs = distinct(c.partner.Roles)
+	}
 	switch {
 	case given.From == (ocpi.Party{}) && len(theirs) > 1 && c.path("party_id") == "":
 		return c.misrouted(ocpi.InvalidParameters("you have several parties here: the headers %s and %s must say which of them the message is from",
