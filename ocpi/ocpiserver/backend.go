@@ -2,6 +2,7 @@ package ocpiserver
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -102,6 +103,20 @@ type CommandResults interface {
 	// CommandResult takes the result for the command we named uid in its response_url. command is empty where the
 	// URL does not name it. A result that comes late is no error (requirement CMD-08).
 	CommandResult(ctx context.Context, from *ocpi.Partner, command v230.CommandType, uid string, result v230.CommandResult) error
+}
+
+// A PreferenceTaker is a CPO's Sender of sessions that takes what drivers want of their charging, which is possible since 2.2. With
+// others the interface is not there.
+type PreferenceTaker interface {
+	// TakePreferences takes the driver's preferences for one of our sessions and says whether they can be followed, or returns
+	// ocpi.ErrNotFound for a session that the partner does not see. It returns ErrNoPreferences where the EVSE cannot take any.
+	TakePreferences(ctx context.Context, from *ocpi.Partner, sessionID string, preferences v230.ChargingPreferences) (v230.ChargingPreferencesResponse, error)
+}
+
+// ErrNoPreferences is what a PreferenceTaker returns for an EVSE that lacks the capability CHARGING_PREFERENCES_CAPABLE: HTTP 404
+// with status 2001 (requirement DS-09).
+var ErrNoPreferences = &ocpi.Error{
+	HTTP: http.StatusNotFound, Code: ocpi.StatusInvalidParameters, Message: "the EVSE of this session takes no charging preferences",
 }
 
 // Credentials tells a partner how it reaches us.

@@ -72,11 +72,12 @@ type Config struct {
 type CPO struct {
 	// Locations must be a Getter as well.
 	Locations Sender[v230.Location]
-	Sessions  Sender[v230.Session]
-	CDRs      Sender[v230.CDR]
-	Tariffs   Sender[v230.Tariff]
-	Tokens    Receiver[v230.Token]
-	Commands  Commands
+	// Sessions may be a PreferenceTaker as well.
+	Sessions Sender[v230.Session]
+	CDRs     Sender[v230.CDR]
+	Tariffs  Sender[v230.Tariff]
+	Tokens   Receiver[v230.Token]
+	Commands Commands
 }
 
 // EMSP is what an e-mobility service provider serves. A nil field is neither mounted nor advertised.

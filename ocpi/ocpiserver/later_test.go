@@ -1,6 +1,7 @@
 package ocpiserver_test
 
 import (
+	"context"
 	"encoding/base64"
 	"net/http"
 	"slices"
@@ -278,9 +279,11 @@ func TestACDRIsFoundAgainWhereItWasPosted(t *testing.T) {
 // What is served in the later versions is in the documents, and nothing else.
 func TestEveryVersionIsDescribed(t *testing.T) {
 	_, server := newTarget(t, ocpiserver.Config{Versions: ocpi.Versions()})
+	cpo := server.CPO.Backend()
+	cpo.Sessions = takers{Sender: &server.CPO.Sessions}
 	handler, err := ocpiserver.New(ocpiserver.Config{
 		BaseURL: server.URL, Versions: ocpi.Versions(), Partners: server.Partners, Credentials: &ocpitest.Credentials{},
-		CPO: server.CPO.Backend(), EMSP: server.EMSP.Backend(),
+		CPO: cpo, EMSP: server.EMSP.Backend(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -378,4 +381,63 @@ func TestNavigatorsReadWhatDriversAreShown(t *testing.T) {
 			t.Errorf("2.1.1: HTTP %d", response.StatusCode)
 		}
 	})
+}
+
+// takers are sessions whose drivers may have preferences.
+type takers struct {
+	*ocpitest.Sender[v230.Session]
+	taken map[string]v230.ChargingPreferences
+}
+
+func (s takers) TakePreferences(ctx context.Context, from *ocpi.Partner, id string, preferences v230.ChargingPreferences) (v230.ChargingPreferencesResponse, error) {
+	session, err := s.Get(ctx, from, id)
+	if err != nil {
+		return "", err
+	}
+	if session.EVSEUID == "PLAIN" {
+		return "", ocpiserver.ErrNoPreferences
+	}
+	s.taken[id] = preferences
+	return v230.ChargingPreferencesResponseEnergyNeedRequired, nil
+}
+
+// Requirement DS-09: a driver's preferences are PUT to a session of ours; the answer is a bare string.
+func TestDriversHavePreferences(t *testing.T) {
+	for _, v := range later {
+		sessions := takers{new(ocpitest.Sender[v230.Session]), map[string]v230.ChargingPreferences{}}
+		sample := ocpitest.Network(own)
+		plain := sample.Session(2)
+		plain.EVSEUID = "PLAIN"
+		sessions.Put(sample.Session(1), plain)
+		server, err := ocpitest.NewServer(ocpiserver.Config{Versions: ocpi.Versions(), CPO: &ocpiserver.CPO{Sessions: sessions}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = server.Close() })
+		one := string(sample.Session(1).ID)
+		const wish = `{"profile_type":"GREEN","energy_need":12.5}`
+		for _, test := range []struct {
+			id, body string
+			http     int
+			status   ocpi.StatusCode
+			data     string
+		}{
+			{one, wish, 200, 1000, `"ENERGY_NEED_REQUIRED"`},
+			{one, `{"energy_need":12.5}`, 200, 2001, ""},
+			{one, `{`, 400, 2001, ""},
+			{string(plain.ID), wish, 404, 2001, ""},
+			{"NOBODYS", wish, 404, 2000, ""},
+		} {
+			response, envelope := call(t, server, "PUT", "/"+string(v)+"/sender/sessions/"+test.id+"/charging_preferences", test.body)
+			if response.StatusCode != test.http || envelope.StatusCode != test.status || string(envelope.Data) != test.data {
+				t.Errorf("%s of %s in %s: HTTP %d, status %d %s", test.body, test.id, v, response.StatusCode, envelope.StatusCode, envelope.Data)
+			}
+		}
+		if got := sessions.taken[one]; got.ProfileType != v230.ProfileTypeGreen || got.EnergyNeed == nil || got.EnergyNeed.String() != "12.5" {
+			t.Errorf("%+v", got)
+		}
+		if response, _ := call(t, server, "PUT", "/cpo/2.1.1/sessions/"+one+"/charging_preferences", wish); response.StatusCode != http.StatusNotFound {
+			t.Errorf("2.1.1: HTTP %d", response.StatusCode)
+		}
+	}
 }

@@ -87,6 +87,9 @@ func (s *speaker) mountCPO(cpo *CPO) {
 	if cpo.Sessions != nil {
 		s.offer(cpoSide, ocpi.ModuleSessions)
 		s.at(cpoSide, ocpi.ModuleSessions, "", resource{methods: get(list(s, cpo.Sessions, s.codecs.Sessions, true))})
+		if taker, ok := cpo.Sessions.(PreferenceTaker); ok && s.since22() {
+			s.at(cpoSide, ocpi.ModuleSessions, "/{session_id}/charging_preferences", resource{methods: methods{http.MethodPut: s.preferences(taker)}})
+		}
 	}
 	if cpo.CDRs != nil {
 		s.offer(cpoSide, ocpi.ModuleCDRs)

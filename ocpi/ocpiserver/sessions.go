@@ -32,6 +32,23 @@ func unchangedWhenCompleted(before, after *v230.Session) error {
 	return ocpi.InvalidParameters("session %s is COMPLETED and cannot be changed by PATCH; PUT the whole session to correct it", before.ID)
 }
 
+// preferences serves PUT {session_id}/charging_preferences on the CPO's side. The answer is the response alone, a string
+// (requirement DS-09).
+func (s *speaker) preferences(taker PreferenceTaker) handler {
+	return func(c *call) (answer, error) {
+		preferences, err := read(c, s, s.codecs.ChargingPreferences, ocpi.Party{})
+		if err != nil {
+			return answer{}, err
+		}
+		response, err := taker.TakePreferences(c.ctx(), c.partner, c.path("session_id"), preferences)
+		if err != nil {
+			return answer{}, err
+		}
+		raw, err := json.Marshal(response)
+		return answer{data: raw}, err
+	}
+}
+
 // sameTokenType keeps a token's type, which is part of its identity (requirement TOK-03).
 func sameTokenType(before, after *v230.Token) error {
 	if before.Type == after.Type {

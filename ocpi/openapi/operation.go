@@ -159,6 +159,11 @@ func otherOperations() []operation {
 	resultOf := result
 	resultOf.tail = "/{command}/{uid}"
 	return []operation{
+		{
+			role: cpo, module: ocpi.ModuleSessions, method: put, tail: "/{session_id}/charging_preferences", body: "ChargingPreferences", data: "ChargingPreferencesResponse",
+			summary: "Say how a driver wants to charge",
+			text:    "Takes what the driver of a session wants, and answers whether it can be followed. HTTP 404 with status 2001 is for EVSEs that take no preferences.",
+		},
 		record, recordOf, stored, storedOf, result, resultOf,
 		{
 			role: emsp, module: ocpi.ModuleTokens, method: post, tail: "/{token_uid}/authorize", body: "LocationReferences", optional: true, data: "AuthorizationInfo",
