@@ -441,3 +441,38 @@ func TestDriversHavePreferences(t *testing.T) {
 		}
 	}
 }
+
+// What would say something else in the partner's version is not sent: a credit CDR without its mark would be a charge, a private
+// location would be for everybody.
+func TestWhatAVersionCannotSayIsWithheld(t *testing.T) {
+	_, server := newTarget(t, ocpiserver.Config{Versions: ocpi.Versions(), Logger: quiet()})
+	sample := ocpitest.Network(own)
+	credit, private := sample.CDR(1), sample.Location(1)
+	credit.Credit, credit.CreditReferenceID = new(true), new(credit.ID)
+	credit.ID = "CREDIT"
+	private.ID, private.Publish = "PRIVATE", false
+	last := sample.CDR(1)
+	last.ID = "LAST"
+	server.CPO.CDRs.Put(credit, last)
+	server.CPO.Locations.Put(private)
+	for _, v := range ocpi.Versions() {
+		var cdrs strings.Builder
+		for url := "/cpo/" + string(v) + "/cdrs?limit=1"; url != ""; {
+			response, envelope := call(t, server, "GET", url, "")
+			if response.StatusCode != http.StatusOK || len(envelope.Data) == 0 {
+				t.Fatalf("%s: HTTP %d %s", url, response.StatusCode, envelope.StatusMessage)
+			}
+			cdrs.Write(envelope.Data)
+			next, _, _ := strings.Cut(strings.TrimPrefix(response.Header.Get("Link"), "<"+server.URL), ">")
+			url = next
+		}
+		told := v != ocpi.V211
+		if got := strings.Contains(cdrs.String(), `"CREDIT"`); got != told || !strings.Contains(cdrs.String(), `"LAST"`) {
+			t.Errorf("%s: the credit CDR is there: %v: %s", v, got, cdrs.String())
+		}
+		response, envelope := call(t, server, "GET", "/cpo/"+string(v)+"/locations/PRIVATE", "")
+		if want := map[bool]int{true: 200, false: 404}[told]; response.StatusCode != want {
+			t.Errorf("%s: HTTP %d %s", v, response.StatusCode, envelope.StatusMessage)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package ocpiserver
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -22,11 +23,11 @@ func list[T any](s *speaker, sender Sender[T], codec wire.Codec[T], needsDateFro
 		if needsDateFrom && c.r.URL.Query().Get("date_from") == "" {
 			return answer{}, ocpi.InvalidParameters("date_from is required here")
 		}
-		page, err := readPage(c, s, sender, rendered, codec, q)
+		page, listed, err := readPage(c, s, sender, rendered, codec, q)
 		if err != nil {
 			return answer{}, err
 		}
-		c.pageHeaders(q, len(page.Items), page.Total, page.Next)
+		c.pageHeaders(q, listed, page.Total, page.Next)
 		if page.Items == nil {
 			page.Items = []jsontext.Value{}
 		}
@@ -34,40 +35,61 @@ func list[T any](s *speaker, sender Sender[T], codec wire.Codec[T], needsDateFro
 	}
 }
 
-// readPage reads a page as the JSON the partner gets: the backend's own bytes, or each object translated.
-func readPage[T any](c *call, s *speaker, sender Sender[T], rendered RenderedSender, codec wire.Codec[T], q ocpi.Query) (ocpi.Page[jsontext.Value], error) {
+// readPage reads a page as the JSON the partner gets: the backend's own bytes, or each object translated. listed is how many
+// objects of the list it stands for: some cannot be sent.
+func readPage[T any](
+	c *call, s *speaker, sender Sender[T], rendered RenderedSender, codec wire.Codec[T], q ocpi.Query,
+) (page ocpi.Page[jsontext.Value], listed int, err error) {
 	if rendered != nil {
 		page, err := rendered.ListRendered(c.ctx(), c.partner, s.version, q)
 		page.Items = slices.Clone(page.Items) // the backend may have them still
 		for i := range page.Items {
 			page.Items[i] = s.clean(page.Items[i])
 		}
-		return page, err
+		return page, len(page.Items), err
 	}
-	page, err := sender.List(c.ctx(), c.partner, q)
+	objects, err := sender.List(c.ctx(), c.partner, q)
 	if err != nil {
-		return ocpi.Page[jsontext.Value]{}, err
+		return page, 0, err
 	}
-	items, err := writeAll(c, s, codec, page.Items)
-	return ocpi.Page[jsontext.Value]{Items: items, Total: page.Total, Next: page.Next}, err
+	items, err := writeAll(c, s, codec, objects.Items)
+	return ocpi.Page[jsontext.Value]{Items: items, Total: objects.Total, Next: objects.Next}, len(objects.Items), err
 }
 
+// writeAll writes the objects that can be sent, and tells the log how many cannot.
 func writeAll[T any](c *call, s *speaker, codec wire.Codec[T], objects []T) ([]jsontext.Value, error) {
-	items := make([]jsontext.Value, len(objects))
+	items := make([]jsontext.Value, 0, len(objects))
+	var withheld error
 	env := s.env(c, ocpi.Party{})
 	for i, object := range objects {
 		raw, err := write(s, codec, object, env)
+		if errors.Is(err, errWithheld) {
+			withheld = err
+			continue
+		}
 		if err != nil {
 			return nil, fmt.Errorf("write element %d: %w", i, err)
 		}
-		items[i] = raw
+		items = append(items, raw)
+	}
+	if withheld != nil {
+		s.config.Logger.InfoContext(c.ctx(), "objects are withheld from a partner", "partner", c.partner.ID, "request_id", c.requestID,
+			"object", codec.Object, "count", len(objects)-len(items), "reason", withheld)
 	}
 	return items, nil
 }
 
-// write is an object as the partner gets it.
+// errWithheld marks an object that would say something else in the partner's version, and is not sent.
+var errWithheld = errors.New("withheld")
+
+// write is an object as the partner gets it. One that is withheld is not there for the partner.
 func write[T any](s *speaker, codec wire.Codec[T], object T, env convert.Env) ([]byte, error) {
-	raw, _, err := codec.Write(object, env)
+	raw, losses, err := codec.Write(object, env)
+	if i := slices.IndexFunc(losses, func(l convert.Loss) bool { return l.Withhold }); i >= 0 {
+		e := ocpi.NotFound("this %s is not sent in version %s: %s", codec.Object, s.version, losses[i])
+		e.Err = errWithheld
+		return nil, e
+	}
 	return s.clean(raw), err
 }
 
