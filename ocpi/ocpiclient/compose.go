@@ -14,7 +14,9 @@ import (
 // ComposePut makes the Message that Put sends. The error is ErrWithheld where the object must not be sent in the partner's
 // version.
 func (r Receiver[T]) ComposePut(ctx context.Context, object T) (Message, error) {
-	return composePut(ctx, r, r.kind.codec, r.kind.key(&object), object)
+	m, err := composePut(ctx, r, r.kind.codec, r.kind.key(&object), object)
+	m.routing.To = r.kind.about(&object)
+	return m, err
 }
 
 // ComposePatch makes the Message that Patch sends. changed is false, and there is no Message, where nothing differs in the
@@ -24,7 +26,9 @@ func (r Receiver[T]) ComposePatch(ctx context.Context, before, after T) (m Messa
 	if was != is {
 		return Message{}, false, fmt.Errorf("ocpiclient: patch %s %s: it has become %s", r.kind.codec.Object, was.ID, is.ID)
 	}
-	return composePatch(ctx, r, r.kind.codec, is, before, after)
+	m, changed, err = composePatch(ctx, r, r.kind.codec, is, before, after)
+	m.routing.To = r.kind.about(&after)
+	return m, changed, err
 }
 
 // ComposePutEVSE makes the Message that PutEVSE sends.
@@ -86,6 +90,7 @@ func (r CDRReceiver) ComposePost(ctx context.Context, cdr v230.CDR) (Message, er
 	}
 	m := Message{dialect: c.dialect, method: http.MethodPost, module: ocpi.ModuleCDRs, role: ocpi.RoleEMSP, id: string(cdr.ID)}
 	owner := c.owner(newKey(cdr.CountryCode, cdr.PartyID, cdr.ID).Party)
+	m.routing = ocpi.Routing{To: driverOf(cdr.CDRToken), From: owner}
 	var err error
 	if m.body, m.quirks, err = rewritten(c, c.codecs.CDRs, cdr, c.env(ctx, owner)); err != nil {
 		return Message{}, err

@@ -67,7 +67,7 @@ func single[P any](ctx context.Context, s LocationSender, codec wire.Codec[P], s
 	if err != nil {
 		return none, err
 	}
-	r := request{method: http.MethodGet, url: target, module: ocpi.ModuleLocations, quirks: quirks}
+	r := request{method: http.MethodGet, url: target, module: ocpi.ModuleLocations, role: s.role, quirks: quirks}
 	part, _, err := ask(ctx, s.client, r, codec, s.client.env(ctx, s.client.only(s.role)))
 	return part, err
 }
@@ -81,25 +81,30 @@ type Commands struct {
 
 // StartSession asks for a session.
 func (s Commands) StartSession(ctx context.Context, command v230.StartSession) (v230.CommandResponse, error) {
-	return send(ctx, s.client, v230.CommandTypeStartSession, s.client.codecs.StartSessions, command)
+	return send(ctx, s.client, v230.CommandTypeStartSession, s.client.codecs.StartSessions, command, ownerOf(command.Token))
 }
 
 // StopSession asks for the end of a session.
 func (s Commands) StopSession(ctx context.Context, command v230.StopSession) (v230.CommandResponse, error) {
-	return send(ctx, s.client, v230.CommandTypeStopSession, s.client.codecs.StopSessions, command)
+	return send(ctx, s.client, v230.CommandTypeStopSession, s.client.codecs.StopSessions, command, ocpi.Party{})
 }
 
 // ReserveNow asks to keep a charge point free.
 func (s Commands) ReserveNow(ctx context.Context, command v230.ReserveNow) (v230.CommandResponse, error) {
-	return send(ctx, s.client, v230.CommandTypeReserveNow, s.client.codecs.ReserveNows, command)
+	return send(ctx, s.client, v230.CommandTypeReserveNow, s.client.codecs.ReserveNows, command, ownerOf(command.Token))
 }
 
 // UnlockConnector asks to let go of a plug. It is for help desks only (requirement CMD-14).
 func (s Commands) UnlockConnector(ctx context.Context, command v230.UnlockConnector) (v230.CommandResponse, error) {
-	return send(ctx, s.client, v230.CommandTypeUnlockConnector, s.client.codecs.UnlockConnectors, command)
+	return send(ctx, s.client, v230.CommandTypeUnlockConnector, s.client.codecs.UnlockConnectors, command, ocpi.Party{})
 }
 
-func send[T any](ctx context.Context, c *Client, name v230.CommandType, codec wire.Codec[T], command T) (v230.CommandResponse, error) {
+// ownerOf is the party of ours whose token a command is given with.
+func ownerOf(token v230.Token) ocpi.Party {
+	return newKey(token.CountryCode, token.PartyID, token.UID).Party
+}
+
+func send[T any](ctx context.Context, c *Client, name v230.CommandType, codec wire.Codec[T], command T, from ocpi.Party) (v230.CommandResponse, error) {
 	endpoint, unlisted, err := c.commands()
 	if err != nil {
 		return v230.CommandResponse{}, err
@@ -109,7 +114,7 @@ func send[T any](ctx context.Context, c *Client, name v230.CommandType, codec wi
 		return v230.CommandResponse{}, err
 	}
 	quirks = append(quirks, unlisted...)
-	r := request{method: http.MethodPost, url: target, module: ocpi.ModuleCommands, quirks: quirks}
+	r := request{method: http.MethodPost, url: target, module: ocpi.ModuleCommands, role: ocpi.RoleCPO, routing: ocpi.Routing{From: from}, quirks: quirks}
 	if err := write(c, &r, codec, command, c.env(ctx, c.config.Own)); err != nil {
 		return v230.CommandResponse{}, err
 	}

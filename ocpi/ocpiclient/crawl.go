@@ -196,7 +196,7 @@ func (p *crawl[T]) get(ctx context.Context, target string) (*reply, error) {
 	p.requests++
 	quirks := p.quirks
 	p.quirks = nil
-	return p.client.do(ctx, request{method: http.MethodGet, url: target, module: p.kind.module, quirks: quirks})
+	return p.client.do(ctx, request{method: http.MethodGet, url: target, module: p.kind.module, role: p.role, quirks: quirks})
 }
 
 // fail is the error of a chain of pages.

@@ -42,7 +42,7 @@ func (c *Client) EMSP() EMSP {
 // CMD-17).
 func (e EMSP) CommandResult(ctx context.Context, responseURL string, result v230.CommandResult) error {
 	c := e.client
-	r := request{method: http.MethodPost, url: responseURL, module: ocpi.ModuleCommands}
+	r := request{method: http.MethodPost, url: responseURL, module: ocpi.ModuleCommands, role: ocpi.RoleEMSP}
 	if err := c.checkOurs(&r); err != nil {
 		return err
 	}
@@ -70,6 +70,8 @@ type AuthorizeRequest struct {
 	TokenUID string
 	// TokenType is RFID where it is empty (requirement TOK-06).
 	TokenType v230.TokenType
+	// Owner is the party of the eMSP's that the token belongs to; the zero Party where it is not known. It is said since 2.2.
+	Owner ocpi.Party
 	// At says where the driver wants to charge; nil where that does not matter.
 	At *v230.LocationReferences
 }
@@ -87,7 +89,9 @@ func (s TokenSender) Authorize(ctx context.Context, question AuthorizeRequest) (
 	if err != nil {
 		return v230.AuthorizationInfo{}, err
 	}
-	r := request{method: http.MethodPost, url: target, module: ocpi.ModuleTokens, quirks: quirks}
+	r := request{
+		method: http.MethodPost, url: target, module: ocpi.ModuleTokens, role: s.role, routing: ocpi.Routing{To: question.Owner}, quirks: quirks,
+	}
 	env := c.env(ctx, c.only(s.role))
 	if question.At != nil {
 		if err := write(c, &r, c.codecs.LocationReferences, *question.At, env); err != nil {

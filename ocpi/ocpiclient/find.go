@@ -81,7 +81,7 @@ func (r CDRReceiver) at(ctx context.Context, place string, key ocpi.Key) (v230.C
 // get gets the CDR at a URL on the partner's hosts.
 func (r CDRReceiver) get(ctx context.Context, location string, env convert.Env) (v230.CDR, error) {
 	c := r.client
-	call := request{method: http.MethodGet, url: location, module: ocpi.ModuleCDRs}
+	call := request{method: http.MethodGet, url: location, module: ocpi.ModuleCDRs, role: ocpi.RoleEMSP, routing: ocpi.Routing{From: env.Owner}}
 	if err := c.checkOurs(&call); err != nil {
 		return v230.CDR{}, err
 	}

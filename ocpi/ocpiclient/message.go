@@ -14,13 +14,15 @@ import (
 // whose Client has the same Dialect, by many goroutines at once. It never changes.
 //
 // The Compose methods of Receivers make it. It says whose the object is: the party in the object, or else Config.Own of
-// the Client that composed it.
+// the Client that composed it. Which of the partner's parties it is for is up to the Client that sends it.
 type Message struct {
 	dialect string
 	method  string
 	module  ocpi.ModuleID
 	// role is the partner's.
 	role ocpi.Role
+	// routing names our party whose object it is, and the partner's that the object is about; zero where there is none.
+	routing ocpi.Routing
 	// id is the object's. path leads from the endpoint to what changes, escaped, and is empty where it is posted to the
 	// endpoint itself; query are parameters, encoded.
 	id, path, query string
@@ -105,7 +107,8 @@ func (r Receiver[T]) message(method string, key ocpi.Key, parts ...string) (Mess
 		return Message{}, fmt.Errorf("ocpiclient: %s %s: %w", method, r.kind.module, err)
 	}
 	return Message{
-		dialect: c.dialect, method: method, module: r.kind.module, role: r.role, id: key.ID, path: path, query: c.typeQuery(key),
+		dialect: c.dialect, method: method, module: r.kind.module, role: r.role, routing: ocpi.Routing{From: party},
+		id: key.ID, path: path, query: c.typeQuery(key),
 	}, nil
 }
 
@@ -116,5 +119,7 @@ func (c *Client) request(m Message) (request, error) {
 		return request{}, err
 	}
 	target, quirks := c.at(endpoint, m.path, m.query)
-	return request{method: m.method, url: target, module: m.module, body: m.body, quirks: append(quirks, m.quirks...)}, nil
+	return request{
+		method: m.method, url: target, module: m.module, role: m.role, routing: m.routing, body: m.body, quirks: append(quirks, m.quirks...),
+	}, nil
 }

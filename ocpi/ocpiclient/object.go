@@ -7,6 +7,7 @@ import (
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/convert"
 	"github.com/roamwire/roamwire/ocpi/quirk"
+	"github.com/roamwire/roamwire/ocpi/v230"
 	"github.com/roamwire/roamwire/ocpi/wire"
 )
 
@@ -17,45 +18,62 @@ type kind[T any] struct {
 	// key is the object's identity, updated the time of its last change.
 	key     func(*T) ocpi.Key
 	updated func(*T) ocpi.DateTime
+	// audience is the party of the partner's that an object of ours is about; nil where it is about nobody.
+	audience func(*T) ocpi.Party
+}
+
+// about is whom a message with an object is for.
+func (k kind[T]) about(object *T) ocpi.Party {
+	if k.audience == nil {
+		return ocpi.Party{}
+	}
+	return k.audience(object)
 }
 
 func (c *Client) locations() kind[wire.Location] {
-	return kind[wire.Location]{ocpi.ModuleLocations, c.codecs.Locations,
-		func(l *wire.Location) ocpi.Key { return newKey(l.CountryCode, l.PartyID, l.ID) },
-		func(l *wire.Location) ocpi.DateTime { return l.LastUpdated },
+	return kind[wire.Location]{module: ocpi.ModuleLocations, codec: c.codecs.Locations,
+		key:     func(l *wire.Location) ocpi.Key { return newKey(l.CountryCode, l.PartyID, l.ID) },
+		updated: func(l *wire.Location) ocpi.DateTime { return l.LastUpdated },
 	}
 }
 
 func (c *Client) sessions() kind[wire.Session] {
-	return kind[wire.Session]{ocpi.ModuleSessions, c.codecs.Sessions,
-		func(s *wire.Session) ocpi.Key { return newKey(s.CountryCode, s.PartyID, s.ID) },
-		func(s *wire.Session) ocpi.DateTime { return s.LastUpdated },
+	return kind[wire.Session]{module: ocpi.ModuleSessions, codec: c.codecs.Sessions,
+		key:      func(s *wire.Session) ocpi.Key { return newKey(s.CountryCode, s.PartyID, s.ID) },
+		updated:  func(s *wire.Session) ocpi.DateTime { return s.LastUpdated },
+		audience: func(s *wire.Session) ocpi.Party { return driverOf(s.CDRToken) },
 	}
 }
 
 func (c *Client) cdrs() kind[wire.CDR] {
-	return kind[wire.CDR]{ocpi.ModuleCDRs, c.codecs.CDRs,
-		func(d *wire.CDR) ocpi.Key { return newKey(d.CountryCode, d.PartyID, d.ID) },
-		func(d *wire.CDR) ocpi.DateTime { return d.LastUpdated },
+	return kind[wire.CDR]{module: ocpi.ModuleCDRs, codec: c.codecs.CDRs,
+		key:      func(d *wire.CDR) ocpi.Key { return newKey(d.CountryCode, d.PartyID, d.ID) },
+		updated:  func(d *wire.CDR) ocpi.DateTime { return d.LastUpdated },
+		audience: func(d *wire.CDR) ocpi.Party { return driverOf(d.CDRToken) },
 	}
 }
 
 func (c *Client) tariffs() kind[wire.Tariff] {
-	return kind[wire.Tariff]{ocpi.ModuleTariffs, c.codecs.Tariffs,
-		func(t *wire.Tariff) ocpi.Key { return newKey(t.CountryCode, t.PartyID, t.ID) },
-		func(t *wire.Tariff) ocpi.DateTime { return t.LastUpdated },
+	return kind[wire.Tariff]{module: ocpi.ModuleTariffs, codec: c.codecs.Tariffs,
+		key:     func(t *wire.Tariff) ocpi.Key { return newKey(t.CountryCode, t.PartyID, t.ID) },
+		updated: func(t *wire.Tariff) ocpi.DateTime { return t.LastUpdated },
 	}
 }
 
 func (c *Client) tokens() kind[wire.Token] {
-	return kind[wire.Token]{ocpi.ModuleTokens, c.codecs.Tokens,
-		func(t *wire.Token) ocpi.Key {
+	return kind[wire.Token]{module: ocpi.ModuleTokens, codec: c.codecs.Tokens,
+		key: func(t *wire.Token) ocpi.Key {
 			key := newKey(t.CountryCode, t.PartyID, t.UID)
 			key.TokenType = string(t.Type)
 			return key
 		},
-		func(t *wire.Token) ocpi.DateTime { return t.LastUpdated },
+		updated: func(t *wire.Token) ocpi.DateTime { return t.LastUpdated },
 	}
+}
+
+// driverOf is the eMSP whose driver a session or CDR is about.
+func driverOf(token v230.CdrToken) ocpi.Party {
+	return newKey(token.CountryCode, token.PartyID, "").Party
 }
 
 func newKey(countryCode, partyID, id ocpi.CiString) ocpi.Key {

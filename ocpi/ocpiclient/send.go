@@ -22,6 +22,10 @@ type request struct {
 	method string
 	url    string
 	module ocpi.ModuleID
+	// role is the partner's that is called.
+	role ocpi.Role
+	// routing names the parties that the call is about, as far as they are known; zero for the usual ones.
+	routing ocpi.Routing
 	// body is nil for none.
 	body []byte
 	// quirks are those that shaped the request.
@@ -36,6 +40,8 @@ type request struct {
 type reply struct {
 	envelope
 	request *request
+	// routing is what the request says in its headers.
+	routing ocpi.Routing
 	// connected tells that the request may have been sent: there was a connection for it.
 	connected bool
 	// from is the URL that answered.
@@ -79,7 +85,7 @@ func (c *Client) tell(ctx context.Context, x ocpi.Exchange) {
 
 // send makes one HTTP request and reads the whole answer. Where there is none, the exchange has been told.
 func (c *Client) send(ctx context.Context, r *request, target string) (*reply, error) {
-	a := &reply{request: r, exchange: ocpi.Exchange{
+	a := &reply{request: r, routing: c.routingOf(ctx, r), exchange: ocpi.Exchange{
 		At: c.config.Now(), Direction: ocpi.Outbound, Partner: c.config.Partner.ID, Method: r.method, URL: target,
 		Module: r.module, RequestID: rand.Text(), CorrelationID: correlationID(ctx),
 		RequestSize: int64(len(r.body)), RequestBody: c.capture(r.body),
@@ -94,6 +100,7 @@ func (c *Client) send(ctx context.Context, r *request, target string) (*reply, e
 		c.tell(ctx, a.exchange)
 		return nil, failed
 	}
+	c.checkRouting(a)
 	return a, nil
 }
 
@@ -178,6 +185,7 @@ func (c *Client) header(a *reply) http.Header {
 	if a.request.body != nil {
 		h["Content-Type"] = values[5:]
 	}
+	a.routing.Set(h)
 	return h
 }
 
