@@ -1,12 +1,14 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"math/big"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -70,6 +72,8 @@ func (c commands) send(ctx context.Context, partner string, r *backend.CommandRe
 			Token: token, ExpiryDate: ocpi.NewDateTime(r.ExpiryDate), ReservationID: ocpi.CiString(r.ReservationID), LocationID: location,
 			EVSEUID: optional(r.EVSEUID), AuthorizationReference: optional(r.AuthorizationReference),
 		})
+	case v230.CommandTypeCancelReservation:
+		return sender.CancelReservation(ctx, partner, v230.CancelReservation{ReservationID: ocpi.CiString(r.ReservationID)})
 	case v230.CommandTypeUnlockConnector:
 		return sender.UnlockConnector(ctx, partner, v230.UnlockConnector{
 			LocationID: location, EVSEUID: ocpi.CiString(r.EVSEUID), ConnectorID: ocpi.CiString(r.ConnectorID),
@@ -103,6 +107,9 @@ func sendError(partner string, err error) error {
 	if errors.Is(err, handshake.ErrUnknown) {
 		return partnerUnknown(partner, err)
 	}
+	if errors.Is(err, command.ErrVersion) {
+		return backend.Refuse(http.StatusConflict, "the version agreed with %s has no such command", partner)
+	}
 	return backend.Refuse(http.StatusConflict, "%v", err)
 }
 
@@ -113,8 +120,11 @@ func partnerUnknown(name string, err error) error {
 	return err
 }
 
-// receiver is the CPO that a command goes to: the one that is named, or the one whose location or session it is about.
+// receiver is the CPO that a command goes to: the one that is named, or the one whose location, session or reservation it is about.
 func (c commands) receiver(ctx context.Context, r *backend.CommandRequest) (string, error) {
+	if r.Type == v230.CommandTypeCancelReservation {
+		return c.reserver(ctx, r)
+	}
 	relations, err := c.n.Partners.Relations(ctx)
 	if err != nil {
 		return "", err
@@ -155,6 +165,38 @@ func (c commands) receiver(ctx context.Context, r *backend.CommandRequest) (stri
 	}
 }
 
+// reservationsSeen is how many of the reservations that we have asked for are looked through for one, newest first.
+const reservationsSeen = 1000
+
+// reserver is the CPO that was asked for a reservation.
+func (c commands) reserver(ctx context.Context, r *backend.CommandRequest) (string, error) {
+	if r.Partner != "" {
+		return r.Partner, nil
+	}
+	made, err := c.n.Commands.List(ctx, store.CommandFilter{Sent: true, Type: string(v230.CommandTypeReserveNow), Limit: reservationsSeen})
+	if err != nil {
+		return "", err
+	}
+	var found []string
+	for i := range made {
+		reserved, err := command.As[v230.ReserveNow](made[i])
+		if err != nil {
+			return "", err
+		}
+		if reserved.ReservationID.Equal(ocpi.CiString(r.ReservationID)) && !slices.Contains(found, made[i].Partner) {
+			found = append(found, made[i].Partner)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return "", badCommand("/reservation_id", ocpi.FindingMismatch, "no partner was asked for reservation %s", r.ReservationID)
+	case 1:
+		return found[0], nil
+	default:
+		return "", badCommand("/partner", ocpi.FindingMissing, "several partners were asked for this reservation: %s", strings.Join(found, ", "))
+	}
+}
+
 // theirs selects the objects of a partner; those of one of its parties where one is given.
 func theirs(partner string, module ocpi.ModuleID, owner ocpi.Party) store.Selection {
 	sel := store.Selection{Module: module, Source: partner, AnyAudience: true}
@@ -164,9 +206,15 @@ func theirs(partner string, module ocpi.ModuleID, owner ocpi.Party) store.Select
 	return sel
 }
 
-// checkPlace refuses an EVSE or a connector that a location has not.
+// checkPlace refuses an EVSE or a connector that a location has not, and a start without a connector where that is needed
+// (requirements DL-10, DM-09).
 func checkPlace(module ocpi.ModuleID, object store.Object, r *backend.CommandRequest) error {
-	if module != ocpi.ModuleLocations || r.EVSEUID == "" {
+	switch {
+	case module != ocpi.ModuleLocations:
+		return nil
+	case r.EVSEUID == "" && r.ConnectorID != "":
+		return badCommand("/evse_uid", ocpi.FindingMissing, "which EVSE has connector %s?", r.ConnectorID)
+	case r.EVSEUID == "":
 		return nil
 	}
 	var location v230.Location
@@ -177,6 +225,9 @@ func checkPlace(module ocpi.ModuleID, object store.Object, r *backend.CommandReq
 		evse := &location.EVSEs[i]
 		if string(evse.UID) != r.EVSEUID {
 			continue
+		}
+		if r.Type == v230.CommandTypeStartSession && r.ConnectorID == "" && slices.Contains(evse.Capabilities, v230.CapabilityStartSessionConnectorRequired) {
+			return badCommand("/connector_id", ocpi.FindingMissing, "EVSE %s has START_SESSION_CONNECTOR_REQUIRED", r.EVSEUID)
 		}
 		for j := range evse.Connectors {
 			if string(evse.Connectors[j].ID) == r.ConnectorID {
@@ -265,13 +316,18 @@ func (c commands) Answer(ctx context.Context, id string, answer backend.CommandA
 // Result implements backend.Commands. The same result again is no mistake.
 func (c commands) Result(ctx context.Context, id string, result backend.CommandAnswer) (backend.Command, error) {
 	told, err := c.n.Commands.Receiver.Result(ctx, id, v230.CommandResultType(result.Result), result.Message)
-	if errors.Is(err, command.ErrEnded) && told.End.By == command.Resulted && string(told.End.Outcome) == result.Result {
+	if errors.Is(err, command.ErrEnded) && (told.End.By == command.Resulted && string(told.End.Outcome) == result.Result || canceled(&told, result)) {
 		err = nil
 	}
 	if err != nil {
 		return backend.Command{}, replyError(id, err)
 	}
 	return commandOut(&told), nil
+}
+
+// canceled reports whether a result says what was said before: that a reservation is no more.
+func canceled(c *command.Command, result backend.CommandAnswer) bool {
+	return c.Canceled != nil && result.Result == string(v230.CommandResultTypeCanceledReservation)
 }
 
 // replyError is why nothing could be said to a command.
@@ -300,13 +356,16 @@ const (
 func commandOut(c *command.Command) backend.Command {
 	out := backend.Command{
 		ID: c.ID, Type: string(c.Type), Direction: directionSent, Partner: c.Partner, State: string(c.State), Done: !c.Open(),
-		Request: backend.JSON(c.Request), Created: c.Created, Changed: c.Changed, Due: c.Due,
+		Request: backend.JSON(c.Request), Reservation: c.Reservation, Created: c.Created, Changed: c.Changed, Due: c.Due,
 	}
 	if c.Received {
 		out.Direction = directionReceived
 	}
 	if c.Answer != nil {
 		out.Answer = &backend.CommandReply{Result: string(c.Answer.Result), Message: c.Answer.Message, Default: c.Answer.Default, At: c.Answer.At}
+	}
+	if c.Canceled != nil {
+		out.Canceled = &backend.CommandReply{Result: string(v230.CommandResultTypeCanceledReservation), Message: c.Canceled.Message, At: c.Canceled.At}
 	}
 	if c.Session != nil {
 		out.SessionID = c.Session.ID
@@ -324,6 +383,9 @@ func commandOut(c *command.Command) backend.Command {
 func endOut(c *command.Command, out *backend.Command) {
 	if c.Delivery != nil && c.Delivery.At.IsZero() {
 		out.Error = c.Delivery.Error
+	}
+	if c.Canceled != nil && c.Canceled.Delivery != nil && c.Canceled.Delivery.At.IsZero() {
+		out.Error = cmp.Or(c.Canceled.Delivery.Error, out.Error)
 	}
 	if c.End == nil {
 		return

@@ -32,7 +32,7 @@ type Commands interface {
 
 // A CommandRequest is a command that is to be sent.
 type CommandRequest struct {
-	// Type is START_SESSION, STOP_SESSION, RESERVE_NOW or UNLOCK_CONNECTOR.
+	// Type is START_SESSION, STOP_SESSION, RESERVE_NOW, CANCEL_RESERVATION or UNLOCK_CONNECTOR.
 	Type v230.CommandType
 	// Partner is our name for the CPO; empty for the one whose location or session it is.
 	Partner string
@@ -44,7 +44,7 @@ type CommandRequest struct {
 	// Token is who charges: either the whole token, or Key of one of ours.
 	Token    *v230.Token
 	TokenKey ocpi.Key
-	// ReservationID and ExpiryDate are for RESERVE_NOW.
+	// ReservationID is for RESERVE_NOW and CANCEL_RESERVATION, ExpiryDate for RESERVE_NOW.
 	ReservationID          string
 	ExpiryDate             time.Time
 	AuthorizationReference string
@@ -52,22 +52,24 @@ type CommandRequest struct {
 
 // A Command is a command as it stands.
 type Command struct {
-	ID        string         `json:"id" doc:"Its name, which nobody can guess"`
-	Type      string         `json:"type" enum:"START_SESSION,STOP_SESSION,RESERVE_NOW,UNLOCK_CONNECTOR,CANCEL_RESERVATION"`
-	Direction string         `json:"direction" enum:"sent,received" doc:"received where a partner sent it to us"`
-	Partner   string         `json:"partner"`
-	State     string         `json:"state" doc:"How far it has come"`
-	Done      bool           `json:"done" doc:"Whether it has come to its end"`
-	Request   JSON           `json:"request,omitempty" doc:"What is asked for, in the model's terms"`
-	Answer    *CommandReply  `json:"answer,omitempty" doc:"The CPO's own answer"`
-	Outcome   string         `json:"outcome,omitempty" doc:"How it ended: the result; an answer that refuses it; or UNKNOWN_LOCATION, REFUSED (with an error) or NOT_SENT"`
-	Result    *CommandReply  `json:"result,omitempty" doc:"What came of it at the charge point"`
-	Later     []CommandReply `json:"later,omitempty" doc:"Results that came when it had its end already"`
-	SessionID string         `json:"session_id,omitempty" doc:"The session that it started, where it is known"`
-	Error     string         `json:"error,omitempty" doc:"Why it could not be sent, or its result not delivered"`
-	Created   time.Time      `json:"created"`
-	Changed   time.Time      `json:"changed"`
-	Due       time.Time      `json:"due,omitzero" required:"false" doc:"By when something must happen"`
+	ID          string         `json:"id" doc:"Its name, which nobody can guess"`
+	Type        string         `json:"type" enum:"START_SESSION,STOP_SESSION,RESERVE_NOW,UNLOCK_CONNECTOR,CANCEL_RESERVATION"`
+	Direction   string         `json:"direction" enum:"sent,received" doc:"received where a partner sent it to us"`
+	Partner     string         `json:"partner"`
+	State       string         `json:"state" doc:"How far it has come"`
+	Done        bool           `json:"done" doc:"Whether it has come to its end"`
+	Request     JSON           `json:"request,omitempty" doc:"What is asked for, in the model's terms"`
+	Reservation string         `json:"reservation,omitempty" doc:"A name of the reservation that a partner wants or gives up, which no other partner's reservation has. The reservation_id in the request is the partner's own, and must not be told to the charge point"`
+	Answer      *CommandReply  `json:"answer,omitempty" doc:"The CPO's own answer"`
+	Outcome     string         `json:"outcome,omitempty" doc:"How it ended: the result; an answer that refuses it; or UNKNOWN_LOCATION, REFUSED (with an error) or NOT_SENT"`
+	Result      *CommandReply  `json:"result,omitempty" doc:"What came of it at the charge point"`
+	Canceled    *CommandReply  `json:"canceled,omitempty" doc:"The CPO has given up the reservation after its result"`
+	Later       []CommandReply `json:"later,omitempty" doc:"Results that came when it had its end already"`
+	SessionID   string         `json:"session_id,omitempty" doc:"The session that it started, where it is known"`
+	Error       string         `json:"error,omitempty" doc:"Why it could not be sent, or its result not delivered"`
+	Created     time.Time      `json:"created"`
+	Changed     time.Time      `json:"changed"`
+	Due         time.Time      `json:"due,omitzero" required:"false" doc:"By when something must happen"`
 }
 
 // A CommandReply is an answer or a result, with when it came.
@@ -88,7 +90,7 @@ type CommandFilter struct {
 
 // A CommandAnswer is what the operator says to a command.
 type CommandAnswer struct {
-	Result  string `json:"result" doc:"To answer: ACCEPTED, REJECTED, NOT_SUPPORTED or UNKNOWN_SESSION. As a result: ACCEPTED, REJECTED, FAILED, TIMEOUT and others of CommandResultType"`
+	Result  string `json:"result" doc:"To answer: ACCEPTED, REJECTED, NOT_SUPPORTED or UNKNOWN_SESSION. As a result: ACCEPTED, REJECTED, FAILED, TIMEOUT and others of CommandResultType. CANCELED_RESERVATION may follow the ACCEPTED of a RESERVE_NOW"`
 	Message string `json:"message,omitempty" maxLength:"512" doc:"For people"`
 }
 
@@ -159,6 +161,13 @@ type (
 			CommandToken
 		}
 	}
+	cancelInput struct {
+		WaitInput
+		Body struct {
+			Partner       string `json:"partner,omitempty" doc:"Our name for the CPO. Default: the one that was asked for the reservation"`
+			ReservationID string `json:"reservation_id" minLength:"1" maxLength:"36"`
+		}
+	}
 	unlockInput struct {
 		WaitInput
 		Body struct {
@@ -171,7 +180,7 @@ type (
 	commandsInput struct {
 		Direction string    `query:"direction" enum:"sent,received"`
 		Partner   string    `query:"partner"`
-		Type      string    `query:"type" enum:"START_SESSION,STOP_SESSION,RESERVE_NOW,UNLOCK_CONNECTOR"`
+		Type      string    `query:"type" enum:"START_SESSION,STOP_SESSION,RESERVE_NOW,UNLOCK_CONNECTOR,CANCEL_RESERVATION"`
 		State     string    `query:"state"`
 		Since     time.Time `query:"since" doc:"Only commands made at or after this time"`
 		Limit     int       `query:"limit" minimum:"1" maximum:"1000" default:"100"`
@@ -211,6 +220,12 @@ func (a *API) addCommands() {
 			ReservationID: in.Body.ReservationID, ExpiryDate: in.Body.ExpiryDate, AuthorizationReference: in.Body.AuthorizationReference,
 		}
 		return a.send(ctx, r, &in.Body.CommandToken, in.WaitInput)
+	})
+	cancel := send.as("POST", "/commands/cancel-reservation", "cancel-reservation", "Ask a CPO to give up a reservation")
+	cancel.doc = "Partners on 2.1.1 cannot be asked: that is 409. " + send.doc
+	add(a, cancel, func(ctx context.Context, in *cancelInput) (*answer, error) {
+		r := CommandRequest{Type: v230.CommandTypeCancelReservation, Partner: in.Body.Partner, ReservationID: in.Body.ReservationID}
+		return a.send(ctx, r, nil, in.WaitInput)
 	})
 	unlock := send.as("POST", "/commands/unlock-connector", "unlock-connector", "Ask a CPO to let go of a plug")
 	unlock.doc = "It is for help desks only (OCPI, requirement CMD-14). " + send.doc

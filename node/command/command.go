@@ -15,6 +15,7 @@ import (
 	"github.com/roamwire/roamwire/ocpi"
 	library "github.com/roamwire/roamwire/ocpi/command"
 	"github.com/roamwire/roamwire/ocpi/ocpiclient"
+	"github.com/roamwire/roamwire/ocpi/ocpiserver"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -125,7 +126,7 @@ func New(config Config) *Commands {
 		Logger: config.Logger, Now: config.Now,
 	})
 	c.Receiver = library.NewReceiver(library.ReceiverConfig{
-		Store: c.home, Client: config.Clients.Client, Check: c.check, AnswerWithin: s.AnswerWithin, Default: s.Default,
+		Store: c.home, Client: config.Clients.Client, Check: c.check, Routing: ocpiserver.RoutingOf, AnswerWithin: s.AnswerWithin, Default: s.Default,
 		ResultWithin: s.ResultWithin, DeliverWithin: s.DeliverWithin, Logger: config.Logger, Now: config.Now,
 	})
 	return c

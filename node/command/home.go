@@ -25,7 +25,9 @@ const (
 	EventFinished = "command.finished"
 	// EventLate: a partner's result has come after the end of a command of ours.
 	EventLate = "command.late"
-	// EventUndelivered: the result of a command could not be delivered and was given up.
+	// EventCanceled: the CPO has given up a reservation that it had made, in either direction.
+	EventCanceled = "command.canceled"
+	// EventUndelivered: the result of a command, or the end of its reservation, could not be delivered and was given up.
 	EventUndelivered = "command.undelivered"
 	// EventSession: a session that belongs to the command was seen.
 	EventSession = "command.session"
@@ -168,9 +170,21 @@ func happenings(before, after *library.Command) []string {
 	happened(EventAnswered, before.Answer == nil && after.Answer != nil && before.End == nil)
 	happened(EventFinished, before.End == nil && after.End != nil)
 	happened(EventLate, !after.Received && len(after.Steps) > len(before.Steps) && lateResult(&after.Steps[len(after.Steps)-1]))
-	happened(EventUndelivered, after.Delivery != nil && !after.Delivery.GivenUp.IsZero() && before.Delivery.GivenUp.IsZero())
+	happened(EventCanceled, before.Canceled == nil && after.Canceled != nil)
+	happened(EventUndelivered, givenUp(after) > givenUp(before))
 	happened(EventSession, before.Session == nil && after.Session != nil)
 	return names
+}
+
+// givenUp is how much of what the partner was to be told was given up.
+func givenUp(c *library.Command) (count int) {
+	if c.Delivery != nil && !c.Delivery.GivenUp.IsZero() {
+		count++
+	}
+	if c.Canceled != nil && c.Canceled.Delivery != nil && !c.Canceled.Delivery.GivenUp.IsZero() {
+		count++
+	}
+	return count
 }
 
 func lateResult(s *library.Step) bool { return s.What == library.Resulted && s.Late && !s.Again }

@@ -19,6 +19,8 @@ const (
 	CommandFinished = "command.finished"
 	// CommandLate: a partner's result has come after the end of a command of ours.
 	CommandLate = "command.late"
+	// CommandCanceled: the CPO has given up a reservation that it had made, in either direction.
+	CommandCanceled = "command.canceled"
 	// CommandUndelivered: the result of a command could not be delivered to the partner and was given up.
 	CommandUndelivered = "command.undelivered"
 	// CommandSession: a session that belongs to a command was seen.
@@ -145,6 +147,7 @@ func Types() []Kind {
 		Kind{CommandAnswered, "A command has got its first answer."},
 		Kind{CommandFinished, "A command has its result, or timed out."},
 		Kind{CommandLate, "A partner's result has come after the end of a command."},
+		Kind{CommandCanceled, "The CPO has given up a reservation that it had made."},
 		Kind{CommandUndelivered, "The result of a command could not be delivered to the partner and was given up."},
 		Kind{CommandSession, "A session that belongs to a command was seen."},
 		Kind{AuthorizationAsked, "Somebody asked whether a token may charge, and was answered."},

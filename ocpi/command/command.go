@@ -25,6 +25,8 @@ var (
 	ErrEnded = errors.New("the command has ended already")
 	// ErrInvalid says that an answer or a result is none that the specification lists.
 	ErrInvalid = errors.New("this is no answer to a command")
+	// ErrVersion says that the version agreed with a partner has no such command.
+	ErrVersion = errors.New("the partner's version has no such command")
 )
 
 // A Command is a command that was sent to a partner or received from one, with all that has come of it.
@@ -34,11 +36,16 @@ type Command struct {
 	// Received tells that a partner sent it to us; otherwise we sent it.
 	Received bool `json:"received"`
 	// Partner is our name for the partner.
-	Partner string           `json:"partner"`
-	Type    v230.CommandType `json:"type"`
+	Partner string `json:"partner"`
+	// Party is the partner's party that has sent a command, where it says so or can be no other.
+	Party ocpi.Party       `json:"party,omitzero"`
+	Type  v230.CommandType `json:"type"`
 	// Request is the command in the model's terms (package v230); As reads it. It is empty for a result that belongs to
 	// no command.
 	Request jsontext.Value `json:"request,omitempty"`
+	// Reservation names the reservation of a received RESERVE_NOW or CANCEL_RESERVATION among those of all partners. Its
+	// reservation_id is the partner's own, another's can be the same: charge points must not be told it (requirement DM-07).
+	Reservation string `json:"reservation,omitempty"`
 	// ResponseURL is where the result goes.
 	ResponseURL string `json:"response_url,omitempty"`
 	State       State  `json:"state"`
@@ -55,6 +62,9 @@ type Command struct {
 	End *End `json:"end,omitempty"`
 	// Delivery is how far the result of a received command has come on its way to the partner; nil where none is sent.
 	Delivery *Delivery `json:"delivery,omitempty"`
+	// Canceled is that the CPO has given up a reservation after its result, and that result is void; nil where it has not
+	// (requirement DM-04).
+	Canceled *Cancellation `json:"canceled,omitempty"`
 	// Session is the session that belongs to it; nil where none has been seen.
 	Session *Session `json:"session,omitempty"`
 	// Match is what is the same in a command and in the session that belongs to it; empty where none can.
@@ -80,7 +90,7 @@ const (
 	Asked State = "asked"
 	// Accepted: the CPO has accepted it, and the charge point's result is to come.
 	Accepted State = "accepted"
-	// Delivering: it has ended, and the result is on its way to the partner.
+	// Delivering: it has ended, and the result, or the end of its reservation, is on its way to the partner.
 	Delivering State = "delivering"
 	// Ended: nothing is to be done about it any more.
 	Ended State = "ended"
@@ -117,6 +127,7 @@ const (
 const (
 	accepted = Outcome(v230.CommandResultTypeAccepted)
 	timeout  = Outcome(v230.CommandResultTypeTimeout)
+	canceled = Outcome(v230.CommandResultTypeCanceledReservation)
 )
 
 // An End is how a command ended.
@@ -138,6 +149,17 @@ type Delivery struct {
 	GivenUp time.Time `json:"given_up,omitzero"`
 	// Error is why it did not arrive the last time.
 	Error string `json:"error,omitempty"`
+}
+
+func (d *Delivery) open() bool { return d != nil && d.At.IsZero() && d.GivenUp.IsZero() }
+
+// A Cancellation is the end of a reservation by the CPO.
+type Cancellation struct {
+	// Message is for people.
+	Message string    `json:"message,omitempty"`
+	At      time.Time `json:"at"`
+	// Delivery is how far it has come on its way to the partner; nil where the partner has told us.
+	Delivery *Delivery `json:"delivery,omitempty"`
 }
 
 // A Session is a session that belongs to a command.
@@ -221,6 +243,9 @@ func (c *Command) clone() Command {
 	other := *c
 	other.Steps = slices.Clone(c.Steps)
 	other.Answer, other.End, other.Delivery, other.Session = copied(c.Answer), copied(c.End), copied(c.Delivery), copied(c.Session)
+	if other.Canceled = copied(c.Canceled); other.Canceled != nil {
+		other.Canceled.Delivery = copied(c.Canceled.Delivery)
+	}
 	return other
 }
 

@@ -7,8 +7,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/roamwire/roamwire/ocpi/convert"
 	"github.com/roamwire/roamwire/ocpi/ocpiclient"
-	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
 // How results go out. The lease of an attempt is renewed while it lasts, so that nobody repeats it; where the program dies in the
@@ -132,8 +132,9 @@ func (r *Receiver) hold(ctx context.Context, id string) (release func()) {
 
 // delivered sends a result, and says what became of that.
 func (r *Receiver) delivered(ctx context.Context, c *Command) Step {
-	err := r.post(ctx, c)
-	step := Step{At: r.now(), What: Delivered, Result: string(c.End.Outcome)}
+	outcome, message := c.telling()
+	err := r.post(ctx, c, outcome, message)
+	step := Step{At: r.now(), What: Delivered, Result: string(outcome)}
 	if err == nil {
 		return step
 	}
@@ -146,7 +147,7 @@ func (r *Receiver) delivered(ctx context.Context, c *Command) Step {
 		}
 	}
 	step.What, step.Message, step.Final = Undelivered, err.Error(), hopeless(err)
-	step.retry = spread(min(min(r.config.Backoff, longestBackoff)<<min(c.Delivery.Attempts-1, 20), longestBackoff))
+	step.retry = spread(min(min(r.config.Backoff, longestBackoff)<<min(c.outgoing().Attempts-1, 20), longestBackoff))
 	if e != nil {
 		step.retry = max(step.retry, e.RetryAfter)
 	}
@@ -154,14 +155,15 @@ func (r *Receiver) delivered(ctx context.Context, c *Command) Step {
 }
 
 // post sends a result to exactly the URL that the partner gave (requirement CMD-05).
-func (r *Receiver) post(ctx context.Context, c *Command) error {
+func (r *Receiver) post(ctx context.Context, c *Command, outcome Outcome, text string) error {
 	ctx, cancel := context.WithTimeout(ctx, deliveryTimeout)
 	defer cancel()
 	client, err := r.client(ctx, c.Partner)
 	if err != nil {
 		return err
 	}
-	result := v230.CommandResult{Result: v230.CommandResultType(c.End.Outcome), Message: message(c.End.Message)}
+	result := convert.CommandResult(string(outcome))
+	result.Message = message(text)
 	return client.EMSP().CommandResult(ctx, c.ResponseURL, result)
 }
 

@@ -22,8 +22,9 @@ const notAvailable = "#NA"
 func MatchAt(location ocpi.CiString) string { return location.Fold() }
 
 // Session notes at which command a session has begun, however late it comes: the one with the session's
-// authorization_reference, or else with its token, location and EVSE, in the hour before it. It returns the command, and
-// false where there is none. Where it is called again with the session, it returns the same.
+// authorization_reference, or else with its token, location and EVSE, in the hour before it. A RESERVE_NOW is found by its
+// reference only (requirement DM-08). It returns the command, and false where there is none. Where it is called again with the
+// session, it returns the same.
 //
 // For a Receiver the session is one of ours. The partner may be empty, where it is not known.
 func (d *desk) Session(ctx context.Context, partner string, session v230.Session) (Command, bool, error) {
@@ -63,21 +64,22 @@ func fits(c *Command, session *v230.Session) (score int) {
 		}
 		return 0
 	}
-	if c.Type != v230.CommandTypeStartSession || c.End != nil && c.End.Outcome != accepted && c.End.Outcome != timeout {
+	if c.End != nil && c.End.Outcome != accepted && c.End.Outcome != timeout || c.Canceled != nil {
 		return 0
 	}
-	asked, err := As[v230.StartSession](*c)
-	if err != nil {
+	asked, ok := charging(c)
+	if !ok {
 		return 0
 	}
-	reference := asked.AuthorizationReference != nil && session.AuthorizationReference != nil &&
-		asked.AuthorizationReference.Equal(*session.AuthorizationReference)
+	reference := asked.reference != nil && session.AuthorizationReference != nil && asked.reference.Equal(*session.AuthorizationReference)
 	switch {
 	case reference:
 		score = sameReference
-	case c.Received && !sameOwner(&asked.Token, &session.CDRToken): // two eMSPs may have cards of one number
+	case c.Type != v230.CommandTypeStartSession: // who has reserved a place may start there by a command of its own
 		return 0
-	case sameToken(&asked.Token, &session.CDRToken):
+	case c.Received && !sameOwner(&asked.token, &session.CDRToken): // two eMSPs may have cards of one number
+		return 0
+	case sameToken(&asked.token, &session.CDRToken):
 		score = 1
 	default:
 		return 0
@@ -85,8 +87,8 @@ func fits(c *Command, session *v230.Session) (score int) {
 	if c.End == nil || c.End.Outcome == accepted {
 		score += notTimedOut
 	}
-	if asked.EVSEUID != nil && session.EVSEUID != notAvailable {
-		if !asked.EVSEUID.Equal(session.EVSEUID) && !reference {
+	if asked.evse != nil && session.EVSEUID != notAvailable {
+		if !asked.evse.Equal(session.EVSEUID) && !reference {
 			return 0
 		}
 		score += sameEVSE
@@ -101,6 +103,27 @@ const (
 	sameReference  = 16
 	alreadyMatched = 64
 )
+
+// A wish is what a command says of the session that it wants, now or later.
+type wish struct {
+	token     v230.Token
+	evse      *ocpi.CiString
+	reference *ocpi.CiString
+}
+
+// charging reads what a command says of its session; false for commands that begin none.
+func charging(c *Command) (wish, bool) {
+	switch c.Type {
+	case v230.CommandTypeStartSession:
+		r, err := As[v230.StartSession](*c)
+		return wish{r.Token, r.EVSEUID, r.AuthorizationReference}, err == nil
+	case v230.CommandTypeReserveNow:
+		r, err := As[v230.ReserveNow](*c)
+		return wish{r.Token, r.EVSEUID, r.AuthorizationReference}, err == nil
+	default:
+		return wish{}, false
+	}
+}
 
 func sameOwner(asked *v230.Token, charged *v230.CdrToken) bool {
 	return asked.CountryCode.Equal(charged.CountryCode) && asked.PartyID.Equal(charged.PartyID)

@@ -108,3 +108,21 @@ func TestASessionIsMatchedToItsCommand(t *testing.T) {
 		})
 	}
 }
+
+// A reservation has a session of its own, which says so by its reference (requirement DM-08).
+func TestTheSessionOfAReservationIsMatchedByItsReference_DM08(t *testing.T) {
+	receiver := NewReceiver(ReceiverConfig{Logger: slog.New(slog.DiscardHandler)})
+	reserved := startAt("reserved", 0, func(_ *v230.StartSession, c *Command) { c.Received, c.Type = true, v230.CommandTypeReserveNow })
+	if err := receiver.store.Add(t.Context(), reserved); err != nil {
+		t.Fatal(err)
+	}
+	session := session211()
+	session.CDRToken = v230.CdrToken{UID: "CARD"}
+	if c, ok, err := receiver.Session(t.Context(), "", session); ok || err != nil {
+		t.Errorf("without the reference: %+v, %v", c, err)
+	}
+	session.AuthorizationReference = new(ocpi.CiString("RESERVED"))
+	if c, ok, err := receiver.Session(t.Context(), "", session); err != nil || !ok || c.ID != "reserved" {
+		t.Errorf("matched %q, %v, %v", c.ID, ok, err)
+	}
+}

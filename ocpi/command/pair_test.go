@@ -38,8 +38,16 @@ type pair struct {
 	fault func(next http.Handler) http.Handler
 }
 
-// newPair starts both. The program of the CPO is requested.
+// newPair starts both in 2.1.1. The program of the CPO is requested.
 func newPair(t *testing.T, requested func(*pair, command.Command), change func(*command.SenderConfig, *command.ReceiverConfig)) *pair {
+	t.Helper()
+	return newPairIn(t, ocpi.V211, requested, change)
+}
+
+// newPairIn starts both in the version that they have agreed on.
+func newPairIn(
+	t *testing.T, version ocpi.Version, requested func(*pair, command.Command), change func(*command.SenderConfig, *command.ReceiverConfig),
+) *pair {
 	t.Helper()
 	p := &pair{store: new(command.Memory)}
 	// Their URLs must be known before their servers are made.
@@ -56,9 +64,9 @@ func newPair(t *testing.T, requested func(*pair, command.Command), change func(*
 		return s
 	}
 	p.emsp, p.cpo = serve(&emsp), serve(&cpo)
-	sending := command.SenderConfig{Store: p.store, Client: clients(t, "grenspaal", p.cpo.URL+"/cpo/2.1.1/commands"), BaseURL: p.emsp.URL, Logger: quiet}
+	sending := command.SenderConfig{Store: p.store, Client: clients(t, version, "grenspaal", p.cpo.URL+"/cpo/"+string(version)+"/commands"), BaseURL: p.emsp.URL, Logger: quiet}
 	taking := command.ReceiverConfig{
-		Client: clients(t, "greenwheels", p.emsp.URL+"/emsp/2.1.1/commands"), Backoff: 10 * time.Millisecond, Logger: quiet,
+		Client: clients(t, version, "greenwheels", p.emsp.URL+"/emsp/"+string(version)+"/commands"), Backoff: 10 * time.Millisecond, Logger: quiet,
 		Requested: func(_ context.Context, c command.Command) {
 			if requested != nil {
 				requested(p, c)
@@ -91,7 +99,7 @@ func server(t *testing.T, url, name string, role ocpi.PartyRole, cpo *ocpiserver
 	partners := new(ocpitest.Partners)
 	partners.Add("let-me-in", ocpi.Partner{ID: name, Roles: []ocpi.PartyRole{role}})
 	partners.Add("stranger", ocpi.Partner{ID: "stranger", Roles: []ocpi.PartyRole{{Role: role.Role, Party: ocpi.NewParty("FR", "STR")}}})
-	s, err := ocpiserver.New(ocpiserver.Config{BaseURL: url, Partners: partners, CPO: cpo, EMSP: emsp, Logger: quiet})
+	s, err := ocpiserver.New(ocpiserver.Config{BaseURL: url, Versions: ocpi.Versions(), Partners: partners, CPO: cpo, EMSP: emsp, Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +107,7 @@ func server(t *testing.T, url, name string, role ocpi.PartyRole, cpo *ocpiserver
 }
 
 // clients calls the one partner there is.
-func clients(t *testing.T, name, endpoint string) command.Clients {
+func clients(t *testing.T, version ocpi.Version, name, endpoint string) command.Clients {
 	t.Helper()
 	transport := ocpiclient.NewTransport(ocpiclient.TransportConfig{AllowPrivate: true})
 	t.Cleanup(transport.Close)
@@ -108,7 +116,7 @@ func clients(t *testing.T, name, endpoint string) command.Clients {
 			return nil, errors.New("there is no partner " + partner)
 		}
 		return ocpiclient.New(ocpiclient.Config{
-			Partner: &ocpi.Partner{ID: name}, Token: "let-me-in", Version: ocpi.V211, Transport: transport, Timeout: 5 * time.Second,
+			Partner: &ocpi.Partner{ID: name}, Token: "let-me-in", Version: version, Transport: transport, Timeout: 5 * time.Second,
 			Endpoints: []ocpi.Endpoint{{Module: ocpi.ModuleCommands, URL: endpoint}},
 		})
 	}

@@ -42,6 +42,8 @@ func call(ctx context.Context, client *ocpiclient.Client, c *Command) (v230.Comm
 		return callWith(ctx, c, commands.StopSession)
 	case v230.CommandTypeReserveNow:
 		return callWith(ctx, c, commands.ReserveNow)
+	case v230.CommandTypeCancelReservation:
+		return callWith(ctx, c, commands.CancelReservation)
 	case v230.CommandTypeUnlockConnector:
 		return callWith(ctx, c, commands.UnlockConnector)
 	default:

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/command"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
@@ -29,7 +30,7 @@ func away(t *testing.T) string {
 func senderTo(t *testing.T, address string, within time.Duration) *command.Sender {
 	t.Helper()
 	s := command.NewSender(command.SenderConfig{
-		Client: clients(t, "grenspaal", "http://"+address+"/cpo/2.1.1/commands"), BaseURL: "http://127.0.0.1:1", SendWithin: within, Logger: quiet,
+		Client: clients(t, ocpi.V211, "grenspaal", "http://"+address+"/cpo/2.1.1/commands"), BaseURL: "http://127.0.0.1:1", SendWithin: within, Logger: quiet,
 	})
 	t.Cleanup(s.Close)
 	run(t, s.Run)
@@ -116,7 +117,7 @@ func TestACommandWaitsForItsPartnerAcrossARestart(t *testing.T) {
 	store := new(command.Memory)
 	start := func(within time.Duration) *command.Sender {
 		return command.NewSender(command.SenderConfig{
-			Store: store, Client: clients(t, "grenspaal", "http://"+address+"/cpo/2.1.1/commands"), BaseURL: "http://127.0.0.1:1", SendWithin: within, Logger: quiet,
+			Store: store, Client: clients(t, ocpi.V211, "grenspaal", "http://"+address+"/cpo/2.1.1/commands"), BaseURL: "http://127.0.0.1:1", SendWithin: within, Logger: quiet,
 		})
 	}
 	before := start(20 * time.Second)

@@ -25,6 +25,9 @@ type ReceiverConfig struct {
 	// Check looks at a command before anybody is asked; nil for nobody. An Answer with a Result is the answer, and an
 	// *ocpi.Error what the partner is told, such as one with ocpi.StatusUnknownLocation (requirement CMD-10).
 	Check func(ctx context.Context, from *ocpi.Partner, c Command) (Answer, error)
+	// Routing tells which of a partner's parties a message is from, as ocpiserver.RoutingOf does; nil where partners have one
+	// each.
+	Routing func(ctx context.Context) ocpi.Routing
 	// Requested is told of a command that wants an answer, in a goroutine of its own; nil for nobody. It, or whoever it
 	// tells, calls Answer, and Result if the answer was ACCEPTED.
 	Requested func(ctx context.Context, c Command)
@@ -127,8 +130,9 @@ func take[T any](ctx context.Context, r *Receiver, from *ocpi.Partner, kind v230
 	now := r.now()
 	c := Command{
 		ID: newID(), Received: true, Partner: from.ID, Type: kind, Request: convert.StripLeftovers(raw), ResponseURL: responseURL,
-		State: Asked, Created: now, Changed: now, Due: now.Add(r.config.AnswerWithin), Match: match,
+		State: Asked, Created: now, Changed: now, Due: now.Add(r.config.AnswerWithin), Match: match, Party: r.partyOf(ctx, from),
 	}
+	c.Reservation = reservation(&c, request)
 	answer, refusal := r.check(ctx, from, &c)
 	var refused *ocpi.Error
 	switch {
@@ -150,6 +154,19 @@ func take[T any](ctx context.Context, r *Receiver, from *ocpi.Partner, kind v230
 		return r.response(&c), refusal
 	}
 	return r.ask(ctx, c)
+}
+
+// partyOf is the partner's party that a message is from: the one that it says, or its only one with drivers.
+func (r *Receiver) partyOf(ctx context.Context, from *ocpi.Partner) ocpi.Party {
+	if r.config.Routing != nil {
+		if party := r.config.Routing(ctx).From; party != (ocpi.Party{}) {
+			return party
+		}
+	}
+	if parties := from.Parties(ocpi.RoleEMSP); len(parties) == 1 {
+		return parties[0]
+	}
+	return ocpi.Party{}
 }
 
 // check answers a command without asking anybody, where that is possible.
@@ -259,14 +276,15 @@ func (r *Receiver) Answer(ctx context.Context, id string, answer v230.CommandRes
 }
 
 // Result gives the charge point's result, which goes to the partner. A command that has no answer yet is thereby accepted. It
-// is ErrEnded where there is a result, or where there can be none; what was said is then written down and told to nobody.
+// is ErrEnded where there is a result, or where there can be none; what was said is then written down and told to nobody. Only
+// CANCELED_RESERVATION may follow the result of a reservation, and goes to the partner too (requirement DM-04).
 func (r *Receiver) Result(ctx context.Context, id string, result v230.CommandResultType, message string) (Command, error) {
 	// 2.1.1 has this one too (requirement CMD-07).
 	if !result.Known() && result != v230.CommandResultType(v230.CommandResponseTypeUnknownSession) {
 		return Command{}, fmt.Errorf("%w: %q", ErrInvalid, result)
 	}
 	return r.say(ctx, id, Step{What: Resulted, Result: string(result), Message: message}, func(c *Command) error {
-		if c.End != nil {
+		if c.End != nil && !c.cancels(&Step{Result: string(result)}) {
 			return ErrEnded
 		}
 		return nil

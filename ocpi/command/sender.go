@@ -156,6 +156,15 @@ func (s *Sender) ReserveNow(ctx context.Context, partner string, request v230.Re
 	}, request)
 }
 
+// CancelReservation asks a CPO to give up a reservation of ours, which 2.1.1 cannot: that is ErrVersion (requirement DM-01).
+func (s *Sender) CancelReservation(ctx context.Context, partner string, request v230.CancelReservation) (Command, error) {
+	return send(ctx, s, partner, order[v230.CancelReservation]{
+		kind: v230.CommandTypeCancelReservation, since: ocpi.V221,
+		prepare:  func(r *v230.CancelReservation, url, _ string) { r.ResponseURL = url },
+		validate: (*v230.CancelReservation).Validate,
+	}, request)
+}
+
 // UnlockConnector asks a CPO to let go of a plug. It is for help desks only (requirement CMD-14).
 func (s *Sender) UnlockConnector(ctx context.Context, partner string, request v230.UnlockConnector) (Command, error) {
 	return send(ctx, s, partner, order[v230.UnlockConnector]{
@@ -166,7 +175,9 @@ func (s *Sender) UnlockConnector(ctx context.Context, partner string, request v2
 
 // An order is what differs between kinds of commands.
 type order[T any] struct {
-	kind     v230.CommandType
+	kind v230.CommandType
+	// since is the first version that has it; empty for all.
+	since    ocpi.Version
 	match    string
 	prepare  func(request *T, responseURL, id string)
 	validate func(*T) []ocpi.Finding
@@ -177,6 +188,9 @@ func send[T any](ctx context.Context, s *Sender, partner string, o order[T], req
 	client, err := s.client(ctx, partner)
 	if err != nil {
 		return Command{}, fmt.Errorf("send %s: %w", o.kind, err)
+	}
+	if client.Version().Compare(o.since) < 0 {
+		return Command{}, fmt.Errorf("send %s to %s: %w", o.kind, partner, ErrVersion)
 	}
 	id := newID()
 	url := fmt.Sprintf("%s/emsp/%s/commands/%s/%s", s.baseURL, client.Version(), o.kind, id)

@@ -13,7 +13,10 @@ import (
 //	           sending -> unclear -> accepted -> ended
 //	received:  asked -> accepted -> delivering -> ended
 //
-// A command may end from every state before. What comes after the end is written down and changes nothing.
+// A command may end from every state before. What comes after the end is written down and changes nothing, but for one: a CPO
+// may give up a reservation that it had made. We tell the partner that as we tell it results:
+//
+//	received:  ended -> delivering -> ended
 
 // limits are how long is waited, and what stands where nothing comes.
 type limits struct {
@@ -119,9 +122,11 @@ func (c *Command) patience(s *Step, l limits) time.Duration {
 // resulted takes the result. Where our own side has given no answer before it, it has accepted.
 func (c *Command) resulted(s *Step) {
 	switch {
+	case c.cancels(s):
+		c.cancel(s)
 	case c.End != nil:
 		s.Late = true
-		s.Again = c.End.By == Resulted && string(c.End.Outcome) == s.Result
+		s.Again = c.End.By == Resulted && string(c.End.Outcome) == s.Result || c.Canceled != nil && s.Result == string(canceled)
 	case c.State == Stray:
 	default:
 		if c.Received && c.Answer == nil {
@@ -187,7 +192,7 @@ func (c *Command) deadline(s *Step, l limits) (noted bool) {
 // sent claims a result for one attempt to deliver it. Nobody else tries until the lease is over.
 func (c *Command) sent(s *Step, l limits) (noted bool) {
 	if c.State == Delivering {
-		c.Delivery.Attempts++
+		c.outgoing().Attempts++
 		c.Due = s.At.Add(l.lease)
 		c.Changed = s.At
 	}
@@ -202,25 +207,38 @@ func (c *Command) renew(now time.Time, lease time.Duration) {
 }
 
 func (c *Command) delivered(s *Step) {
-	if c.State != Delivering {
+	if c.State != Delivering || !c.isTelling(s) {
 		s.Late = true
 		return
 	}
-	c.Delivery.At, c.Delivery.Error = s.At, ""
+	d := c.outgoing()
+	d.At, d.Error = s.At, ""
+	c.told(s.At)
+}
+
+// told goes on with what else the partner is to be told.
+func (c *Command) told(at time.Time) {
 	c.State, c.Due = Ended, time.Time{}
+	if c.outgoing() != nil {
+		c.State, c.Due = Delivering, at
+	}
 }
 
 // undelivered tries again later, or not at all where that is of no use.
 func (c *Command) undelivered(s *Step, l limits) {
-	if c.State != Delivering {
+	if c.State != Delivering || !c.isTelling(s) {
 		s.Late = true
 		return
 	}
-	c.Delivery.Error = s.Message
-	s.Final = s.Final || !s.At.Add(s.retry).Before(c.End.At.Add(l.deliver))
+	d, since := c.outgoing(), c.End.At
+	if d != c.Delivery {
+		since = c.Canceled.At
+	}
+	d.Error = s.Message
+	s.Final = s.Final || !s.At.Add(s.retry).Before(since.Add(l.deliver))
 	if s.Final {
-		c.Delivery.GivenUp = s.At
-		c.State, c.Due = Ended, time.Time{}
+		d.GivenUp = s.At
+		c.told(s.At)
 		return
 	}
 	c.Due = s.At.Add(s.retry)

@@ -231,3 +231,61 @@ func restarted(t *rapid.T, c Command) Command {
 	}
 	return again
 }
+
+// What follows a result is told after it, and once (requirement DM-04).
+func TestACancellationFollowsTheResult_DM04(t *testing.T) {
+	reserved := func(steps ...Step) Command {
+		c := askedCommand()
+		c.Type = v230.CommandTypeReserveNow
+		for _, s := range steps {
+			c.apply(s, testLimits)
+		}
+		return c
+	}
+	made := []Step{after(1, Answered, "ACCEPTED"), after(2, Resulted, "ACCEPTED")}
+	delivered := append(made[:2:2], after(3, Sent, ""), after(4, Delivered, "ACCEPTED"))
+	for name, tt := range map[string]struct {
+		steps    []Step
+		state    State
+		canceled bool
+		// says is what the partner is told next.
+		says Outcome
+	}{
+		"after the result was delivered":  {append(delivered[:4:4], after(9, Resulted, "CANCELED_RESERVATION")), Delivering, true, canceled},
+		"before the result was delivered": {append(made[:2:2], after(9, Resulted, "CANCELED_RESERVATION")), Delivering, true, accepted},
+		"then the result goes first": {append(made[:2:2], after(3, Sent, ""), after(9, Resulted, "CANCELED_RESERVATION"),
+			after(10, Delivered, "ACCEPTED")), Delivering, true, canceled},
+		"the result is said to be delivered twice": {append(made[:2:2], after(3, Sent, ""), after(9, Resulted, "CANCELED_RESERVATION"),
+			after(10, Delivered, "ACCEPTED"), after(11, Delivered, "ACCEPTED")), Delivering, true, canceled},
+		"the result was given up": {append(made[:2:2], Step{At: start, What: Undelivered, Result: "ACCEPTED", Final: true},
+			after(9, Resulted, "CANCELED_RESERVATION")), Delivering, true, canceled},
+		"told": {append(delivered[:4:4], after(9, Resulted, "CANCELED_RESERVATION"), after(10, Sent, ""),
+			after(11, Delivered, "CANCELED_RESERVATION")), Ended, true, ""},
+		"given up after an hour": {append(delivered[:4:4], after(9, Resulted, "CANCELED_RESERVATION"), after(3608, Sent, ""),
+			after(3609, Undelivered, "CANCELED_RESERVATION")), Ended, true, ""},
+		"nothing was reserved":     {[]Step{after(1, Answered, "REJECTED"), after(9, Resulted, "CANCELED_RESERVATION")}, Ended, false, ""},
+		"it is the first result":   {[]Step{after(1, Answered, "ACCEPTED"), after(9, Resulted, "CANCELED_RESERVATION")}, Delivering, false, canceled},
+		"nobody knew of it":        {[]Step{after(1, Answered, "ACCEPTED"), after(61, Deadline, ""), after(70, Resulted, "CANCELED_RESERVATION")}, Delivering, true, timeout},
+		"another result is no end": {append(delivered[:4:4], after(9, Resulted, "FAILED")), Ended, false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := reserved(tt.steps...)
+			if c.State != tt.state || (c.Canceled != nil) != tt.canceled {
+				t.Errorf("it is %s, canceled %+v", c.State, c.Canceled)
+			}
+			if c.outgoing() == nil != (tt.says == "") {
+				t.Errorf("the way is %+v", c.outgoing())
+			} else if says, _ := c.telling(); tt.says != "" && says != tt.says {
+				t.Errorf("it says %s", says)
+			}
+		})
+	}
+	started := askedCommand()
+	started.Type = v230.CommandTypeStartSession
+	for _, s := range append(delivered[:4:4], after(9, Resulted, "CANCELED_RESERVATION")) {
+		started.apply(s, testLimits)
+	}
+	if started.Canceled != nil || started.State != Ended || !started.Steps[len(started.Steps)-1].Late {
+		t.Errorf("a session was canceled: %+v", started)
+	}
+}

@@ -113,6 +113,16 @@ func CommandResultFrom211(in v211.CommandResponse, env Env) (v230.CommandResult,
 	return out, u.losses
 }
 
+// CommandResult is the result of a command in the model, by the word that some version has for it. UNKNOWN_SESSION, which only
+// 2.1.1 has there, becomes FAILED, and is UNKNOWN_SESSION again for partners on 2.1.1 (requirement CMD-07).
+func CommandResult(word string) v230.CommandResult {
+	if word != string(v211.CommandResponseTypeUnknownSession) {
+		return v230.CommandResult{Result: v230.CommandResultType(word)}
+	}
+	result, _ := CommandResultFrom211(v211.CommandResponse{Result: v211.CommandResponseTypeUnknownSession}, Env{})
+	return result
+}
+
 func raisedResult(r v211.CommandResponseType) v230.CommandResultType {
 	if r == v211.CommandResponseTypeUnknownSession {
 		return v230.CommandResultTypeFailed

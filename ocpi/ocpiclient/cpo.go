@@ -3,6 +3,7 @@ package ocpiclient
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -92,6 +93,14 @@ func (s Commands) StopSession(ctx context.Context, command v230.StopSession) (v2
 // ReserveNow asks to keep a charge point free.
 func (s Commands) ReserveNow(ctx context.Context, command v230.ReserveNow) (v230.CommandResponse, error) {
 	return send(ctx, s.client, v230.CommandTypeReserveNow, s.client.codecs.ReserveNows, command, ownerOf(command.Token))
+}
+
+// CancelReservation asks to give up a reservation. 2.1.1 has no such command: that is ErrNotOffered (requirement DM-01).
+func (s Commands) CancelReservation(ctx context.Context, command v230.CancelReservation) (v230.CommandResponse, error) {
+	if s.client.codecs.CancelReservations.Write == nil {
+		return v230.CommandResponse{}, fmt.Errorf("ocpiclient: %w: %s in %s", ErrNotOffered, v230.CommandTypeCancelReservation, s.client.Version())
+	}
+	return send(ctx, s.client, v230.CommandTypeCancelReservation, s.client.codecs.CancelReservations, command, ocpi.Party{})
 }
 
 // UnlockConnector asks to let go of a plug. It is for help desks only (requirement CMD-14).
