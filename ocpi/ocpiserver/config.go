@@ -13,7 +13,7 @@ import (
 	"github.com/roamwire/roamwire/ocpi/wire"
 )
 
-// Config says what a server serves. BaseURL, Partners and at least one of CPO and EMSP are required; every other
+// Config says what a server serves. BaseURL, Partners and at least one of CPO, EMSP, Hub and Modules are required; every other
 // field works at its zero value.
 type Config struct {
 	// BaseURL is where partners reach this server from outside, such as https://ocpi.example.com/ocpi. Its path is
@@ -30,6 +30,12 @@ type Config struct {
 	CPO *CPO
 	// EMSP is our eMSP side; nil for none.
 	EMSP *EMSP
+	// ClientInfos takes what hubs say about the parties behind them; nil for nobody. Hub is our own side as a hub; nil for none.
+	// Both are there since 2.2.
+	ClientInfos ClientInfos
+	Hub         *Hub
+	// Modules are those that OCPI does not have, by agreement with partners.
+	Modules []Module
 	// Credentials serves the module credentials, which OCPI requires of everyone (requirement V-04); nil leaves it out,
 	// for programs that are not a whole platform. Where it is not a Registrar as well, partners are registered by hand,
 	// and only GET is offered.
@@ -78,6 +84,8 @@ type CPO struct {
 	Tariffs  Sender[v230.Tariff]
 	Tokens   Receiver[v230.Token]
 	Commands Commands
+	// ChargingProfiles are there since 2.2.
+	ChargingProfiles ChargingProfiles
 }
 
 // EMSP is what an e-mobility service provider serves. A nil field is neither mounted nor advertised.
@@ -90,6 +98,8 @@ type EMSP struct {
 	// Tokens must be an Authorizer as well.
 	Tokens         Sender[v230.Token]
 	CommandResults CommandResults
+	// ChargingProfileResults are what comes of what we ask about charging profiles, also as a smart charging provider, since 2.2.
+	ChargingProfileResults ChargingProfileResults
 }
 
 const (
@@ -132,13 +142,16 @@ func (c Config) check() error {
 	if c.Partners == nil {
 		return fmt.Errorf("Partners is required")
 	}
-	if c.CPO == nil && c.EMSP == nil {
-		return fmt.Errorf("neither CPO nor EMSP is set: there is nothing to serve")
+	if c.CPO == nil && c.EMSP == nil && c.Hub == nil && len(c.Modules) == 0 {
+		return fmt.Errorf("neither CPO nor EMSP nor Hub nor a module is set: there is nothing to serve")
 	}
 	for _, v := range c.Versions {
 		if !v.Known() {
 			return fmt.Errorf("version %s is not served", v)
 		}
+	}
+	if err := c.checkModules(); err != nil {
+		return err
 	}
 	if c.CPO != nil && c.CPO.Locations != nil {
 		if _, ok := c.CPO.Locations.(Getter[wire.Location]); !ok {

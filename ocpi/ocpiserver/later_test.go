@@ -73,9 +73,9 @@ func TestVersionDetailsHaveARoleForEachEndpoint(t *testing.T) {
 		want := []string{
 			"SENDER" + root + "/credentials", "SENDER" + root + "/sender/locations", "SENDER" + root + "/sender/sessions",
 			"SENDER" + root + "/sender/cdrs", "SENDER" + root + "/sender/tariffs", "RECEIVER" + root + "/receiver/tokens",
-			"RECEIVER" + root + "/receiver/commands", "RECEIVER" + root + "/receiver/locations", "RECEIVER" + root + "/receiver/sessions",
+			"RECEIVER" + root + "/receiver/commands", "RECEIVER" + root + "/receiver/chargingprofiles", "RECEIVER" + root + "/receiver/locations", "RECEIVER" + root + "/receiver/sessions",
 			"RECEIVER" + root + "/receiver/cdrs", "RECEIVER" + root + "/receiver/tariffs", "SENDER" + root + "/sender/tokens",
-			"SENDER" + root + "/sender/commands",
+			"SENDER" + root + "/sender/commands", "SENDER" + root + "/sender/chargingprofiles",
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -94,7 +94,7 @@ func TestThePathsOfTheReferenceAreServedInEveryVersion(t *testing.T) {
 	eachLater(t, func(t *testing.T, v ocpi.Version, server *ocpitest.Server) {
 		for _, side := range []string{"/cpo/", "/emsp/"} {
 			endpoints := details(t, server, side+string(v)+"/details").Endpoints
-			if len(endpoints) != 7 {
+			if len(endpoints) != 8 {
 				t.Errorf("%s has %d endpoints", side, len(endpoints))
 			}
 			for _, e := range endpoints {

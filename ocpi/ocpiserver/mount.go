@@ -34,6 +34,10 @@ func (s *speaker) mount() {
 	if s.config.EMSP != nil {
 		s.mountEMSP(s.config.EMSP)
 	}
+	if s.since22() {
+		s.mountClientInfos()
+	}
+	s.mountModules()
 }
 
 func (s *speaker) offer(side side, module ocpi.ModuleID) {
@@ -107,6 +111,9 @@ func (s *speaker) mountCPO(cpo *CPO) {
 		s.offer(cpoSide, ocpi.ModuleCommands)
 		s.at(cpoSide, ocpi.ModuleCommands, "/{command}", resource{methods: methods{http.MethodPost: s.command(cpo.Commands)}})
 	}
+	if cpo.ChargingProfiles != nil && s.since22() {
+		s.mountProfiles(cpo.ChargingProfiles)
+	}
 }
 
 // ownedPath is where objects of partners live.
@@ -149,6 +156,9 @@ func (s *speaker) mountEMSP(emsp *EMSP) {
 		res := resource{methods: methods{http.MethodPost: s.commandResult(emsp.CommandResults)}}
 		s.at(emspSide, ocpi.ModuleCommands, "/{uid}", res)
 		s.at(emspSide, ocpi.ModuleCommands, "/{command}/{uid}", res)
+	}
+	if emsp.ChargingProfileResults != nil && s.since22() {
+		s.mountProfileResults(emsp.ChargingProfileResults)
 	}
 }
 

@@ -24,6 +24,8 @@ type answer struct {
 	data []byte
 	// items are the elements of data where it is a list; not nil for every list, also an empty one.
 	items []jsontext.Value
+	// written tells that the whole answer has gone out already.
+	written bool
 }
 
 func created(isNew bool) answer {

@@ -31,14 +31,18 @@ type resource struct {
 	role    ocpi.Role
 	// root is the path of the module that it is below.
 	root string
+	// custom tells that it is of a module by agreement, agreed with whom (nil for everyone), and unrouted that its messages have
+	// no routing headers.
+	custom, unrouted bool
+	agreed           func(*ocpi.Partner) bool
 }
 
 // handle mounts a resource at a path below the prefix.
 func (s *Server) handle(pattern string, res resource) {
 	if len(res.methods) > 0 {
 		s.routes = append(s.routes, openapi.Route{
-			Path: pattern, Methods: slices.Sorted(maps.Keys(res.methods)), Version: res.version, Role: res.role, Module: res.module,
-			Open: res.open && s.config.OpenData,
+			Path: strings.ReplaceAll(pattern, "...}", "}"), Methods: slices.Sorted(maps.Keys(res.methods)), Version: res.version, Role: res.role, Module: res.module,
+			Open: res.open && s.config.OpenData, Custom: res.custom,
 		})
 	}
 	s.mux.HandleFunc(pattern, func(_ http.ResponseWriter, r *http.Request) {
@@ -50,7 +54,9 @@ func (s *Server) handle(pattern string, res resource) {
 			c.fail(err)
 			return
 		}
-		c.respond(a)
+		if !a.written {
+			c.respond(a)
+		}
 	})
 }
 
@@ -89,6 +95,9 @@ func (c *call) admit(res resource) error {
 	}
 	if err := c.access(res); err != nil {
 		return err
+	}
+	if res.agreed != nil && !res.agreed(c.partner) {
+		return ocpi.NotFound("there is nothing at %s", c.server.prefix+c.r.URL.Path)
 	}
 	if res.caller != "" && !c.partner.Has(res.caller) && !slices.ContainsFunc(res.readers, c.partner.Has) {
 		return ocpi.NotFound("this interface is for partners with the role %s, which you do not have here", res.caller)
@@ -130,6 +139,16 @@ type speaker struct {
 	codecs  wire.Codecs
 	// offered are the modules of each side, in the order of version details.
 	offered map[side][]ocpi.ModuleID
+	// common are the endpoints that belong to no role of ours.
+	common []endpoint
+}
+
+// An endpoint is one side of a module that belongs to no role of ours.
+type endpoint struct {
+	role   ocpi.InterfaceRole
+	module ocpi.ModuleID
+	// agreed says who is told of it; nil for everyone.
+	agreed func(*ocpi.Partner) bool
 }
 
 // since22 reports whether the version is 2.2 or later, where objects say whose they are and interfaces have roles.

@@ -27,7 +27,7 @@ func RoutingOf(ctx context.Context) ocpi.Routing {
 // readRouting reads the routing headers and checks them against who the partner is, and who we are (requirements DT-18 to DT-21, DT-30).
 // Whatever it finds, the answer has them swapped.
 func (c *call) readRouting(res resource) error {
-	if c.routed = ocpi.Routed(res.version, res.module); !c.routed {
+	if c.routed = ocpi.Routed(res.version, res.module) && !res.unrouted; !c.routed {
 		return nil
 	}
 	given, unreadable := ocpi.ReadRouting(c.r.Header)

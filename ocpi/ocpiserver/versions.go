@@ -43,7 +43,7 @@ func interfaceRole(role ocpi.Role, module ocpi.ModuleID) ocpi.InterfaceRole {
 	switch module {
 	case ocpi.ModuleCredentials:
 		return ocpi.Sender
-	case ocpi.ModuleTokens, ocpi.ModuleCommands:
+	case ocpi.ModuleTokens, ocpi.ModuleCommands, ocpi.ModuleChargingProfiles:
 		sender = ocpi.RoleEMSP
 	default:
 	}
@@ -112,9 +112,22 @@ func (s *speaker) detailsWithRoles(only *side) handler {
 				}
 			}
 		}
+		for _, e := range s.commonFor(c.partner) {
+			add(e.role, e.module, s.shared(e.role, e.module))
+		}
 		raw, err := json.Marshal(&details)
 		return answer{data: raw}, err
 	}
+}
+
+// commonFor are the endpoints of no role of ours that a partner is told of.
+func (s *speaker) commonFor(partner *ocpi.Partner) (known []endpoint) {
+	for _, e := range s.common {
+		if e.agreed == nil || e.agreed(partner) {
+			known = append(known, e)
+		}
+	}
+	return known
 }
 
 // detailsWithoutRoles serves version details of 2.1.1. At the shared URL a partner is told about the side that is for its own
@@ -132,6 +145,9 @@ func (s *speaker) detailsWithoutRoles(only *side) handler {
 			for _, module := range s.offered[side] {
 				details.Endpoints = append(details.Endpoints, v211.Endpoint{Identifier: module, URL: s.base + s.reference(side, module) + slash})
 			}
+		}
+		for _, e := range s.commonFor(c.partner) {
+			details.Endpoints = append(details.Endpoints, v211.Endpoint{Identifier: e.module, URL: s.base + s.shared(e.role, e.module) + slash})
 		}
 		raw, err := json.Marshal(&details)
 		return answer{data: raw}, err

@@ -12,15 +12,16 @@ type CPO struct {
 	CDRs      Sender[v230.CDR]
 	Tariffs   Sender[v230.Tariff]
 	// Tokens are those that eMSPs pushed.
-	Tokens   Receiver[v230.Token]
-	Commands Commands
+	Tokens           Receiver[v230.Token]
+	Commands         Commands
+	ChargingProfiles ChargingProfiles
 }
 
 // Backend is the CPO as a server takes it, with every module. Set fields to nil for a CPO that offers less.
 func (c *CPO) Backend() *ocpiserver.CPO {
 	return &ocpiserver.CPO{
 		Locations: &c.Locations, Sessions: &c.Sessions, CDRs: &c.CDRs, Tariffs: &c.Tariffs,
-		Tokens: &c.Tokens, Commands: &c.Commands,
+		Tokens: &c.Tokens, Commands: &c.Commands, ChargingProfiles: &c.ChargingProfiles,
 	}
 }
 
@@ -41,13 +42,15 @@ type EMSP struct {
 	Tariffs        TariffReceiver
 	Tokens         TokenSender
 	CommandResults CommandResults
+	// ChargingProfileResults are what CPOs said about charging profiles.
+	ChargingProfileResults ChargingProfileResults
 }
 
 // Backend is the eMSP as a server takes it, with every module. Set fields to nil for an eMSP that offers less.
 func (e *EMSP) Backend() *ocpiserver.EMSP {
 	return &ocpiserver.EMSP{
 		Locations: &e.Locations, Sessions: &e.Sessions, CDRs: &e.CDRs, Tariffs: &e.Tariffs,
-		Tokens: &e.Tokens, CommandResults: &e.CommandResults,
+		Tokens: &e.Tokens, CommandResults: &e.CommandResults, ChargingProfileResults: &e.ChargingProfileResults,
 	}
 }
 
@@ -65,6 +68,9 @@ var (
 	_ ocpiserver.CDRReceiver            = (*CDRReceiver)(nil)
 	_ ocpiserver.CommandResults         = (*CommandResults)(nil)
 	_ ocpiserver.Commands               = (*Commands)(nil)
+	_ ocpiserver.ChargingProfiles       = (*ChargingProfiles)(nil)
+	_ ocpiserver.ChargingProfileResults = (*ChargingProfileResults)(nil)
+	_ ocpiserver.ClientInfos            = (*ClientInfos)(nil)
 	_ ocpiserver.Receiver[v230.Tariff]  = (*TariffReceiver)(nil)
 	_ ocpiserver.Receiver[v230.Session] = (*Receiver[v230.Session])(nil)
 )

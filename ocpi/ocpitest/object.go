@@ -9,7 +9,7 @@ import (
 
 // An Object is an object that one party owns and others get: every kind that a Sender or Receiver can hold.
 type Object interface {
-	v230.Location | v230.Session | v230.CDR | v230.Tariff | v230.Token
+	v230.Location | v230.Session | v230.CDR | v230.Tariff | v230.Token | v230.ClientInfo
 }
 
 // keyOf is an object's identity.
@@ -25,6 +25,8 @@ func keyOf[T Object](object *T) ocpi.Key {
 		return newKey(o.CountryCode, o.PartyID, o.ID, "")
 	case *v230.Token:
 		return newKey(o.CountryCode, o.PartyID, o.UID, o.Type)
+	case *v230.ClientInfo:
+		return newKey(o.CountryCode, o.PartyID, ocpi.CiString(o.Role), "")
 	default:
 		panic("ocpitest: unreachable: Object lists its types")
 	}
@@ -45,6 +47,8 @@ func lastUpdated[T Object](object *T) ocpi.DateTime {
 	case *v230.Tariff:
 		return o.LastUpdated
 	case *v230.Token:
+		return o.LastUpdated
+	case *v230.ClientInfo:
 		return o.LastUpdated
 	default:
 		panic("ocpitest: unreachable: Object lists its types")

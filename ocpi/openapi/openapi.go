@@ -60,6 +60,8 @@ type Route struct {
 	Module ocpi.ModuleID
 	// Open tells that reading needs no token.
 	Open bool
+	// Custom tells that the module is none of OCPI's.
+	Custom bool
 }
 
 // Config says what a document is about.

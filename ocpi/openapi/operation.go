@@ -25,6 +25,10 @@ type operation struct {
 	tokenType bool
 	// creates tells that the answer can be 201, and location that it has the header of that name.
 	creates, location bool
+	// params are further parameters, by their names among the components.
+	params []string
+	// custom tells that it is of a module by agreement, of which nothing else is known.
+	custom bool
 }
 
 const (
@@ -42,9 +46,12 @@ const (
 
 // find is the operation of a route.
 func find(r Route, method string) (operation, bool) {
+	if r.Custom {
+		return customOperation(r, method), true
+	}
 	all := versionOperations()
 	if r.Module != "" {
-		all = append(append(append(credentialsOperations(r.Role), senderOperations()...), receiverOperations()...), otherOperations()...)
+		all = append(append(append(append(credentialsOperations(r.Role), senderOperations()...), receiverOperations()...), otherOperations()...), laterOperations()...)
 	}
 	tail := r.tail()
 	for _, op := range all {

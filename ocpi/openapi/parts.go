@@ -19,6 +19,9 @@ func (d *document) operation(r Route, method string, op operation) object {
 	if parameters := d.parameters(r, op); len(parameters) > 0 {
 		o["parameters"] = parameters
 	}
+	if op.custom && bodies(method) {
+		o["requestBody"] = object{"required": false, "content": object{"application/json": object{"schema": object{}}}}
+	}
 	if op.body != "" {
 		o["requestBody"] = object{
 			"required": !op.optional,
@@ -46,6 +49,7 @@ func (d *document) parameters(r Route, op operation) []object {
 	if op.tokenType {
 		refs = append(refs, "TokenType", "TokenTypeByTable")
 	}
+	refs = append(refs, op.params...)
 	var parameters []object
 	for _, name := range refs {
 		parameters = append(parameters, object{"$ref": "#/components/parameters/" + name})
@@ -84,7 +88,9 @@ func pathParameters(path string) []object {
 		case "token_uid":
 			text, schema["maxLength"] = "uid of the token.", 36
 		case "uid":
-			text = "What we have named the command."
+			text = "What we have named the command or the request."
+		case "path":
+			text = "What follows in the path, of one segment or several."
 		case "command":
 			text = "Name of the command. One that this version does not have is answered with NOT_SUPPORTED."
 			schema["examples"] = []string{"START_SESSION", "STOP_SESSION", "RESERVE_NOW", "CANCEL_RESERVATION", "UNLOCK_CONNECTOR"}
@@ -189,6 +195,9 @@ func (d *document) parameterComponents() object {
 	moment := object{"type": "string", "format": "date-time"}
 	required := query("date_from", "Only objects updated at this time or later. It must be given.", moment)
 	required["required"] = true
+	duration := query("duration", "For how long the profile is asked for, in seconds.", object{"type": "integer", "minimum": 1})
+	responseURL := query("response_url", "Where the result goes.", object{"type": "string", "format": "uri"})
+	duration["required"], responseURL["required"] = true, true
 	limit := object{"type": "integer", "minimum": 1}
 	limitText := "How many objects the page may have at most. The server may give fewer."
 	if d.config.PageLimit > 0 {
@@ -215,6 +224,8 @@ func (d *document) parameterComponents() object {
 		"Cursor":           query("cursor", "The place in the list, as the header Link of the page before has it. It stays right while objects change.", object{"type": "string"}),
 		"TokenType":        query("type", "Type of the token.", byType),
 		"TokenTypeByTable": query("token_type", "Type of the token, under its other name in 2.1.1. Used where `type` is missing.", byType),
+		"Duration":         duration,
+		"ResponseURL":      responseURL,
 		"RequestID":        id("X-Request-ID", "Names this request. The answer repeats it; without it, the answer brings one."),
 		"CorrelationID":    id("X-Correlation-ID", "Names what this request belongs to. The answer repeats it; without it, the answer brings one."),
 	}
