@@ -2,6 +2,7 @@ package ocpiclient
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
@@ -106,6 +107,9 @@ func (s Sender[T]) Pages(ctx context.Context, q ocpi.Query) iter.Seq2[Page[T], e
 }
 
 func (s Sender[T]) crawl(q ocpi.Query) (*crawl[T], error) {
+	if s.client.speaks && s.kind.codec.Read == nil {
+		return nil, fmt.Errorf("ocpiclient: %w: version %s has no %s", ErrNotOffered, s.client.config.Version, s.kind.module)
+	}
 	endpoint, err := s.client.endpoint(s.kind.module, ocpi.Sender, s.role)
 	if err != nil {
 		return nil, err
