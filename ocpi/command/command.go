@@ -65,6 +65,8 @@ type Command struct {
 	// Canceled is that the CPO has given up a reservation after its result, and that result is void; nil where it has not
 	// (requirement DM-04).
 	Canceled *Cancellation `json:"canceled,omitempty"`
+	// Active is the profile that is active since a SetProfile of ours; nil where the CPO has told none.
+	Active *ActiveProfile `json:"active,omitempty"`
 	// Session is the session that belongs to it; nil where none has been seen.
 	Session *Session `json:"session,omitempty"`
 	// Match is what is the same in a command and in the session that belongs to it; empty where none can.
@@ -137,6 +139,8 @@ type End struct {
 	By      What      `json:"by"`
 	Message string    `json:"message,omitempty"`
 	At      time.Time `json:"at"`
+	// Profile is the active profile in the result of GetProfile, a v230.ActiveChargingProfile; empty for none.
+	Profile jsontext.Value `json:"profile,omitempty"`
 }
 
 // A Delivery is the way of a result to the partner.
@@ -192,6 +196,8 @@ const (
 	Delivered What = "delivered"
 	// Undelivered: the partner has not taken the result.
 	Undelivered What = "undelivered"
+	// ProfileChanged: the CPO has told which profile is active.
+	ProfileChanged What = "profile"
 	// Matched: a session that belongs to the command was seen.
 	Matched What = "session"
 )
@@ -217,6 +223,7 @@ type Step struct {
 	Final bool `json:"final,omitzero"`
 
 	session *Session
+	profile jsontext.Value
 	retry   time.Duration
 }
 
@@ -242,6 +249,7 @@ func (c *Command) answerToCome() bool {
 func (c *Command) clone() Command {
 	other := *c
 	other.Steps = slices.Clone(c.Steps)
+	other.Active = copied(c.Active)
 	other.Answer, other.End, other.Delivery, other.Session = copied(c.Answer), copied(c.End), copied(c.Delivery), copied(c.Session)
 	if other.Canceled = copied(c.Canceled); other.Canceled != nil {
 		other.Canceled.Delivery = copied(c.Canceled.Delivery)

@@ -162,6 +162,9 @@ func (r *Receiver) post(ctx context.Context, c *Command, outcome Outcome, text s
 	if err != nil {
 		return err
 	}
+	if IsProfile(c.Type) {
+		return postProfile(ctx, client, c, outcome)
+	}
 	result := convert.CommandResult(string(outcome))
 	result.Message = message(text)
 	return client.EMSP().CommandResult(ctx, c.ResponseURL, result)

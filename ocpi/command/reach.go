@@ -46,6 +46,8 @@ func call(ctx context.Context, client *ocpiclient.Client, c *Command) (v230.Comm
 		return callWith(ctx, c, commands.CancelReservation)
 	case v230.CommandTypeUnlockConnector:
 		return callWith(ctx, c, commands.UnlockConnector)
+	case GetProfile, SetProfile, ClearProfile:
+		return callProfile(ctx, client, c)
 	default:
 		return v230.CommandResponse{}, fmt.Errorf("%s is not sent", c.Type)
 	}

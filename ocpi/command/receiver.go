@@ -267,7 +267,15 @@ func (r *Receiver) Answer(ctx context.Context, id string, answer v230.CommandRes
 	if !answer.Known() {
 		return Command{}, fmt.Errorf("%w: %q", ErrInvalid, answer)
 	}
-	return r.say(ctx, id, Step{What: Answered, Result: string(answer), Message: message}, func(c *Command) error {
+	return r.answer(ctx, id, false, string(answer), message)
+}
+
+// errKind says that a command has answers and results of another kind.
+var errKind = fmt.Errorf("%w: it is of another kind", ErrInvalid)
+
+// answer gives our own answer to a command, or to a request about a charging profile.
+func (r *Receiver) answer(ctx context.Context, id string, profile bool, answer, message string) (Command, error) {
+	return r.say(ctx, id, profile, Step{What: Answered, Result: answer, Message: message}, func(c *Command) error {
 		if c.Answer != nil {
 			return ErrAnswered
 		}
@@ -283,8 +291,14 @@ func (r *Receiver) Result(ctx context.Context, id string, result v230.CommandRes
 	if !result.Known() && result != v230.CommandResultType(v230.CommandResponseTypeUnknownSession) {
 		return Command{}, fmt.Errorf("%w: %q", ErrInvalid, result)
 	}
-	return r.say(ctx, id, Step{What: Resulted, Result: string(result), Message: message}, func(c *Command) error {
-		if c.End != nil && !c.cancels(&Step{Result: string(result)}) {
+	return r.result(ctx, id, false, Step{Result: string(result), Message: message})
+}
+
+// result gives the result of a command, or of a request about a charging profile.
+func (r *Receiver) result(ctx context.Context, id string, profile bool, step Step) (Command, error) {
+	step.What = Resulted
+	return r.say(ctx, id, profile, step, func(c *Command) error {
+		if c.End != nil && !c.cancels(&step) {
 			return ErrEnded
 		}
 		return nil
@@ -292,10 +306,13 @@ func (r *Receiver) Result(ctx context.Context, id string, result v230.CommandRes
 }
 
 // say lets our own side say something, if it is not too late for that.
-func (r *Receiver) say(ctx context.Context, id string, step Step, late func(*Command) error) (Command, error) {
+func (r *Receiver) say(ctx context.Context, id string, profile bool, step Step, late func(*Command) error) (Command, error) {
 	step.At = r.now()
 	var tooLate error
 	c, err := r.change(ctx, id, func(c *Command) error {
+		if IsProfile(c.Type) != profile {
+			return errKind
+		}
 		tooLate = late(c)
 		c.apply(step, r.limitsOf(c.Type))
 		return nil

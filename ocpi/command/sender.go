@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/ocpiclient"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -203,15 +204,19 @@ func send[T any](ctx context.Context, s *Sender, partner string, o order[T], req
 		return Command{}, fmt.Errorf("write %s: %w", o.kind, err)
 	}
 	now := s.now()
-	c := Command{
+	return s.launch(ctx, client, Command{
 		ID: id, Partner: partner, Type: o.kind, Request: raw, ResponseURL: url, State: Sending, Created: now, Changed: now,
 		Due: now.Add(s.limits.result), Match: o.match,
-	}
+	})
+}
+
+// launch stores a command, sends it, and returns when it has its answer or ctx ends.
+func (s *Sender) launch(ctx context.Context, client *ocpiclient.Client, c Command) (Command, error) {
 	if err := s.store.Add(ctx, c); err != nil {
-		return Command{}, fmt.Errorf("store %s: %w", o.kind, err)
+		return Command{}, fmt.Errorf("store %s: %w", c.Type, err)
 	}
 	s.dispatch(ctx, client, c)
-	c, err = s.await(ctx, id, func(c *Command) bool { return c.State != Sending && c.State != Waiting && !c.answerToCome() })
+	c, err := s.await(ctx, c.ID, func(c *Command) bool { return c.State != Sending && c.State != Waiting && !c.answerToCome() })
 	if err != nil && ctx.Err() != nil { // the caller goes, the command goes on
 		err = nil
 	}
@@ -232,10 +237,18 @@ var errForeign = errors.New("it is another partner's command")
 // CommandResult implements ocpiserver.CommandResults. A result that comes late, twice or for no command is kept and no error
 // (requirement CMD-08); one for another partner's command is kept and refused.
 func (s *Sender) CommandResult(ctx context.Context, from *ocpi.Partner, kind v230.CommandType, uid string, result v230.CommandResult) error {
-	step := Step{At: s.now(), What: Resulted, Result: said(string(result.Result)), Message: text(result.Message)}
+	return s.take(ctx, from, kind, uid, Step{Result: said(string(result.Result)), Message: text(result.Message)})
+}
+
+// take takes a result that a partner has sent to a URL of ours. One about a charging profile is for a request of its kind alone.
+func (s *Sender) take(ctx context.Context, from *ocpi.Partner, kind v230.CommandType, uid string, step Step) error {
+	step.At, step.What = s.now(), Resulted
 	_, err := s.change(ctx, uid, func(c *Command) error {
 		if c.Partner != from.ID {
 			return errForeign
+		}
+		if (IsProfile(kind) || IsProfile(c.Type)) && c.Type != kind {
+			return ErrUnknown
 		}
 		c.apply(step, s.limits)
 		return nil
@@ -273,7 +286,7 @@ func (s *Sender) stray(ctx context.Context, from *ocpi.Partner, kind v230.Comman
 		s.logger.WarnContext(ctx, "a partner sends many results for commands that there are not", "partner", from.ID)
 		return nil
 	}
-	if !kind.Known() { // the path can be anything
+	if !kind.Known() && !IsProfile(kind) { // the path can be anything
 		kind = ""
 	}
 	hash := sha256.Sum256([]byte(from.ID + "\x00" + uid))

@@ -57,6 +57,8 @@ func (c *Command) apply(s Step, l limits) {
 		c.delivered(&s)
 	case Undelivered:
 		c.undelivered(&s, l)
+	case ProfileChanged:
+		c.profileChanged(&s)
 	case Matched:
 		c.matched(&s)
 	}
@@ -78,7 +80,7 @@ func (c *Command) note(s Step, changed bool) {
 }
 
 func (c *Command) end(s *Step, outcome Outcome, state State) {
-	c.End = &End{Outcome: outcome, By: s.What, Message: s.Message, At: s.At}
+	c.End = &End{Outcome: outcome, By: s.What, Message: s.Message, At: s.At, Profile: s.profile}
 	c.State, c.Due = state, time.Time{}
 	if state == Delivering {
 		c.Delivery, c.Due = &Delivery{}, s.At
