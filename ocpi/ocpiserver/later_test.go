@@ -197,7 +197,7 @@ func TestTariffsAreNotPatchedSince22(t *testing.T) {
 	})
 }
 
-// Requirements DL-01, DS-04, DK-02, DT-10: a PATCH without last_updated gets 2001, unless that is put right for the partner.
+// Requirements DL-01, DS-04, DK-02, DT-10: a PATCH without last_updated gets 2001, unless the partner's quirks let it in.
 func TestAPATCHNeedsATimeSince22(t *testing.T) {
 	eachLater(t, func(t *testing.T, v ocpi.Version, server *ocpitest.Server) {
 		party := ocpi.NewParty("BE", "TST")
@@ -208,14 +208,25 @@ func TestAPATCHNeedsATimeSince22(t *testing.T) {
 		if response, envelope := call(t, server, "PUT", path, body); response.StatusCode != http.StatusCreated {
 			t.Fatalf("HTTP %d: %s", response.StatusCode, envelope.StatusMessage)
 		}
-		strict := server.Partner
-		strict.Quirks = "-missing-last-updated"
-		server.Partners.Add(server.Token, strict)
-		for patch, want := range map[string]ocpi.StatusCode{
-			`{"kwh":99}`: ocpi.StatusInvalidParameters, `{"kwh":99,"last_updated":"2030-01-01T00:00:00Z"}`: ocpi.StatusSuccess,
+		for _, test := range []struct {
+			quirks, patch string
+			want          ocpi.StatusCode
+		}{
+			{"", `{"kwh":99}`, ocpi.StatusInvalidParameters},
+			{"standard", `{"kwh":99}`, ocpi.StatusInvalidParameters},
+			{"", `{"kwh":99,"last_updated":null}`, ocpi.StatusInvalidParameters},
+			{"", `{"kwh":99,"last_updated":"2026-06-01T00:00:00Z"}`, ocpi.StatusSuccess},
+			{"untimed-patch", `{"kwh":100}`, ocpi.StatusSuccess},
 		} {
-			if response, envelope := call(t, server, "PATCH", path, patch); response.StatusCode != http.StatusOK || envelope.StatusCode != want {
-				t.Errorf("%s: HTTP %d, status %d: %s", patch, response.StatusCode, envelope.StatusCode, envelope.StatusMessage)
+			partner := server.Partner
+			partner.Quirks = test.quirks
+			server.Partners.Add(server.Token, partner)
+			response, envelope := call(t, server, "PATCH", path, test.patch)
+			if response.StatusCode != http.StatusOK || envelope.StatusCode != test.want {
+				t.Errorf("%s of a partner with %q: HTTP %d, status %d: %s", test.patch, test.quirks, response.StatusCode, envelope.StatusCode, envelope.StatusMessage)
+			}
+			if test.want != ocpi.StatusSuccess && !strings.Contains(envelope.StatusMessage, "/last_updated") {
+				t.Errorf("%s: %s", test.patch, envelope.StatusMessage)
 			}
 		}
 	})

@@ -23,6 +23,7 @@ const (
 	FutureTimestamps      Name = "future-timestamps"
 	ChangedCDR            Name = "changed-cdr"
 	RoutingMismatch       Name = "routing-mismatch"
+	UntimedPatch          Name = "untimed-patch"
 )
 
 // Quirks of documents that partners send.

@@ -89,7 +89,9 @@ func unixTimestamp(text string) (ocpi.DateTime, bool) {
 func missingLastUpdated() *repair {
 	return &repair{
 		last: true,
-		fits: func(f ocpi.Finding) bool { return absent(f) && strings.HasSuffix(f.Pointer, "/"+lastUpdated) },
+		fits: func(f ocpi.Finding) bool {
+			return absent(f) && f.Want == ocpi.WantTimestamp && strings.HasSuffix(f.Pointer, "/"+lastUpdated)
+		},
 		apply: func(d *document, at place, _ ocpi.Finding) bool {
 			t, ok := d.changed(at.parents)
 			if !ok {

@@ -64,13 +64,13 @@ func advance(lastUpdated *ocpi.DateTime, to ocpi.DateTime) {
 // patched makes ReadPatch: the object is translated down, patched in the version the PATCH is written in, and
 // translated up again.
 func patched[P, Old, T any](
-	decode func([]byte) (P, []ocpi.Finding, error),
+	decode patchDecoder[P],
 	up func(Old, convert.Env) (T, []convert.Loss),
 	down func(T, convert.Env) (Old, []convert.Loss),
 	of func(P) change[Old],
 ) func([]byte, convert.Env, quirk.Profile) (Patch[T], Report, error) {
 	return func(raw []byte, env convert.Env, profile quirk.Profile) (Patch[T], Report, error) {
-		body, report, err := decoded(profile, raw, decode)
+		body, report, err := decoded(profile, raw, decode(profile))
 		if err != nil {
 			return Patch[T]{}, report, err
 		}
@@ -95,9 +95,9 @@ func patched[P, Old, T any](
 }
 
 // patchedHere is patched for the model's own version, in which a PATCH is applied as it is.
-func patchedHere[P, T any](decode func([]byte) (P, []ocpi.Finding, error), of func(P) change[T]) func([]byte, convert.Env, quirk.Profile) (Patch[T], Report, error) {
+func patchedHere[P, T any](decode patchDecoder[P], of func(P) change[T]) func([]byte, convert.Env, quirk.Profile) (Patch[T], Report, error) {
 	return func(raw []byte, _ convert.Env, profile quirk.Profile) (Patch[T], Report, error) {
-		body, report, err := decoded(profile, raw, decode)
+		body, report, err := decoded(profile, raw, decode(profile))
 		if err != nil {
 			return Patch[T]{}, report, err
 		}
@@ -106,19 +106,33 @@ func patchedHere[P, T any](decode func([]byte) (P, []ocpi.Finding, error), of fu
 	}
 }
 
-// timed is decode for the versions since 2.2, in which a PATCH says when it changes the object (requirements DL-01, DS-04,
-// DK-02, DT-10).
-func timed[P any](object string, decode func([]byte) (P, []ocpi.Finding, error), at func(*P) ocpi.Field[ocpi.DateTime]) func([]byte) (P, []ocpi.Finding, error) {
-	return func(raw []byte) (P, []ocpi.Finding, error) {
-		p, findings, err := decode(raw)
-		if err != nil || at(&p).Present {
-			return p, findings, err
+// A patchDecoder reads the body of a PATCH as the profile of the partner has it.
+type patchDecoder[P any] func(quirk.Profile) func([]byte) (P, []ocpi.Finding, error)
+
+// untimed is for 2.1.1, in which a PATCH may leave out when it changes the object (requirement TF-40).
+func untimed[P any](decode func([]byte) (P, []ocpi.Finding, error)) patchDecoder[P] {
+	return func(quirk.Profile) func([]byte) (P, []ocpi.Finding, error) { return decode }
+}
+
+// timed is for the versions since 2.2, in which a PATCH says when it changes the object (requirements DL-01, DS-04, DK-02,
+// DT-10). Only we could say it instead, and our clock is not the partner's: so that is done only where the profile says so.
+func timed[P any](object string, decode func([]byte) (P, []ocpi.Finding, error), at func(*P) ocpi.Field[ocpi.DateTime]) patchDecoder[P] {
+	return func(profile quirk.Profile) func([]byte) (P, []ocpi.Finding, error) {
+		return func(raw []byte) (P, []ocpi.Finding, error) {
+			p, findings, err := decode(raw)
+			if err != nil || at(&p).Present {
+				return p, findings, err
+			}
+			allowed := profile.Has(quirk.UntimedPatch)
+			findings = append(findings, ocpi.Finding{
+				Pointer: "/last_updated", Code: ocpi.FindingMissing, Unusable: !allowed,
+				Message: "a PATCH says when the object changed",
+			})
+			if allowed {
+				return p, findings, nil
+			}
+			return p, findings, ocpi.Unusable(object, ocpi.UnusableFindings(findings))
 		}
-		findings = append(findings, ocpi.Finding{
-			Pointer: "/last_updated", Code: ocpi.FindingMissing, Unusable: true, Want: ocpi.WantTimestamp,
-			Message: "a PATCH says when the object changed",
-		})
-		return p, findings, ocpi.Unusable(object, ocpi.UnusableFindings(findings))
 	}
 }
 

@@ -28,24 +28,24 @@ func codecs211() Codecs {
 		CommandResults:     translated211("CommandResponse", v211.DecodeCommandResponse, convert.CommandResultFrom211, convert.CommandResultTo211),
 		Credentials:        translated211("Credentials", v211.DecodeCredentials, convert.CredentialsFrom211, convert.CredentialsTo211),
 	}
-	c.Locations.ReadPatch = patched(v211.DecodeLocationPatch, convert.LocationFrom211, convert.LocationTo211, evses211().change)
-	c.EVSEs.ReadPatch = patched(v211.DecodeEVSEPatch, convert.EVSEFrom211, convert.EVSETo211, func(p v211.EVSEPatch) change[v211.EVSE] {
+	c.Locations.ReadPatch = patched(untimed(v211.DecodeLocationPatch), convert.LocationFrom211, convert.LocationTo211, evses211().change)
+	c.EVSEs.ReadPatch = patched(untimed(v211.DecodeEVSEPatch), convert.EVSEFrom211, convert.EVSETo211, func(p v211.EVSEPatch) change[v211.EVSE] {
 		return simple(p.UID, p.LastUpdated, p.Apply, func(o *v211.EVSE) *ocpi.DateTime { return &o.LastUpdated })
 	})
-	c.Connectors.ReadPatch = patched(v211.DecodeConnectorPatch, convert.ConnectorFrom211, convert.ConnectorTo211, func(p v211.ConnectorPatch) change[v211.Connector] {
+	c.Connectors.ReadPatch = patched(untimed(v211.DecodeConnectorPatch), convert.ConnectorFrom211, convert.ConnectorTo211, func(p v211.ConnectorPatch) change[v211.Connector] {
 		return simple(p.ID, p.LastUpdated, p.Apply, func(o *v211.Connector) *ocpi.DateTime { return &o.LastUpdated })
 	})
-	c.Sessions.ReadPatch = patched(v211.DecodeSessionPatch, convert.SessionFrom211, convert.SessionTo211, func(p v211.SessionPatch) change[v211.Session] {
+	c.Sessions.ReadPatch = patched(untimed(v211.DecodeSessionPatch), convert.SessionFrom211, convert.SessionTo211, func(p v211.SessionPatch) change[v211.Session] {
 		return simple(p.ID, p.LastUpdated, func(o *v211.Session) {
 			was := o.ChargingPeriods
 			p.Apply(o)
 			o.ChargingPeriods = addPeriods(was, p.ChargingPeriods, o.ChargingPeriods, func(c *v211.ChargingPeriod) ocpi.DateTime { return c.StartDateTime })
 		}, func(o *v211.Session) *ocpi.DateTime { return &o.LastUpdated })
 	})
-	c.Tariffs.ReadPatch = patched(v211.DecodeTariffPatch, convert.TariffFrom211, convert.TariffTo211, func(p v211.TariffPatch) change[v211.Tariff] {
+	c.Tariffs.ReadPatch = patched(untimed(v211.DecodeTariffPatch), convert.TariffFrom211, convert.TariffTo211, func(p v211.TariffPatch) change[v211.Tariff] {
 		return simple(p.ID, p.LastUpdated, p.Apply, func(o *v211.Tariff) *ocpi.DateTime { return &o.LastUpdated })
 	})
-	c.Tokens.ReadPatch = patched(v211.DecodeTokenPatch, convert.TokenFrom211, convert.TokenTo211, func(p v211.TokenPatch) change[v211.Token] {
+	c.Tokens.ReadPatch = patched(untimed(v211.DecodeTokenPatch), convert.TokenFrom211, convert.TokenTo211, func(p v211.TokenPatch) change[v211.Token] {
 		return simple(p.UID, p.LastUpdated, p.Apply, func(o *v211.Token) *ocpi.DateTime { return &o.LastUpdated })
 	})
 	return c
