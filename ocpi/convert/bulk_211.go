@@ -396,7 +396,7 @@ func (u *up) bulkCDR(in *v211.CDR, out *v230.CDR) {
 }
 
 // bulkCDR lowers what a CDR has in both versions. Left to do: stop_date_time, auth_id, auth_method, location,
-// charging_periods, total_cost, country_code, party_id, end_date_time, session_id, cdr_token,
+// tariffs, charging_periods, total_cost, country_code, party_id, end_date_time, session_id, cdr_token,
 // authorization_reference, cdr_location, signed_data, total_fixed_cost, total_energy_cost, total_time_cost,
 // total_parking_cost, total_reservation_cost, invoice_reference_id, credit, credit_reference_id,
 // home_charging_compensation.
@@ -405,7 +405,6 @@ func (d *down) bulkCDR(in *v230.CDR, out *v211.CDR) {
 	out.StartDateTime = d.time("start_date_time", in.StartDateTime)
 	out.MeterID = clone(in.MeterID)
 	out.Currency = in.Currency
-	out.Tariffs = each(d, "tariffs", in.Tariffs, (*down).tariff)
 	out.TotalEnergy = in.TotalEnergy
 	out.TotalTime = in.TotalTime
 	out.TotalParkingTime = clone(in.TotalParkingTime)

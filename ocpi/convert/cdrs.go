@@ -28,6 +28,13 @@ func (d *down) cdr(in *v230.CDR, out *v211.CDR) {
 	out.AuthMethod = d.authMethod(in.AuthMethod, left)
 	out.Location = d.copyOfLocation(in, left)
 	out.ChargingPeriods = those(d, "charging_periods", in.ChargingPeriods, (*down).chargingPeriod)
+	if len(out.ChargingPeriods) == 0 && len(in.ChargingPeriods) > 0 {
+		d.lose("charging_periods", "2.1.1 requires one: it says the energy of the whole session")
+		out.ChargingPeriods = []v211.ChargingPeriod{{StartDateTime: out.StartDateTime, Dimensions: []v211.CdrDimension{
+			{Type: v211.CdrDimensionTypeEnergy, Volume: in.TotalEnergy},
+		}}}
+	}
+	out.Tariffs = those(d, "tariffs", in.Tariffs, (*down).usableTariff)
 	out.TotalCost = d.price("total_cost", &in.TotalCost)
 	d.lostParty(in.CountryCode, in.PartyID, d.env.Owner)
 	d.lostOfCDR(in)

@@ -35,6 +35,12 @@ func (d *down221) cdr(in *v230.CDR, out *v221.CDR) {
 	out.Extra, _ = d.extra(in.Extra, &names221CDR)
 	d.bulkCDR(in, out)
 	out.ChargingPeriods = those(d, "charging_periods", in.ChargingPeriods, (*down221).chargingPeriod)
+	if len(out.ChargingPeriods) == 0 && len(in.ChargingPeriods) > 0 {
+		d.lose("charging_periods", "2.2.1 requires one: it says the energy of the whole session")
+		out.ChargingPeriods = []v221.ChargingPeriod{{StartDateTime: in.StartDateTime, Dimensions: []v221.CdrDimension{
+			{Type: v221.CdrDimensionTypeEnergy, Volume: in.TotalEnergy},
+		}}}
+	}
 }
 
 func (d *down221) session(in *v230.Session, out *v221.Session) {

@@ -2,7 +2,8 @@ package convert
 
 import (
 	"slices"
-	"unicode/utf8"
+	"strings"
+	"unicode"
 
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/v221"
@@ -76,7 +77,7 @@ func (d *down221) credentials(in *v230.Credentials, out *v221.Credentials) {
 // hubRole is the only role of a hub, as 2.2.1 wants it: it learns the parties behind the hub through hubclientinfo
 // (requirement DC-02). Losses since before are those of roles that are not sent.
 func (d *down221) hubRole(in *v230.Credentials, before int) (role v221.CredentialsRole, ok bool) {
-	if in.HubPartyID == nil || len(*in.HubPartyID) < 3 || !utf8.RuneStart((*in.HubPartyID)[2]) {
+	if in.HubPartyID == nil || len(*in.HubPartyID) < 3 || !letters(string(*in.HubPartyID)[:2]) {
 		return role, false // nothing that can be cut into a country and a party
 	}
 	d.losses = d.losses[:before]
@@ -131,4 +132,9 @@ func (d *down221) clientInfo(in *v230.ClientInfo, out *v221.ClientInfo) {
 	out.Extra, left = d.extra(in.Extra, &names221ClientInfo)
 	d.bulkClientInfo(in, out)
 	out.Role = d.role(in.Role, left)
+}
+
+// letters reports whether a text has no other characters than those of country codes.
+func letters(text string) bool {
+	return strings.IndexFunc(text, func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsLetter(r) }) < 0
 }

@@ -118,7 +118,7 @@ func (u *up) evse(in *v211.EVSE, out *v230.EVSE) {
 // evse lowers an EVSE that is sent by itself.
 func (d *down) evse(in *v230.EVSE, out *v211.EVSE) {
 	if !d.lowerEVSE(in, out) {
-		d.loseHere("2.1.1 has words for none of its connectors: do not send the EVSE")
+		d.withholdHere("2.1.1 has words for none of its connectors: do not send the EVSE")
 	}
 }
 

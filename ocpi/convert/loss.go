@@ -69,6 +69,12 @@ func (t *trail) loseHere(reason string) {
 	t.losses = append(t.losses, Loss{Pointer: t.pointer(), Reason: reason})
 }
 
+// withholdHere records that the present object must not be sent.
+func (t *trail) withholdHere(reason string) {
+	t.loseHere(reason)
+	t.losses[len(t.losses)-1].Withhold = len(t.steps) == 0
+}
+
 func (t *trail) pointer() string {
 	var b strings.Builder
 	for _, s := range t.steps {

@@ -39,6 +39,16 @@ func (d *down) tariff(in *v230.Tariff, out *v211.Tariff) {
 	lostField(d, "end_date_time", in.EndDateTime)
 }
 
+// usableTariff leaves out a tariff of a CDR whose elements were all left out: 2.1.1 requires at least one.
+func (d *down) usableTariff(in *v230.Tariff, out *v211.Tariff) bool {
+	d.tariff(in, out)
+	usable := len(out.Elements) > 0 || len(in.Elements) == 0
+	if !usable {
+		d.loseHere("2.1.1 can say none of its elements, the tariff is left out")
+	}
+	return usable
+}
+
 func (d *down) taxOf(t v230.TaxIncluded) tax {
 	switch t {
 	case v230.TaxIncludedNo:

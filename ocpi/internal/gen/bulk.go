@@ -42,7 +42,7 @@ func bridge211(old, model *version) *bridge {
 			"down PriceComponent.price": true,
 			// Some elements of these lists cannot be said in 2.1.1 and are left out.
 			"down Location.evses": true, "down EVSE.connectors": true, "down EnergyMix.environ_impact": true,
-			"down Session.charging_periods": true, "down CDR.charging_periods": true, "down ChargingPeriod.dimensions": true,
+			"down Session.charging_periods": true, "down CDR.charging_periods": true, "down ChargingPeriod.dimensions": true, "down CDR.tariffs": true,
 			"down Tariff.elements": true, "down VersionDetails.endpoints": true,
 			// A token in a command belongs to the eMSP that sends the command, not to the owner of what the Env describes.
 			"StartSession.token": true, "ReserveNow.token": true,

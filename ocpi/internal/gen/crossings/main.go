@@ -34,17 +34,27 @@ type crossing struct {
 	from, to ocpi.Version
 	object   string // in from
 	into     string // in to, where it has another name
-	run      func(document []byte, env convert.Env) ([]convert.Loss, error)
+	run      func(document []byte, env convert.Env) (result, error)
 }
 
+// A result is what comes of a crossing.
+type result struct {
+	losses []convert.Loss
+	// before and after are what each version's own check finds in the object.
+	before, after func() []ocpi.Finding
+}
+
+// checked is what every object of every version is.
+type checked interface{ Validate() []ocpi.Finding }
+
 func cross[A, B any](from, to ocpi.Version, object, into string, translate func(A, convert.Env) (B, []convert.Loss)) crossing {
-	return crossing{from, to, object, into, func(document []byte, env convert.Env) ([]convert.Loss, error) {
+	return crossing{from, to, object, into, func(document []byte, env convert.Env) (result, error) {
 		var in A
 		if err := json.Unmarshal(document, &in); err != nil {
-			return nil, fmt.Errorf("%s %s: %w", from, object, err)
+			return result{}, fmt.Errorf("%s %s: %w", from, object, err)
 		}
-		_, losses := translate(in, env)
-		return losses, nil
+		out, losses := translate(in, env)
+		return result{losses, any(&in).(checked).Validate, any(&out).(checked).Validate}, nil
 	}}
 }
 
@@ -143,11 +153,11 @@ func (t *table) fill(c crossing, env convert.Env) error {
 		if err != nil {
 			return err
 		}
-		losses, err := c.run(raw, env)
+		r, err := c.run(raw, env)
 		if err != nil {
 			return err
 		}
-		for _, l := range losses {
+		for _, l := range r.losses {
 			l.Reason = strings.ReplaceAll(l.Reason, env.Owner.String(), "…")
 			s.add(l, texts(document, l.Pointer), t.schemas.values)
 		}

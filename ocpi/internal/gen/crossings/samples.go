@@ -30,6 +30,7 @@ type schema struct {
 	Ref        string         `json:"$ref"`
 	Items      *schema        `json:"items"`
 	MinItems   int            `json:"minItems"`
+	MaxLength  int            `json:"maxLength"`
 	Enum       []string       `json:"enum"`
 	Examples   []string       `json:"examples"` // of an open enum
 	Required   []string       `json:"required"`
@@ -106,6 +107,8 @@ const (
 	sampleCountry = "DE"
 	otherCountry  = "NL"
 	unlisted      = "NEW_VALUE" // a value that no enum lists
+
+	partyLength = 5 // of a country and a party in one text, as in hub_party_id
 )
 
 // How much of an object there is.
@@ -161,6 +164,8 @@ func choices(f *schema) []any {
 		return []any{"DEU"}
 	case f.Pattern != "":
 		return []any{"08:00"}
+	case f.Type == "string" && f.MaxLength == partyLength:
+		return []any{sampleCountry + sampleText, sampleCountry + "Z", sampleText}
 	case f.Type == "integer":
 		return []any{7}
 	case f.Type == "number":
