@@ -35,7 +35,7 @@ type Config struct {
 	Prefix string
 	// Parties are the parties this node speaks for.
 	Parties []Party
-	// Versions to speak. Default every version that is served, which is 2.1.1 so far.
+	// Versions to speak. Default all of ocpi.Versions().
 	Versions []ocpi.Version
 
 	// AdminListen is the address of /healthz, /readyz and /metrics; empty for none.
@@ -148,8 +148,9 @@ func (c Config) withDefaults() Config {
 	c.IdleTimeout = cmp.Or(c.IdleTimeout, 2*time.Minute)
 	c.ShutdownTimeout = cmp.Or(c.ShutdownTimeout, 10*time.Second)
 	if len(c.Versions) == 0 {
-		c.Versions = []ocpi.Version{ocpi.V211}
+		c.Versions = ocpi.Versions()
 	}
+	c.Versions = ocpi.SortVersions(c.Versions)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -171,6 +172,11 @@ func (c Config) check() error {
 	}
 	if len(c.Parties) == 0 {
 		return fmt.Errorf("no party is set: name at least one, as in DE/ROA")
+	}
+	for _, v := range c.Versions {
+		if _, err := ocpi.ParseVersion(string(v)); err != nil {
+			return err
+		}
 	}
 	for name, n := range map[string]int64{
 		"page limit": int64(c.PageLimit), "largest body": c.MaxBody, "header timeout": int64(c.HeaderTimeout),

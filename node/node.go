@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/roamwire/roamwire/node/apidocs"
@@ -247,6 +248,9 @@ func (n *Node) Close() error {
 	n.Commands.Close()
 	return n.Data.Close()
 }
+
+// Versions are those the node speaks, oldest first.
+func (n *Node) Versions() []ocpi.Version { return slices.Clone(n.config.Versions) }
 
 // AdminURL is where health and metrics are; empty for none.
 func (n *Node) AdminURL() string {

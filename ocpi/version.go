@@ -2,6 +2,8 @@ package ocpi
 
 import (
 	"cmp"
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -22,6 +24,31 @@ func Versions() []Version { return []Version{V211, V221, V230} }
 
 // Known reports whether this library has types for v.
 func (v Version) Known() bool { return v == V211 || v == V221 || v == V230 }
+
+// ParseVersion reads a version as somebody has typed it. The error lists those this library has types for.
+func ParseVersion(text string) (Version, error) {
+	v := Version(strings.TrimSpace(text))
+	if !v.Known() {
+		return "", fmt.Errorf("version %q is not known: use %s", text, versionWords())
+	}
+	return v, nil
+}
+
+// versionWords are the versions with types, as a sentence has them.
+func versionWords() string {
+	all := Versions()
+	words := make([]string, len(all))
+	for i, v := range all {
+		words[i] = string(v)
+	}
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+// SortVersions returns versions in their order, each once.
+func SortVersions(versions []Version) []Version {
+	return slices.Compact(slices.SortedFunc(slices.Values(versions), Version.Compare))
+}
 
 // Compare orders versions by their numbers: "2.2.1" is after "2.1.1", and "2.10" is after "2.9".
 func (v Version) Compare(w Version) int {

@@ -38,10 +38,11 @@ func Check(module ocpi.ModuleID, version ocpi.Version) error {
 
 // moduleOf returns the store of a module in a version.
 func moduleOf(objects *object.Objects, module ocpi.ModuleID, version ocpi.Version) (moduleStore, error) {
-	codecs, ok := wire.For(version)
-	if !ok {
-		return nil, fmt.Errorf("version %s cannot be read or written; 2.1.1, 2.2.1 and 2.3.0 can", version)
+	version, err := ocpi.ParseVersion(string(version))
+	if err != nil {
+		return nil, err
 	}
+	codecs, _ := wire.For(version) // there are codecs for every version that is known
 	switch ocpi.ModuleID(strings.ToLower(string(module))) {
 	case ocpi.ModuleLocations:
 		return &typed[wire.Location]{own: objects.Locations, codecs: codecs, codec: codecs.Locations, id: func(o *wire.Location) string { return string(o.ID) }}, nil

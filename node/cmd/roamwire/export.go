@@ -15,7 +15,7 @@ import (
 type exportCmd struct {
 	dataFlag
 	Module  string      `arg:"" help:"What to write: locations, tariffs, sessions, cdrs or tokens."`
-	Version string      `help:"OCPI version to write: 2.1.1, 2.2.1 or 2.3.0." default:"2.1.1" placeholder:"VERSION"`
+	Version versionFlag `help:"OCPI version to write: 2.1.1, 2.2.1 or 2.3.0." default:"2.1.1" placeholder:"VERSION"`
 	Party   []partyFlag `help:"Only objects of this party of ours. Can be repeated. Default: all." placeholder:"PARTY"`
 	Lines   bool        `help:"Write JSON lines instead of an array."`
 	Out     string      `help:"File to write to. Default: standard output." short:"o" type:"path" placeholder:"FILE"`

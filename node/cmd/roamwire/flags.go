@@ -142,6 +142,24 @@ func roles(flags []roleFlag) []ocpi.Role {
 	return roles
 }
 
+// A versionFlag is a version of OCPI as typed.
+type versionFlag ocpi.Version
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (v *versionFlag) UnmarshalText(text []byte) error {
+	version, err := ocpi.ParseVersion(string(text))
+	*v = versionFlag(version)
+	return err
+}
+
+func spoken(flags []versionFlag) []ocpi.Version {
+	var versions []ocpi.Version
+	for _, f := range flags {
+		versions = append(versions, ocpi.Version(f))
+	}
+	return versions
+}
+
 // A listFlag is a list that takes the place of another. The flag can be repeated, and its texts have commas between them; an
 // empty text stands for an empty list.
 type listFlag struct {

@@ -17,12 +17,12 @@ import (
 
 type importCmd struct {
 	dataFlag
-	Module  string    `arg:"" help:"What the files hold: locations, tariffs, sessions, cdrs or tokens."`
-	Files   []string  `arg:"" name:"file" help:"JSON array, OCPI envelope or JSON lines; - for standard input."`
-	Party   partyFlag `help:"The party of ours that owns the objects, such as DE/ROA." required:"" placeholder:"PARTY"`
-	Version string    `help:"OCPI version of the files: 2.1.1, 2.2.1 or 2.3.0." default:"2.1.1" placeholder:"VERSION"`
-	EMSP    partyFlag `help:"For sessions and cdrs: the partner's party they are meant for. Other partners do not see them. Default: what the objects say; 2.1.1 objects do not, and every eMSP partner sees them." name:"emsp" placeholder:"PARTY"`
-	Strict  bool      `help:"Refuse objects with any finding, not only those that cannot be used."`
+	Module  string      `arg:"" help:"What the files hold: locations, tariffs, sessions, cdrs or tokens."`
+	Files   []string    `arg:"" name:"file" help:"JSON array, OCPI envelope or JSON lines; - for standard input."`
+	Party   partyFlag   `help:"The party of ours that owns the objects, such as DE/ROA." required:"" placeholder:"PARTY"`
+	Version versionFlag `help:"OCPI version of the files: 2.1.1, 2.2.1 or 2.3.0." default:"2.1.1" placeholder:"VERSION"`
+	EMSP    partyFlag   `help:"For sessions and cdrs: the partner's party they are meant for. Other partners do not see them. Default: what the objects say; 2.1.1 objects do not, and every eMSP partner sees them." name:"emsp" placeholder:"PARTY"`
+	Strict  bool        `help:"Refuse objects with any finding, not only those that cannot be used."`
 }
 
 // Help is what import --help teaches beside its flags.
@@ -44,7 +44,7 @@ func (i *importCmd) Run(ctx context.Context, io streams) error {
 	if err != nil {
 		return err
 	}
-	if module := strings.ToLower(i.Module); i.EMSP.party == (ocpi.Party{}) && i.Version == string(ocpi.V211) && (module == "sessions" || module == "cdrs") {
+	if module := strings.ToLower(i.Module); i.EMSP.party == (ocpi.Party{}) && ocpi.Version(i.Version) == ocpi.V211 && (module == "sessions" || module == "cdrs") {
 		fmt.Fprintf(io.err, "note: 2.1.1 does not say which eMSP %s are for, so every eMSP partner will see them; use --emsp to say it\n", module)
 	}
 	err = i.files(ctx, io, transfer.Import{

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/roamwire/roamwire/node"
@@ -17,15 +19,16 @@ type serveCmd struct {
 	apiFlags
 	commandFlags
 	authorizeFlags
-	Listen      string      `help:"Address to serve OCPI on." default:"127.0.0.1:8080" placeholder:"ADDR"`
-	PublicURL   string      `help:"Where partners reach this node from outside, without the prefix, such as https://ocpi.example.com. Every URL handed out starts with it. Default: the address listened on, which partners elsewhere cannot reach." placeholder:"URL"`
-	Prefix      string      `help:"Path of OCPI below the public URL; / for none." default:"/ocpi" placeholder:"PATH"`
-	AdminListen string      `help:"Address of /healthz, /readyz, /metrics and /debug/pprof; keep it away from partners. Default: none." placeholder:"ADDR"`
-	Party       []partyFlag `help:"A party this node speaks for, such as DE/ROA or \"DE/ROA=Name of the business\". Can be repeated." required:"" placeholder:"PARTY"`
-	Role        []roleFlag  `help:"Roles of those parties: CPO, EMSP or both." default:"CPO,EMSP" placeholder:"ROLE"`
-	Website     string      `help:"Website of the business, told to partners." placeholder:"URL"`
-	TLSCert     string      `help:"TLS certificate file (PEM). Without it, put a proxy that speaks TLS in front." type:"path" placeholder:"FILE"`
-	TLSKey      string      `help:"TLS key file (PEM)." type:"path" placeholder:"FILE"`
+	Listen      string        `help:"Address to serve OCPI on." default:"127.0.0.1:8080" placeholder:"ADDR"`
+	PublicURL   string        `help:"Where partners reach this node from outside, without the prefix, such as https://ocpi.example.com. Every URL handed out starts with it. Default: the address listened on, which partners elsewhere cannot reach." placeholder:"URL"`
+	Prefix      string        `help:"Path of OCPI below the public URL; / for none." default:"/ocpi" placeholder:"PATH"`
+	AdminListen string        `help:"Address of /healthz, /readyz, /metrics and /debug/pprof; keep it away from partners. Default: none." placeholder:"ADDR"`
+	Party       []partyFlag   `help:"A party this node speaks for, such as DE/ROA or \"DE/ROA=Name of the business\". Can be repeated." required:"" placeholder:"PARTY"`
+	Role        []roleFlag    `help:"Roles of those parties: CPO, EMSP or both." default:"CPO,EMSP" placeholder:"ROLE"`
+	Versions    []versionFlag `help:"Versions of OCPI to speak, with commas between them: 2.1.1, 2.2.1, 2.3.0. With each partner the highest that both speak is used. Default: all." placeholder:"VERSION"`
+	Website     string        `help:"Website of the business, told to partners." placeholder:"URL"`
+	TLSCert     string        `help:"TLS certificate file (PEM). Without it, put a proxy that speaks TLS in front." type:"path" placeholder:"FILE"`
+	TLSKey      string        `help:"TLS key file (PEM)." type:"path" placeholder:"FILE"`
 
 	PageLimit       int           `help:"Largest page, and the page where a partner asks for no size." default:"100" placeholder:"N"`
 	MaxBody         int64         `help:"Largest request body, in bytes." default:"1048576" placeholder:"BYTES"`
@@ -61,7 +64,7 @@ Example:
 func (s *serveCmd) config(io streams) (config node.Config, err error) {
 	config = s.dataFlag.config()
 	config.Listen, config.PublicURL, config.Prefix, config.AdminListen = s.Listen, s.PublicURL, s.Prefix, s.AdminListen
-	config.TLSCert, config.TLSKey = s.TLSCert, s.TLSKey
+	config.TLSCert, config.TLSKey, config.Versions = s.TLSCert, s.TLSKey, spoken(s.Versions)
 	config.PageLimit, config.MaxBody = s.PageLimit, s.MaxBody
 	config.HeaderTimeout, config.BodyTimeout, config.IdleTimeout = s.HeaderTimeout, s.BodyTimeout, s.IdleTimeout
 	config.ShutdownTimeout, config.TrailingSlash, config.OpenData, config.CORSOrigins = s.ShutdownTimeout, s.TrailingSlash, s.OpenData, s.CORSOrigin
@@ -95,6 +98,7 @@ func (s *serveCmd) Run(ctx context.Context, io streams) error {
 		return err
 	}
 	fmt.Fprintf(io.out, "roamwire serves OCPI at %s/versions\n", n.URL())
+	fmt.Fprintf(io.out, "versions %s\n", versionList(n.Versions()))
 	if admin := n.AdminURL(); admin != "" {
 		fmt.Fprintf(io.out, "health and metrics at %s/healthz, /readyz and /metrics\n", admin)
 	}
@@ -102,4 +106,13 @@ func (s *serveCmd) Run(ctx context.Context, io streams) error {
 		fmt.Fprintf(io.out, "the backend API at %s/api/v1, shown at %s/api/docs\n", api, api)
 	}
 	return n.Run(ctx)
+}
+
+// versionList writes versions with commas between them, the newest first.
+func versionList(versions []ocpi.Version) string {
+	var words []string
+	for _, v := range slices.Backward(versions) {
+		words = append(words, string(v))
+	}
+	return strings.Join(words, ", ")
 }

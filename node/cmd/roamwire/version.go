@@ -9,9 +9,9 @@ import (
 
 type versionCmd struct{}
 
-// Run prints the version the program was built from, and those of OCPI it has types for.
+// Run prints the version the program was built from, and those of OCPI it speaks.
 func (versionCmd) Run(s streams) error {
-	_, err := fmt.Fprintf(s.out, "roamwire %s\nserves OCPI %s; has types for %v\n", built(), ocpi.V211, ocpi.Versions())
+	_, err := fmt.Fprintf(s.out, "roamwire %s\nspeaks OCPI %s\n", built(), versionList(ocpi.Versions()))
 	return err
 }
 
