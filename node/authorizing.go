@@ -66,10 +66,20 @@ func (n *Node) authorizing() error {
 	}
 	n.drivers = &drivers{n.Objects.Tokens, authorize.NewAnswerer(answer)}
 	n.asker = authorize.NewAsker(authorize.AskerConfig{
-		Store: n.db, Partners: n.authorizePartners, Clients: n.handshake, Deadline: c.Deadline, RefuseUnknown: c.RefuseUnknown, AnyCase: c.AnyCase,
+		Store: n.db, Partners: n.authorizePartners, Clients: n.handshake, Commanded: n.commanded, Deadline: c.Deadline, RefuseUnknown: c.RefuseUnknown, AnyCase: c.AnyCase,
 		Observe: observe, Logger: n.config.Logger, Now: n.config.Now,
 	})
 	return nil
+}
+
+// commanded are the drivers for whom eMSPs have sent commands.
+func (n *Node) commanded(ctx context.Context, location string, since time.Time) ([]authorize.Commanded, error) {
+	drivers, err := n.Commands.Drivers(ctx, location, since)
+	all := make([]authorize.Commanded, len(drivers))
+	for i, d := range drivers {
+		all[i] = authorize.Commanded(d)
+	}
+	return all, err
 }
 
 // Authorize decides, for our CPO side, whether a driver of an eMSP may charge.

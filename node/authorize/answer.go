@@ -85,10 +85,10 @@ var errNeedsPlace = &ocpi.Error{Code: ocpi.StatusNotEnoughInformation, Message: 
 func partyOf(t v230.Token) ocpi.Party { return ocpi.NewParty(string(t.CountryCode), string(t.PartyID)) }
 
 // notOurs is the error about a token that is not there (requirement TOK-12). The server asks once more for each type that the
-// partner may have meant by OTHER, of which 2.1.1 has no names; that is no further question of the partner's.
+// partner may have meant by OTHER, of which its version has no name; that is no further question of the partner's.
 func (a *Answerer) notOurs(ctx context.Context, from *ocpi.Partner, began time.Time, asked Asked) error {
 	missing := ocpi.NotFound("there is no token %s of type %s", asked.TokenUID, asked.TokenType)
-	if from.Version.Compare("2.2") < 0 && asked.TokenType != v230.TokenTypeRFID && asked.TokenType != v230.TokenTypeOther {
+	if unnamed(from.Version, asked.TokenType) {
 		return missing
 	}
 	asked.Allowed, asked.Why = Unknown, "the token is not in the store"
@@ -98,15 +98,41 @@ func (a *Answerer) notOurs(ctx context.Context, from *ocpi.Partner, began time.T
 	return missing
 }
 
-// token finds one of our tokens by uid and type (requirement TOK-03), among those of the parties that deal with the partner.
-func (a *Answerer) token(ctx context.Context, from *ocpi.Partner, request ocpiserver.AuthorizeRequest) (v230.Token, error) {
-	o, err := a.config.Store.Find(ctx, store.Selection{
-		Module: ocpi.ModuleTokens, Parties: from.Serves, TokenType: string(request.TokenType), AnyAudience: true,
-	}, request.TokenUID)
-	if err != nil {
-		return v230.Token{}, err
+// unnamed reports whether a version has no name for a type of tokens.
+func unnamed(version ocpi.Version, tokenType v230.TokenType) bool {
+	switch tokenType {
+	case v230.TokenTypeEMAID:
+		return version.Compare(ocpi.V230) < 0
+	case v230.TokenTypeAppUser, v230.TokenTypeAdHocUser:
+		return version.Compare("2.2") < 0
+	default:
+		return false
 	}
-	return readToken(o)
+}
+
+// token finds one of our tokens by uid and type (requirement TOK-03), among those of the parties that deal with the partner. OTHER
+// is also what it calls types that its version has no name for.
+func (a *Answerer) token(ctx context.Context, from *ocpi.Partner, request ocpiserver.AuthorizeRequest) (v230.Token, error) {
+	types := []v230.TokenType{request.TokenType}
+	if request.TokenType == v230.TokenTypeOther {
+		types = append(types, v230.TokenTypeAppUser, v230.TokenTypeAdHocUser, v230.TokenTypeEMAID)
+	}
+	for i, tokenType := range types {
+		if i > 0 && !unnamed(from.Version, tokenType) {
+			continue
+		}
+		o, err := a.config.Store.Find(ctx, store.Selection{
+			Module: ocpi.ModuleTokens, Parties: from.Serves, TokenType: string(tokenType), AnyAudience: true,
+		}, request.TokenUID)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return v230.Token{}, err
+		}
+		return readToken(o)
+	}
+	return v230.Token{}, store.ErrNotFound
 }
 
 // An answer is what a CPO is told, and how it came about.

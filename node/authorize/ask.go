@@ -50,6 +50,9 @@ type AskerConfig struct {
 	// Partners are the eMSPs that may call us, or that we can call.
 	Partners func(ctx context.Context) ([]Partner, error)
 	Clients  Clients
+	// Commanded returns the drivers for whom commands have come since a time, at one of our locations, the latest last; nil for
+	// none.
+	Commanded func(ctx context.Context, location string, since time.Time) ([]Commanded, error)
 	// Deadline is how long an eMSP may take to answer, unless its Policy says otherwise. Default 3 seconds.
 	Deadline time.Duration
 	// AtOnce is how many questions to one eMSP can be under way; others wait, within their deadline. Default 64.
@@ -201,6 +204,9 @@ func (a *Asker) decide(ctx context.Context, q Question) (Verdict, error) {
 	if q.Partner != "" {
 		partners = slices.DeleteFunc(partners, func(p Partner) bool { return p.Name != q.Partner })
 	}
+	if v, ok, err := a.commanded(ctx, q, partners); ok || err != nil {
+		return v, err
+	}
 	found, err := a.find(ctx, q, partners)
 	if err != nil {
 		return Verdict{}, err
@@ -315,7 +321,7 @@ func (a *Asker) judge(ctx context.Context, q Question, c candidate) Verdict {
 	decision := Decide(is)
 	var heard reply
 	if decision.Ask {
-		heard = a.ask(ctx, q, c.partner, string(c.token.UID), c.token.Type, a.patience(c.partner))
+		heard = a.ask(ctx, q, c.partner, ocpiclient.AuthorizeRequest{TokenUID: string(c.token.UID), TokenType: c.token.Type, Owner: c.party}, a.patience(c.partner))
 		is.Outcome, is.Allowed = heard.outcome, heard.info.Allowed
 		decision = Decide(is)
 	}
@@ -325,6 +331,9 @@ func (a *Asker) judge(ctx context.Context, q Question, c candidate) Verdict {
 	}
 	if heard.reason != "" {
 		v.Why += "; it was not heard: " + heard.reason
+	}
+	if sent, ok := heard.token(c.party, string(c.token.UID)); ok { // newer than what was pushed
+		v.Token = &sent
 	}
 	a.place(ctx, &v, q.Location, placeOf(heard.info.Location))
 	v.AuthMethod = Decision{Allowed: v.Allowed, By: v.By}.Method()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/roamwire/roamwire/ocpi"
@@ -29,7 +30,7 @@ func (a *Asker) patience(p Partner) time.Duration {
 }
 
 // ask asks an eMSP in real time, within a deadline.
-func (a *Asker) ask(ctx context.Context, q Question, p Partner, uid string, tokenType v230.TokenType, deadline time.Duration) reply {
+func (a *Asker) ask(ctx context.Context, q Question, p Partner, about ocpiclient.AuthorizeRequest, deadline time.Duration) reply {
 	switch {
 	case q.Offline:
 		return reply{outcome: NoAnswer, reason: "it was not to be asked"}
@@ -47,7 +48,7 @@ func (a *Asker) ask(ctx context.Context, q Question, p Partner, uid string, toke
 	case err != nil:
 		return reply{outcome: NoAnswer, trouble: Busy, reason: fmt.Sprintf("%d others were waiting for it, and none got its answer within %s", a.config.AtOnce, deadline)}
 	}
-	heard := a.hear(within, q, p, uid, tokenType)
+	heard := a.hear(within, q, p, about)
 	switch {
 	case heard.trouble == Late && heard.outcome == NoAnswer && !waited && ctx.Err() == nil && deadline >= a.patience(p):
 		end(errHung)
@@ -66,11 +67,12 @@ func (a *Asker) ask(ctx context.Context, q Question, p Partner, uid string, toke
 }
 
 // hear asks an eMSP and says what came of it.
-func (a *Asker) hear(ctx context.Context, q Question, p Partner, uid string, tokenType v230.TokenType) reply {
+func (a *Asker) hear(ctx context.Context, q Question, p Partner, about ocpiclient.AuthorizeRequest) reply {
 	client, err := a.config.Clients.Client(ctx, p.Name)
 	var info v230.AuthorizationInfo
+	about.At = q.Location.references()
 	if err == nil {
-		info, err = client.EMSP().Tokens.Authorize(ctx, ocpiclient.AuthorizeRequest{TokenUID: uid, TokenType: tokenType, At: q.Location.references()})
+		info, err = client.EMSP().Tokens.Authorize(ctx, about)
 	}
 	heard := replyOf(info, err)
 	// The client's own clock may be ahead a little.
@@ -103,6 +105,13 @@ func replyOf(info v230.AuthorizationInfo, err error) reply {
 	default:
 		return reply{outcome: NoAnswer, trouble: Failed, reason: err.Error(), err: err}
 	}
+}
+
+// token is the token that came with the answer, which versions before 2.2 do not send (requirement DK-05). One of another party
+// is not the partner's to answer for.
+func (r *reply) token(party ocpi.Party, uid string) (v230.Token, bool) {
+	t := r.info.Token
+	return t, partyOf(t) == party && strings.EqualFold(string(t.UID), uid)
 }
 
 // longestInfo bounds the text for a driver, in characters: no version allows more.

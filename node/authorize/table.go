@@ -43,6 +43,8 @@ const (
 	ByRealtime By = "realtime"
 	// ByFallback is a token as its eMSP has sent it, or its whitelist, because the eMSP did not answer.
 	ByFallback By = "fallback"
+	// ByCommand is a command of the eMSP's, which has authorized its driver before sending it (requirement DM-05).
+	ByCommand By = "command"
 	// ByUnknown is the rule for tokens that nobody knows.
 	ByUnknown By = "unknown"
 	// ByTable is our own token, ByWebhook the operator's system: we are the eMSP and were asked.

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/ocpiclient"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -91,7 +92,7 @@ func (a *Asker) askAll(ctx context.Context, q Question, partners []Partner) <-ch
 	for i, p := range partners {
 		asking.Go(func() {
 			deadline := min(a.patience(p), a.config.Deadline)
-			heard <- partnersReply{i, p, a.ask(ctx, q, p, q.TokenUID, tokenType, deadline)}
+			heard <- partnersReply{i, p, a.ask(ctx, q, p, ocpiclient.AuthorizeRequest{TokenUID: q.TokenUID, TokenType: tokenType}, deadline)}
 		})
 	}
 	go func() {

@@ -362,14 +362,14 @@ type LocationReference struct {
 type Authorization struct {
 	Allowed   string             `json:"allowed" enum:"ALLOWED,BLOCKED,EXPIRED,NO_CREDIT,NOT_ALLOWED" doc:"Whether the driver may charge"`
 	Reason    string             `json:"reason" doc:"Why, for people"`
-	Source    string             `json:"source" enum:"cache,realtime,fallback,unknown" doc:"What it was decided by: the token as its eMSP has sent it, the eMSP in real time, the token because the eMSP was not heard, or the rule for tokens that nobody knows"`
+	Source    string             `json:"source" enum:"cache,realtime,fallback,command,unknown" doc:"What it was decided by: the token as its eMSP has sent it, the eMSP in real time, a command that the eMSP has sent for this driver here, the token because the eMSP was not heard, or the rule for tokens that nobody knows"`
 	Trouble   string             `json:"trouble,omitempty" doc:"Why an eMSP was not heard that should have been: late, failed, unusable, busy (too many are waiting for it), away (it has been late so often that it is not asked for some seconds), not offered"`
 	Partner   string             `json:"partner,omitempty" doc:"The eMSP"`
 	Party     string             `json:"party,omitempty" example:"DE/GWH" doc:"The party of it that pays"`
 	Others    []string           `json:"others,omitempty" doc:"Further eMSPs that have a token of this uid"`
 	Token     JSON               `json:"token,omitempty" doc:"The token, as it is known"`
 	Location  *LocationReference `json:"location,omitempty" doc:"Where the driver may charge, of what was asked about"`
-	Method    string             `json:"auth_method,omitempty" enum:"AUTH_REQUEST,WHITELIST" doc:"What the session and CDR must say"`
+	Method    string             `json:"auth_method,omitempty" enum:"AUTH_REQUEST,COMMAND,WHITELIST" doc:"What the session and CDR must say"`
 	Reference string             `json:"authorization_reference,omitempty" doc:"What the session and CDR must carry"`
 	Info      string             `json:"info,omitempty" doc:"A text for the driver"`
 	Took      Duration           `json:"took" doc:"How long it took, as in 12ms"`
