@@ -4,8 +4,11 @@ import (
 	"context"
 
 	"github.com/roamwire/roamwire/node/command"
+	"github.com/roamwire/roamwire/node/object"
 	"github.com/roamwire/roamwire/node/store/sqlite"
 	"github.com/roamwire/roamwire/ocpi/ocpiclient"
+	"github.com/roamwire/roamwire/ocpi/ocpiserver"
+	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
 var (
@@ -20,6 +23,17 @@ func (n *Node) newCommands() *command.Commands {
 		BaseURL: n.URL(), Settings: n.config.Commands, Logger: n.config.Logger, Now: n.config.Now,
 	})
 }
+
+// chargings is the sessions module of our CPO side: our sessions, and what their drivers want of them.
+type chargings struct {
+	*object.Own[v230.Session]
+	command.Preferences
+}
+
+var (
+	_ ocpiserver.RenderedSender  = (*chargings)(nil)
+	_ ocpiserver.PreferenceTaker = (*chargings)(nil)
+)
 
 // commandClients call partners with commands and their results.
 type commandClients struct{ node *Node }

@@ -337,7 +337,7 @@ func (n *Node) viewer() (http.Handler, error) {
 func (n *Node) cpo() *ocpiserver.CPO {
 	return &ocpiserver.CPO{
 		Locations: n.Objects.Locations,
-		Sessions:  n.Objects.Sessions,
+		Sessions:  &chargings{n.Objects.Sessions, n.Commands.Preferences()},
 		CDRs:      n.Objects.CDRs,
 		Tariffs:   n.Objects.Tariffs,
 		Tokens:    object.ReceivedTokens(n.db),

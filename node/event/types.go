@@ -17,6 +17,8 @@ const (
 	CommandAnswered = "command.answered"
 	// CommandFinished: a command has its result, or its time is over.
 	CommandFinished = "command.finished"
+	// SessionPreferences: a driver wants a session of ours to be charged in some way.
+	SessionPreferences = "session.preferences"
 	// CommandLate: a partner's result has come after the end of a command of ours.
 	CommandLate = "command.late"
 	// CommandCanceled: the CPO has given up a reservation that it had made, in either direction.
@@ -143,6 +145,7 @@ func Types() []Kind {
 		)
 	}
 	return append(kinds,
+		Kind{SessionPreferences, "A driver has said how a session of ours should be charged."},
 		Kind{CommandRequested, "A command was received from a partner and wants an answer."},
 		Kind{CommandAnswered, "A command has got its first answer."},
 		Kind{CommandFinished, "A command has its result, or timed out."},

@@ -44,12 +44,37 @@ func commandHandler[T any](
 		if err != nil {
 			return answer{}, err
 		}
+		if err := c.ofCaller(s, command); err != nil {
+			return answer{}, err
+		}
 		response, err := do(c.ctx(), c.partner, command)
 		if err != nil {
 			return answer{}, err
 		}
 		return written(c, s, s.codecs.CommandResponses, response, ocpi.Party{})
 	}
+}
+
+// ofCaller refuses a command with the token of an eMSP that is not the caller, by the partner's policy (requirement DM-06). Tokens of
+// 2.1.1 do not say whose they are.
+func (c *call) ofCaller(s *speaker, command any) error {
+	var token *v230.Token
+	switch command := command.(type) {
+	case v230.StartSession:
+		token = &command.Token
+	case v230.ReserveNow:
+		token = &command.Token
+	}
+	if token == nil || !s.since22() {
+		return nil
+	}
+	owner := ocpi.NewParty(string(token.CountryCode), string(token.PartyID))
+	if speaksFor(c.partner, owner) {
+		return nil
+	}
+	wrong := ocpi.InvalidParameters("the token is one of %s, which is no party of yours", owner)
+	wrong.Findings = []ocpi.Finding{{Pointer: "/token/party_id", Code: ocpi.FindingMismatch, Message: "is no party of yours"}}
+	return c.misrouted(wrong, ocpi.FindingMismatch)
 }
 
 // commandResult serves the callback on the eMSP's side, at both forms of its path (requirements CMD-05, CMD-06).
