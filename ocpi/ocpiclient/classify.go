@@ -35,14 +35,16 @@ type Outcome struct {
 // all. A Retry-After that names a date is measured against now.
 //
 // HTTP decides where it reports a failure, the envelope where it does not (requirements TF-58 to TF-60), and where it
-// reports no more than HTTP 500. HTTP status 0 stands for no answer.
+// reports no more than HTTP 500. A hub's status decides where HTTP says that there is nothing: it is the receiver that was
+// not found, or not reached, and not the object (requirement DT-10). HTTP status 0 stands for no answer.
 func Classify(httpStatus int, status ocpi.StatusCode, hasEnvelope bool, header http.Header, now time.Time) Outcome {
 	kind := kindOfHTTP(httpStatus)
 	switch {
 	case httpStatus == http.StatusNoContent:
 	case kind == OK && !hasEnvelope:
 		kind = Permanent
-	case kind == OK, httpStatus == http.StatusInternalServerError && hasEnvelope && failure(status):
+	case kind == OK, httpStatus == http.StatusInternalServerError && hasEnvelope && failure(status),
+		kind == NotFound && hasEnvelope && status.HubError():
 		kind = kindOfStatus(status)
 	}
 	if kind != TryLater {

@@ -116,6 +116,7 @@ func composePatch[T, P any](ctx context.Context, r Receiver[T], codec wire.Codec
 		return Message{}, false, err
 	}
 	c := r.client
+	patched := codec.ReadPatch != nil // tariffs are not since 2.2 (requirement DTA-01)
 	env := c.env(ctx, c.owner(key.Party))
 	was, err := written(codec, before, env)
 	if err != nil {
@@ -129,12 +130,15 @@ func composePatch[T, P any](ctx context.Context, r Receiver[T], codec wire.Codec
 	if err != nil || difference == nil {
 		return Message{}, false, err
 	}
-	if removes && c.profile.Has(quirk.ExpectPutForRemovals) {
+	removes = removes && c.profile.Has(quirk.ExpectPutForRemovals)
+	if removes || !patched {
 		m, err = composePut(ctx, r, codec, key, after, parts...)
 		if err != nil {
 			return Message{}, false, err
 		}
-		m.quirks = append(m.quirks, quirk.ExpectPutForRemovals)
+		if removes {
+			m.quirks = append(m.quirks, quirk.ExpectPutForRemovals)
+		}
 		return m, true, nil
 	}
 	m.body, m.quirks = c.profile.WritePatch(c.config.Version, codec.Object, difference)

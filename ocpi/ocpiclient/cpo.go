@@ -23,6 +23,8 @@ type CPO struct {
 	// Tokens takes our tokens.
 	Tokens   Receiver[v230.Token]
 	Commands Commands
+
+	client *Client
 }
 
 // CPO returns the calls to a partner that is a CPO.
@@ -34,7 +36,46 @@ func (c *Client) CPO() CPO {
 		Tariffs:   Sender[v230.Tariff]{client: c, kind: c.tariffs(), role: ocpi.RoleCPO},
 		Tokens:    Receiver[v230.Token]{client: c, kind: c.tokens(), role: ocpi.RoleCPO},
 		Commands:  Commands{client: c},
+		client:    c,
 	}
+}
+
+// SetChargingPreferences tells a CPO what a driver wants of one of its sessions, and returns whether that can be followed
+// (requirement DS-09). A session the CPO does not know, or one at an EVSE that takes no preferences, is an error that is
+// ocpi.ErrNotFound. Before 2.2 there are none: that is ErrNotOffered.
+func (p CPO) SetChargingPreferences(ctx context.Context, sessionID string, preferences v230.ChargingPreferences) (v230.ChargingPreferencesResponse, error) {
+	c := p.client
+	if c.speaks && c.codecs.ChargingPreferences.Write == nil {
+		return "", fmt.Errorf("ocpiclient: %w: charging preferences in %s", ErrNotOffered, c.config.Version)
+	}
+	endpoint, err := c.endpoint(ocpi.ModuleSessions, ocpi.Sender, ocpi.RoleCPO)
+	if err != nil {
+		return "", err
+	}
+	target, quirks, err := c.below(endpoint, nil, sessionID, "charging_preferences")
+	if err != nil {
+		return "", err
+	}
+	r := request{method: http.MethodPut, url: target, module: ocpi.ModuleSessions, role: ocpi.RoleCPO, quirks: quirks}
+	if err := write(c, &r, c.codecs.ChargingPreferences, preferences, convert.Env{}); err != nil {
+		return "", err
+	}
+	return c.word(ctx, r)
+}
+
+// word makes a call that is answered with one word.
+func (c *Client) word(ctx context.Context, r request) (v230.ChargingPreferencesResponse, error) {
+	ctx = correlated(ctx)
+	a, err := c.do(ctx, r)
+	if err != nil {
+		return "", err
+	}
+	word := v230.ChargingPreferencesResponse(strings.ToUpper(strings.TrimSpace(text(a.data))))
+	if a.data.Kind() != '"' || word == "" {
+		return "", c.fail(ctx, a, Permanent, nil, "no ChargingPreferencesResponse: it is no word")
+	}
+	c.tell(ctx, a.exchange)
+	return word, nil
 }
 
 // A LocationSender is a Sender of locations, which can be asked for one by one, as can their EVSEs and connectors

@@ -103,12 +103,15 @@ func (s TokenSender) Authorize(ctx context.Context, question AuthorizeRequest) (
 }
 
 // tokenType is the type of a token as a parameter. The text of 2.1.1 calls it type and its table token_type, so it is
-// sent under both names (requirement TOK-06).
+// sent under both names there (requirement TOK-06). Since 2.2 it is type.
 func (c *Client) tokenType(t v230.TokenType) url.Values {
 	if t == "" {
 		t = v230.TokenTypeRFID
 	}
 	t = c.typeName(t)
+	if c.config.Version.Compare("2.2") >= 0 {
+		return url.Values{"type": {string(t)}}
+	}
 	return url.Values{"type": {string(t)}, "token_type": {string(t)}}
 }
 

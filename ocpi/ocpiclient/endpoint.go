@@ -9,35 +9,47 @@ import (
 	"github.com/roamwire/roamwire/ocpi"
 )
 
-// endpoint returns where the partner, in the role it is called in, serves a side of a module (requirement TF-61).
+// endpoint returns where the partner, in the role it is called in, serves a side of a module (requirements TF-61, DV-01).
 //
 // Versions before 2.2 do not say the side. A platform with both roles should then have version details for each
-// (requirement V-05); where it lists both in one, the path tells them apart.
+// (requirement V-05); where it lists both in one, or leaves the side out since, the path tells them apart. It also does where
+// one side is listed several times, as by a platform with an address for each of its roles.
 func (c *Client) endpoint(module ocpi.ModuleID, side ocpi.InterfaceRole, role ocpi.Role) (string, error) {
 	if !c.speaks {
 		return "", fmt.Errorf("ocpiclient: %w: %q", ErrVersion, c.config.Version)
 	}
-	var fitting, unsaid []string
+	var fitting, unsaid, other []string
 	for _, e := range c.config.Endpoints {
 		switch {
 		case e.Module != module || e.URL == "":
-		case e.Role == "":
+		case e.Role != ocpi.Sender && e.Role != ocpi.Receiver:
 			unsaid = append(unsaid, e.URL)
 		case e.Role == side || side == "":
 			fitting = append(fitting, e.URL)
+		default:
+			other = append(other, string(e.Role))
 		}
 	}
-	if len(fitting) > 0 {
-		return fitting[0], nil
-	}
-	if len(unsaid) == 0 {
+	switch {
+	case len(fitting) > 0:
+		return first(fitting, string(role)), nil
+	case len(unsaid) > 0:
+		return first(unsaid, string(side), string(role)), nil
+	case len(other) > 0:
+		return "", fmt.Errorf("ocpiclient: %w: %s as %s: it is listed as %s alone, and not as %s", ErrNotOffered, module, role, other[0], side)
+	default:
 		return "", fmt.Errorf("ocpiclient: %w: %s as %s", ErrNotOffered, module, role)
 	}
-	if len(unsaid) == 1 {
-		return unsaid[0], nil
+}
+
+// first is the first endpoint whose path has one of these segments, the earlier ones first, or else the first of all.
+func first(endpoints []string, segments ...string) string {
+	for _, segment := range segments {
+		if at := slices.IndexFunc(endpoints, func(endpoint string) bool { return hasSegment(endpoint, segment) }); at >= 0 {
+			return endpoints[at]
+		}
 	}
-	at := slices.IndexFunc(unsaid, func(endpoint string) bool { return hasSegment(endpoint, string(role)) })
-	return unsaid[max(at, 0)], nil
+	return endpoints[0]
 }
 
 // hasSegment reports whether the path of a URL has a segment, such as cpo.

@@ -33,7 +33,8 @@ func (r Receiver[T]) Put(ctx context.Context, object T) (created bool, err error
 
 // Patch sends what differs between two states of an object, in the terms of the partner's version, with its
 // last_updated (requirements TF-37, TF-40), and nothing where nothing differs there. Members that are gone are sent as
-// null, or as an empty list; to a partner that passes over null, the object is sent whole instead.
+// null, or as an empty list; to a partner that passes over null, the object is sent whole instead, and so is what the version
+// does not patch: tariffs since 2.2.
 //
 // Where it fails, the partner may have it or not. Do not repeat it: Get the object, and Put it whole where it is missing
 // (requirement TF-41).

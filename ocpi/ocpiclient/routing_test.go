@@ -245,13 +245,16 @@ func TestTheRoutingOfAnswersIsChecked_DT20(t *testing.T) {
 		quirks string
 		finds  int
 	}{
-		"swapped":          {func(asked ocpi.Routing, h http.Header) { asked.Reply().Set(h) }, "", 0},
-		"nothing":          {func(ocpi.Routing, http.Header) {}, "", 0},
-		"not swapped":      {func(asked ocpi.Routing, h http.Header) { asked.Set(h) }, "routing-mismatch", 1},
-		"somebody else":    {func(asked ocpi.Routing, h http.Header) { ocpi.Routing{To: asked.From, From: stranger}.Set(h) }, "routing-mismatch", 1},
-		"half of a party":  {func(_ ocpi.Routing, h http.Header) { h.Set(ocpi.HeaderToCountry, "BE") }, "routing-mismatch", 1},
-		"one of the two":   {func(asked ocpi.Routing, h http.Header) { ocpi.Routing{To: asked.From}.Set(h) }, "", 0},
-		"in small letters": {func(_ ocpi.Routing, h http.Header) { h.Set("ocpi-to-country-code", "be"); h.Set("ocpi-to-party-id", "tst") }, "", 0},
+		"swapped":         {func(asked ocpi.Routing, h http.Header) { asked.Reply().Set(h) }, "", 0},
+		"nothing":         {func(ocpi.Routing, http.Header) {}, "", 0},
+		"not swapped":     {func(asked ocpi.Routing, h http.Header) { asked.Set(h) }, "routing-mismatch", 1},
+		"somebody else":   {func(asked ocpi.Routing, h http.Header) { ocpi.Routing{To: asked.From, From: stranger}.Set(h) }, "routing-mismatch", 1},
+		"half of a party": {func(_ ocpi.Routing, h http.Header) { h.Set(ocpi.HeaderToCountry, "BE") }, "routing-mismatch", 1},
+		"one of the two":  {func(asked ocpi.Routing, h http.Header) { ocpi.Routing{To: asked.From}.Set(h) }, "", 0},
+		"in small letters": {func(_ ocpi.Routing, h http.Header) {
+			h.Set("ocpi-to-country-code", "be")
+			h.Set("ocpi-to-party-id", "tst")
+		}, "", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			partner := newRouter(t, ocpiclient.Config{Version: ocpi.V221})

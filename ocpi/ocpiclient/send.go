@@ -3,7 +3,6 @@ package ocpiclient
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"io"
 	"net/http"
@@ -87,7 +86,7 @@ func (c *Client) tell(ctx context.Context, x ocpi.Exchange) {
 func (c *Client) send(ctx context.Context, r *request, target string) (*reply, error) {
 	a := &reply{request: r, routing: c.routingOf(ctx, r), exchange: ocpi.Exchange{
 		At: c.config.Now(), Direction: ocpi.Outbound, Partner: c.config.Partner.ID, Method: r.method, URL: target,
-		Module: r.module, RequestID: rand.Text(), CorrelationID: correlationID(ctx),
+		Module: r.module, RequestID: newID(), CorrelationID: correlationID(ctx),
 		RequestSize: int64(len(r.body)), RequestBody: c.capture(r.body),
 		Secrets: c.secrets(r),
 	}}

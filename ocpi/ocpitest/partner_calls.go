@@ -94,6 +94,7 @@ func (p *Partner) call(ctx context.Context, method, url, token string, version o
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
+	p.address(ctx, request, p.Peer(), version)
 	response, err := p.client.Do(request)
 	if err != nil {
 		return Reply{}, err

@@ -25,7 +25,7 @@ func Push[T Object](ctx context.Context, p *Partner, object T) (Reply, error) {
 	if err != nil {
 		return Reply{}, fmt.Errorf("ocpitest: push: %w", err)
 	}
-	endpoint := peer.Endpoint(kind.module)
+	endpoint := peer.EndpointOf(kind.module, ocpi.Receiver)
 	if endpoint == "" {
 		return Reply{}, fmt.Errorf("ocpitest: push: the other side has no endpoint %s", kind.module)
 	}
@@ -34,7 +34,11 @@ func Push[T Object](ctx context.Context, p *Partner, object T) (Reply, error) {
 	}
 	key := keyOf(&object)
 	path := strings.Join([]string{key.Party.CountryCode, key.Party.PartyID, url.PathEscape(key.ID)}, "/")
-	return p.Do(ctx, http.MethodPut, p.flavour.join(endpoint, path), body)
+	target := p.flavour.join(endpoint, path)
+	if key.TokenType != "" && key.TokenType != string(v230.TokenTypeRFID) && peer.Version.Compare("2.2") >= 0 {
+		target += "?type=" + url.QueryEscape(key.TokenType)
+	}
+	return p.Do(ctx, http.MethodPut, target, body)
 }
 
 // A pushedKind is a kind of object.
@@ -50,19 +54,19 @@ func (p *Partner) write(object any, version ocpi.Version) (raw []byte, kind push
 	switch o := object.(type) {
 	case *v230.Location:
 		kind = pushedKind{ocpi.ModuleLocations, "Location"}
-		raw, err = document(o, version, convert.LocationTo211, env)
+		raw, err = document(o, version, env, convert.LocationTo211, convert.LocationTo221)
 	case *v230.Session:
 		kind = pushedKind{ocpi.ModuleSessions, "Session"}
-		raw, err = document(o, version, convert.SessionTo211, env)
+		raw, err = document(o, version, env, convert.SessionTo211, convert.SessionTo221)
 	case *v230.CDR:
 		kind = pushedKind{ocpi.ModuleCDRs, "CDR"}
-		raw, err = document(o, version, convert.CDRTo211, env)
+		raw, err = document(o, version, env, convert.CDRTo211, convert.CDRTo221)
 	case *v230.Tariff:
 		kind = pushedKind{ocpi.ModuleTariffs, "Tariff"}
-		raw, err = document(o, version, convert.TariffTo211, env)
+		raw, err = document(o, version, env, convert.TariffTo211, convert.TariffTo221)
 	case *v230.Token:
 		kind = pushedKind{ocpi.ModuleTokens, "Token"}
-		raw, err = document(o, version, convert.TokenTo211, env)
+		raw, err = document(o, version, env, convert.TokenTo211, convert.TokenTo221)
 	default:
 		panic("ocpitest: unreachable: Object lists its types")
 	}
@@ -73,10 +77,24 @@ func (p *Partner) write(object any, version ocpi.Version) (raw []byte, kind push
 }
 
 // document writes an object of the model in a version.
-func document[T, Old any](object *T, version ocpi.Version, to211 func(T, convert.Env) (Old, []convert.Loss), env convert.Env) ([]byte, error) {
+func document[T, Old211, Old221 any](
+	object *T, version ocpi.Version, env convert.Env,
+	to211 func(T, convert.Env) (Old211, []convert.Loss), to221 func(T, convert.Env) (Old221, []convert.Loss),
+) ([]byte, error) {
+	raw, err := inVersion(object, version, env, to211, to221)
+	return convert.StripLeftovers(raw), err
+}
+
+func inVersion[T, Old211, Old221 any](
+	object *T, version ocpi.Version, env convert.Env,
+	to211 func(T, convert.Env) (Old211, []convert.Loss), to221 func(T, convert.Env) (Old221, []convert.Loss),
+) ([]byte, error) {
 	switch version {
 	case ocpi.V211:
 		old, _ := to211(*object, env)
+		return json.Marshal(&old)
+	case ocpi.V221:
+		old, _ := to221(*object, env)
 		return json.Marshal(&old)
 	case ocpi.V230:
 		return json.Marshal(object)

@@ -11,6 +11,7 @@ import (
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/convert"
 	"github.com/roamwire/roamwire/ocpi/v211"
+	"github.com/roamwire/roamwire/ocpi/v221"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -106,13 +107,21 @@ func (p *Partner) exchangeCredentials(ctx context.Context, method string, found 
 }
 
 func writeCredentials(own v230.Credentials, version ocpi.Version, role ocpi.Role) ([]byte, error) {
-	return document(&own, version, convert.CredentialsTo211, convert.Env{Role: role})
+	return document(&own, version, convert.Env{Role: role}, convert.CredentialsTo211, convert.CredentialsTo221)
 }
 
 func readCredentials(raw []byte, version ocpi.Version, role ocpi.Role) (v230.Credentials, error) {
-	if version != ocpi.V211 {
+	switch version {
+	case ocpi.V230:
 		theirs, _, err := v230.DecodeCredentials(raw)
 		return theirs, err
+	case ocpi.V221:
+		old, _, err := v221.DecodeCredentials(raw)
+		if err != nil {
+			return v230.Credentials{}, err
+		}
+		theirs, _ := convert.CredentialsFrom221(old, convert.Env{})
+		return theirs, nil
 	}
 	old, _, err := v211.DecodeCredentials(raw)
 	if err != nil {
@@ -127,13 +136,19 @@ func (p *Partner) keep(found discovery, theirs v230.Credentials, ourToken, usedU
 	p.relation.become(Peer{
 		Credentials: theirs, Versions: found.versions, Version: found.version, Endpoints: found.endpoints,
 		OurToken: ourToken, TheirToken: theirs.Token,
-	}, p.rolesOf(theirs), !p.config.ForgetOldToken, usedUp)
+	}, p.rolesOf(theirs, found.version), !p.config.ForgetOldToken, usedUp)
 }
 
-// rolesOf are the parties the other side may speak for: in 2.1.1, which does not say the role, its party in the role
-// opposite to each of ours.
-func (p *Partner) rolesOf(theirs v230.Credentials) []ocpi.PartyRole {
+// rolesOf are the parties the other side may speak for, in their roles: in 2.1.1, which does not say the role, its party in
+// the role opposite to each of ours.
+func (p *Partner) rolesOf(theirs v230.Credentials, version ocpi.Version) []ocpi.PartyRole {
 	var roles []ocpi.PartyRole
+	if version.Compare("2.2") >= 0 {
+		for _, r := range theirs.Roles {
+			roles = append(roles, ocpi.PartyRole{Role: r.Role, Party: ocpi.NewParty(string(r.CountryCode), string(r.PartyID))})
+		}
+		return roles
+	}
 	for _, role := range p.config.Roles {
 		for _, r := range theirs.Roles {
 			roles = append(roles, ocpi.PartyRole{Role: opposite(role), Party: ocpi.NewParty(string(r.CountryCode), string(r.PartyID))})

@@ -32,6 +32,16 @@ func (p Peer) Endpoint(module ocpi.ModuleID) string {
 	return p.Endpoints[at].URL
 }
 
+// EndpointOf is where the other side serves one side of a module; empty where it does not. Before 2.2 endpoints have no sides,
+// and this is Endpoint.
+func (p Peer) EndpointOf(module ocpi.ModuleID, side ocpi.InterfaceRole) string {
+	at := slices.IndexFunc(p.Endpoints, func(e ocpi.Endpoint) bool { return e.Module == module && (e.Role == "" || e.Role == side) })
+	if at < 0 {
+		return ""
+	}
+	return p.Endpoints[at].URL
+}
+
 // Peer returns what the Partner knows of the other side now.
 func (p *Partner) Peer() Peer {
 	p.relation.mu.Lock()
@@ -50,7 +60,7 @@ const PeerID = "peer"
 type relation struct {
 	mu   sync.Mutex
 	peer Peer
-	// roles are the other side's: one for each of ours.
+	// roles are the other side's: in 2.1.1 one for each of ours.
 	roles []ocpi.PartyRole
 	// invitation is the token A that is open.
 	invitation string

@@ -148,7 +148,8 @@ type failed struct{ err error }
 
 func (f failed) Read([]byte) (int, error) { return 0, f.err }
 
-// moduleOf finds what is called: /ocpi[/cpo|/emsp]/versions, …/2.1.1[/details] or …/2.1.1/{module}/….
+// moduleOf finds what is called: /ocpi[/cpo|/emsp]/versions, …/2.1.1[/details], …/2.1.1/{module}/… or
+// …/2.2.1/sender|receiver/{module}/….
 func moduleOf(path string) ocpi.ModuleID {
 	segments := strings.FieldsFunc(path, func(c rune) bool { return c == '/' })
 	if len(segments) > 0 && segments[0] == "ocpi" {
@@ -164,6 +165,8 @@ func moduleOf(path string) ocpi.ModuleID {
 		return CallVersions
 	case len(segments) == 1:
 		return CallDetails
+	case len(segments) > 2 && (segments[1] == "sender" || segments[1] == "receiver"):
+		return ocpi.ModuleID(segments[2])
 	default:
 		return ocpi.ModuleID(segments[1])
 	}
