@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/roamwire/roamwire/node/backend"
 	"github.com/roamwire/roamwire/node/store"
 )
 
@@ -14,4 +15,9 @@ func (n *Node) Backend() (http.Handler, error) { return n.API(), nil }
 func (n *Node) Told(ctx context.Context, kind string) ([]store.Event, error) {
 	events, _, err := n.db.Events(ctx, store.EventFilter{Types: []string{kind}}, 0, 1000)
 	return events, err
+}
+
+// Prefer tells a CPO how a driver wants to charge.
+func (n *Node) Prefer(ctx context.Context, r backend.PreferenceRequest) (backend.Preference, error) {
+	return commands{n}.Prefer(ctx, r)
 }

@@ -320,3 +320,7 @@ func TestPoliciesAndWebhooksAreChangedByPatches(t *testing.T) {
 	}
 	p.want(http.StatusNotFound, "DELETE", "/api/v1/webhooks/h1", "")
 }
+
+func (commands) Prefer(context.Context, backend.PreferenceRequest) (backend.Preference, error) {
+	return backend.Preference{}, nil
+}

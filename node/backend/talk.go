@@ -28,6 +28,8 @@ type Commands interface {
 	// Answer answers a command that a partner has sent, Result tells later what came of it.
 	Answer(ctx context.Context, id string, answer CommandAnswer) (Command, error)
 	Result(ctx context.Context, id string, result CommandAnswer) (Command, error)
+	// Prefer tells a CPO how a driver wants to charge.
+	Prefer(ctx context.Context, r PreferenceRequest) (Preference, error)
 }
 
 // A CommandRequest is a command that is to be sent.
@@ -236,6 +238,7 @@ func (a *API) addCommands() {
 		}
 		return a.send(ctx, r, nil, in.WaitInput)
 	})
+	a.addPreferences()
 	a.addCommandTable()
 }
 
