@@ -39,7 +39,7 @@ func newBackend(n *Node) (*backend.API, error) {
 			Tariffs: ownObjects(n.Objects.Tariffs), Tokens: ownObjects(n.Objects.Tokens), Statuses: n.Objects,
 		},
 		Partners: partners{n.Partners}, Registrations: registrations{n.handshake, n.Data}, Moves: moves{n}, Pusher: pushNow{n},
-		Commands: commands{n}, Authorizer: authorizer{n}, Webhooks: webhooks{n.events.Webhooks},
+		Commands: commands{n}, HubClients: n.hubClients, Authorizer: authorizer{n}, Webhooks: webhooks{n.events.Webhooks},
 		Events: backend.Events{Stream: n.events.Stream(), Socket: n.events.Socket()},
 		Docs:   docs, BodyTimeout: n.config.BodyTimeout, Version: n.config.Version, Logger: n.config.Logger, Now: n.config.Now,
 	}

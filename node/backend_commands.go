@@ -78,6 +78,12 @@ func (c commands) send(ctx context.Context, partner string, r *backend.CommandRe
 		return sender.UnlockConnector(ctx, partner, v230.UnlockConnector{
 			LocationID: location, EVSEUID: ocpi.CiString(r.EVSEUID), ConnectorID: ocpi.CiString(r.ConnectorID),
 		})
+	case command.GetProfile:
+		return sender.GetChargingProfile(ctx, partner, r.Session.ID, r.Duration)
+	case command.SetProfile:
+		return sender.SetChargingProfile(ctx, partner, r.Session.ID, r.Profile)
+	case command.ClearProfile:
+		return sender.ClearChargingProfile(ctx, partner, r.Session.ID)
 	default:
 		return command.Command{}, fmt.Errorf("%s is not sent", r.Type)
 	}
@@ -130,7 +136,7 @@ func (c commands) receiver(ctx context.Context, r *backend.CommandRequest) (stri
 		return "", err
 	}
 	module, about, pointer := ocpi.ModuleLocations, r.Location, "/location_id"
-	if r.Type == v230.CommandTypeStopSession {
+	if r.Type == v230.CommandTypeStopSession || command.IsProfile(r.Type) {
 		module, about, pointer = ocpi.ModuleSessions, r.Session, "/session_id"
 	}
 	var found []string
@@ -303,7 +309,7 @@ func (c commands) Commands(ctx context.Context, want backend.CommandFilter) (sho
 
 // Answer implements backend.Commands. The same answer again is no mistake: the first may have been lost on its way.
 func (c commands) Answer(ctx context.Context, id string, answer backend.CommandAnswer) (backend.Command, error) {
-	told, err := c.n.Commands.Receiver.Answer(ctx, id, v230.CommandResponseType(answer.Result), answer.Message)
+	told, err := c.answer(ctx, id, answer)
 	if errors.Is(err, command.ErrAnswered) && !told.Answer.Default && string(told.Answer.Result) == answer.Result {
 		err = nil
 	}
@@ -315,7 +321,7 @@ func (c commands) Answer(ctx context.Context, id string, answer backend.CommandA
 
 // Result implements backend.Commands. The same result again is no mistake.
 func (c commands) Result(ctx context.Context, id string, result backend.CommandAnswer) (backend.Command, error) {
-	told, err := c.n.Commands.Receiver.Result(ctx, id, v230.CommandResultType(result.Result), result.Message)
+	told, err := c.result(ctx, id, result)
 	if errors.Is(err, command.ErrEnded) && (told.End.By == command.Resulted && string(told.End.Outcome) == result.Result || canceled(&told, result)) {
 		err = nil
 	}
@@ -367,6 +373,7 @@ func commandOut(c *command.Command) backend.Command {
 	if c.Canceled != nil {
 		out.Canceled = &backend.CommandReply{Result: string(v230.CommandResultTypeCanceledReservation), Message: c.Canceled.Message, At: c.Canceled.At}
 	}
+	profilesOut(c, &out)
 	if c.Session != nil {
 		out.SessionID = c.Session.ID
 	}

@@ -2,10 +2,13 @@ package node
 
 import (
 	"context"
+	"errors"
 
 	"github.com/roamwire/roamwire/node/command"
 	"github.com/roamwire/roamwire/node/object"
+	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/node/store/sqlite"
+	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/ocpiclient"
 	"github.com/roamwire/roamwire/ocpi/ocpiserver"
 	"github.com/roamwire/roamwire/ocpi/v230"
@@ -19,7 +22,7 @@ var (
 // newCommands makes the room of commands under way.
 func (n *Node) newCommands() *command.Commands {
 	return command.New(command.Config{
-		Store: n.db, Journal: n.db, Clients: commandClients{n}, Locations: n.Objects.Locations, Sessions: n.Objects.Sessions,
+		Store: n.db, Journal: n.db, Clients: commandClients{n}, Locations: n.Objects.Locations, Sessions: n.Objects.Sessions, HasSession: n.hasSession,
 		BaseURL: n.URL(), Settings: n.config.Commands, Logger: n.config.Logger, Now: n.config.Now,
 	})
 }
@@ -34,6 +37,15 @@ var (
 	_ ocpiserver.RenderedSender  = (*chargings)(nil)
 	_ ocpiserver.PreferenceTaker = (*chargings)(nil)
 )
+
+// hasSession tells whether one of our parties that a partner deals with has a session.
+func (n *Node) hasSession(ctx context.Context, with *ocpi.Partner, id string) (bool, error) {
+	_, err := n.db.Find(ctx, store.Selection{Module: ocpi.ModuleSessions, Parties: with.Serves, AnyAudience: true}, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
 
 // commandClients call partners with commands and their results.
 type commandClients struct{ node *Node }

@@ -24,6 +24,7 @@ import (
 	"github.com/roamwire/roamwire/node/command"
 	"github.com/roamwire/roamwire/node/event"
 	"github.com/roamwire/roamwire/node/exchange"
+	"github.com/roamwire/roamwire/node/hubclient"
 	"github.com/roamwire/roamwire/node/object"
 	"github.com/roamwire/roamwire/node/partner"
 	"github.com/roamwire/roamwire/node/pull"
@@ -108,6 +109,8 @@ type Node struct {
 	*Data
 	// Commands are those under way, in both directions.
 	Commands *command.Commands
+	// hubClients are the parties behind hubs, as the hubs say.
+	hubClients *hubclient.Clients
 
 	// introduced is what the node has said of itself in its data.
 	introduced self
@@ -178,6 +181,7 @@ func (n *Node) assemble(ctx context.Context) error {
 		return err
 	}
 	n.Commands = n.newCommands()
+	n.hubClients = hubclient.New(n.db)
 	n.events = n.newEvents()
 	n.countEvents()
 	if n.backend, err = newBackend(n); err != nil {
@@ -293,6 +297,7 @@ func (n *Node) build() (*ocpiserver.Server, error) {
 		Observe:       n.observe,
 		Capture:       n.Exchanges.Capture(),
 		NoOpenAPI:     n.config.NoOpenAPI,
+		ClientInfos:   n.hubClients,
 	}
 	var err error
 	if config.Docs, err = n.viewer(); err != nil {
@@ -342,6 +347,8 @@ func (n *Node) cpo() *ocpiserver.CPO {
 		Tariffs:   n.Objects.Tariffs,
 		Tokens:    object.ReceivedTokens(n.db),
 		Commands:  n.Commands.Receiver,
+
+		ChargingProfiles: n.Commands.Receiver,
 	}
 }
 
@@ -353,5 +360,7 @@ func (n *Node) emsp() *ocpiserver.EMSP {
 		Tariffs:        object.ReceivedTariffs(n.db),
 		Tokens:         n.drivers,
 		CommandResults: n.Commands.Sender,
+
+		ChargingProfileResults: n.Commands.Sender,
 	}
 }

@@ -42,6 +42,7 @@ type Config struct {
 	Moves         Moves
 	Pusher        Pusher
 	Commands      Commands
+	HubClients    HubClients
 	Authorizer    Authorizer
 	Webhooks      Webhooks
 	// Events serves the stream of events: as Server-Sent Events at Stream, over WebSocket at Socket.
@@ -188,6 +189,7 @@ func (a *API) routes() {
 	a.addMoves()
 	a.addPush()
 	a.addCommands()
+	a.addHubClients()
 	a.addEvents()
 	a.addWebhooks()
 	a.addMe()

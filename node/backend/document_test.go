@@ -74,6 +74,9 @@ func (commands) Commands(context.Context, backend.CommandFilter) ([]backend.Comm
 func (commands) Answer(context.Context, string, backend.CommandAnswer) (backend.Command, error) {
 	return backend.Command{}, backend.Refuse(http.StatusConflict, "it was answered before")
 }
+func (commands) TellProfile(context.Context, string, v230.ActiveChargingProfile) ([]backend.Command, error) {
+	return nil, nil
+}
 func (commands) Result(context.Context, string, backend.CommandAnswer) (backend.Command, error) {
 	return backend.Command{}, store.ErrNotFound
 }
@@ -111,6 +114,12 @@ func (pusher) Send(ctx context.Context, partner string, _ store.Object) (backend
 	return backend.PushAnswer{HTTP: 200, Status: 1000}, nil
 }
 
+type hubClients struct{}
+
+func (hubClients) List(context.Context, string, ...ocpi.Party) ([]v230.ClientInfo, error) {
+	return nil, nil
+}
+
 // everything is an API with all that can be offered.
 func everything(t testing.TB) (*place, *backend.CommandRequest) {
 	sent := &backend.CommandRequest{}
@@ -119,6 +128,7 @@ func everything(t testing.TB) (*place, *backend.CommandRequest) {
 		c.Partners, c.Registrations, c.Moves, c.Pusher = nobody{}, registrations{}, moves{}, pusher{}
 		c.Commands, c.Webhooks, c.Authorizer = commands{sent}, webhooks{}, slowAuthorizer{}
 		c.Events, c.Docs = backend.Events{Stream: events, Socket: events}, events
+		c.HubClients = hubClients{}
 		c.PushTimeout = 50 * time.Millisecond
 	}), sent
 }

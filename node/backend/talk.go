@@ -30,11 +30,14 @@ type Commands interface {
 	Result(ctx context.Context, id string, result CommandAnswer) (Command, error)
 	// Prefer tells a CPO how a driver wants to charge.
 	Prefer(ctx context.Context, r PreferenceRequest) (Preference, error)
+	// TellProfile tells which charging profile is active in a session of ours from now on, to partners who have set one for it.
+	TellProfile(ctx context.Context, sessionID string, active v230.ActiveChargingProfile) ([]Command, error)
 }
 
 // A CommandRequest is a command that is to be sent.
 type CommandRequest struct {
-	// Type is START_SESSION, STOP_SESSION, RESERVE_NOW, CANCEL_RESERVATION or UNLOCK_CONNECTOR.
+	// Type is START_SESSION, STOP_SESSION, RESERVE_NOW, CANCEL_RESERVATION or UNLOCK_CONNECTOR, or one of GET_CHARGING_PROFILE,
+	// SET_CHARGING_PROFILE and CLEAR_CHARGING_PROFILE.
 	Type v230.CommandType
 	// Partner is our name for the CPO; empty for the one whose location or session it is.
 	Partner string
@@ -50,12 +53,15 @@ type CommandRequest struct {
 	ReservationID          string
 	ExpiryDate             time.Time
 	AuthorizationReference string
+	// Duration is for GET_CHARGING_PROFILE, Profile for SET_CHARGING_PROFILE.
+	Duration time.Duration
+	Profile  v230.ChargingProfile
 }
 
 // A Command is a command as it stands.
 type Command struct {
 	ID          string         `json:"id" doc:"Its name, which nobody can guess"`
-	Type        string         `json:"type" enum:"START_SESSION,STOP_SESSION,RESERVE_NOW,UNLOCK_CONNECTOR,CANCEL_RESERVATION"`
+	Type        string         `json:"type" enum:"START_SESSION,STOP_SESSION,RESERVE_NOW,UNLOCK_CONNECTOR,CANCEL_RESERVATION,GET_CHARGING_PROFILE,SET_CHARGING_PROFILE,CLEAR_CHARGING_PROFILE,UPDATE_CHARGING_PROFILE"`
 	Direction   string         `json:"direction" enum:"sent,received" doc:"received where a partner sent it to us"`
 	Partner     string         `json:"partner"`
 	State       string         `json:"state" doc:"How far it has come"`
@@ -65,6 +71,8 @@ type Command struct {
 	Answer      *CommandReply  `json:"answer,omitempty" doc:"The CPO's own answer"`
 	Outcome     string         `json:"outcome,omitempty" doc:"How it ended: the result; an answer that refuses it; or UNKNOWN_LOCATION, REFUSED (with an error) or NOT_SENT"`
 	Result      *CommandReply  `json:"result,omitempty" doc:"What came of it at the charge point"`
+	Profile     JSON           `json:"profile,omitempty" doc:"The active charging profile in the result of GET_CHARGING_PROFILE"`
+	Active      JSON           `json:"active_profile,omitempty" doc:"The charging profile that is active since a SET_CHARGING_PROFILE of ours, as the CPO has told it last"`
 	Canceled    *CommandReply  `json:"canceled,omitempty" doc:"The CPO has given up the reservation after its result"`
 	Later       []CommandReply `json:"later,omitempty" doc:"Results that came when it had its end already"`
 	SessionID   string         `json:"session_id,omitempty" doc:"The session that it started, where it is known"`
@@ -92,8 +100,9 @@ type CommandFilter struct {
 
 // A CommandAnswer is what the operator says to a command.
 type CommandAnswer struct {
-	Result  string `json:"result" doc:"To answer: ACCEPTED, REJECTED, NOT_SUPPORTED or UNKNOWN_SESSION. As a result: ACCEPTED, REJECTED, FAILED, TIMEOUT and others of CommandResultType. CANCELED_RESERVATION may follow the ACCEPTED of a RESERVE_NOW"`
+	Result  string `json:"result" doc:"To answer: ACCEPTED, REJECTED, NOT_SUPPORTED or UNKNOWN_SESSION, and TOO_OFTEN about a charging profile. As a result: ACCEPTED, REJECTED, FAILED, TIMEOUT and others of CommandResultType. CANCELED_RESERVATION may follow the ACCEPTED of a RESERVE_NOW. About a charging profile it is ACCEPTED, REJECTED or UNKNOWN"`
 	Message string `json:"message,omitempty" maxLength:"512" doc:"For people"`
+	Profile JSON   `json:"profile,omitempty" required:"false" doc:"With the result of GET_CHARGING_PROFILE: the profile that is active, an ActiveChargingProfile"`
 }
 
 // CommandToken says who charges.
@@ -182,7 +191,7 @@ type (
 	commandsInput struct {
 		Direction string    `query:"direction" enum:"sent,received"`
 		Partner   string    `query:"partner"`
-		Type      string    `query:"type" enum:"START_SESSION,STOP_SESSION,RESERVE_NOW,UNLOCK_CONNECTOR,CANCEL_RESERVATION"`
+		Type      string    `query:"type" enum:"START_SESSION,STOP_SESSION,RESERVE_NOW,UNLOCK_CONNECTOR,CANCEL_RESERVATION,GET_CHARGING_PROFILE,SET_CHARGING_PROFILE,CLEAR_CHARGING_PROFILE,UPDATE_CHARGING_PROFILE"`
 		State     string    `query:"state"`
 		Since     time.Time `query:"since" doc:"Only commands made at or after this time"`
 		Limit     int       `query:"limit" minimum:"1" maximum:"1000" default:"100"`
@@ -239,6 +248,7 @@ func (a *API) addCommands() {
 		return a.send(ctx, r, nil, in.WaitInput)
 	})
 	a.addPreferences()
+	a.addProfiles(send)
 	a.addCommandTable()
 }
 

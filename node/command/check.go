@@ -17,6 +17,9 @@ import (
 // as this partner is concerned, and what a charge point cannot do (requirements CMD-10, CMD-15, DM-07, DM-09). An empty answer
 // leaves it to the backend. Tokens are not looked at: the eMSP has authorized its driver (requirement DM-05).
 func (c *Commands) check(ctx context.Context, from *ocpi.Partner, asked library.Command) (library.Answer, error) {
+	if library.IsProfile(asked.Type) {
+		return c.profile(ctx, from, asked)
+	}
 	switch asked.Type {
 	case v230.CommandTypeStartSession:
 		r, err := library.As[v230.StartSession](asked)

@@ -55,6 +55,9 @@ type Config struct {
 	// Locations and Sessions are ours.
 	Locations Getter[v230.Location]
 	Sessions  Getter[v230.Session]
+	// HasSession tells whether one of our parties that a partner deals with has a session, whoever's driver it is about; nil where
+	// no partner is a smart charging provider.
+	HasSession func(ctx context.Context, with *ocpi.Partner, id string) (bool, error)
 	// BaseURL is where the node serves OCPI.
 	BaseURL  string
 	Settings Settings

@@ -11,7 +11,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/roamwire/roamwire/node/store"
-	"github.com/roamwire/roamwire/ocpi"
 	library "github.com/roamwire/roamwire/ocpi/command"
 )
 
@@ -151,7 +150,7 @@ func put(tx store.Tx, before, after *library.Command, stored []byte) error {
 	for _, name := range happenings(before, after) {
 		if err == nil {
 			err = tx.Emit(store.Event{
-				Type: name, Subject: "commands/" + after.ID, Partner: after.Partner, Module: ocpi.ModuleCommands, Data: body,
+				Type: name, Subject: "commands/" + after.ID, Partner: after.Partner, Module: moduleOf(after), Data: body,
 			})
 		}
 	}
@@ -168,7 +167,8 @@ func happenings(before, after *library.Command) []string {
 	}
 	happened(EventRequested, before.ID == "" && after.State == library.Asked)
 	happened(EventAnswered, before.Answer == nil && after.Answer != nil && before.End == nil)
-	happened(EventFinished, before.End == nil && after.End != nil)
+	happened(EventFinished, before.End == nil && after.End != nil && after.Type != library.UpdateProfile)
+	happened(EventProfile, after.Active != nil && (before.Active == nil || !bytes.Equal(before.Active.Profile, after.Active.Profile)))
 	happened(EventLate, !after.Received && len(after.Steps) > len(before.Steps) && lateResult(&after.Steps[len(after.Steps)-1]))
 	happened(EventCanceled, before.Canceled == nil && after.Canceled != nil)
 	happened(EventUndelivered, givenUp(after) > givenUp(before))

@@ -27,6 +27,10 @@ const (
 	CommandUndelivered = "command.undelivered"
 	// CommandSession: a session that belongs to a command was seen.
 	CommandSession = "command.session"
+	// ProfileChanged: a CPO has told which charging profile is active, since one that we have set. Data is the command that set it.
+	ProfileChanged = "chargingprofile.changed"
+	// HubClientChanged: a hub says something new about a party behind it. Data is the ClientInfo.
+	HubClientChanged = "hubclient.changed"
 	// AuthorizationAsked: somebody has asked whether a token may charge.
 	AuthorizationAsked = "authorization.asked"
 	// PartnerChanged: where we stand with a partner is other than before. Data is a PartnerChange.
@@ -153,6 +157,8 @@ func Types() []Kind {
 		Kind{CommandCanceled, "The CPO has given up a reservation that it had made."},
 		Kind{CommandUndelivered, "The result of a command could not be delivered to the partner and was given up."},
 		Kind{CommandSession, "A session that belongs to a command was seen."},
+		Kind{ProfileChanged, "A CPO has told which charging profile is active in a session for which we have set one."},
+		Kind{HubClientChanged, "A hub says something new about a party that is reached through it."},
 		Kind{AuthorizationAsked, "Somebody asked whether a token may charge, and was answered."},
 		Kind{PartnerChanged, "Where we stand with a partner has changed: registered, suspended, removed, failed."},
 		Kind{PushParked, "A partner keeps refusing an object of ours; a person has to look."},

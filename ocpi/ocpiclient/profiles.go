@@ -66,7 +66,7 @@ func (p ChargingProfiles) request(method, sessionID string, query url.Values) (r
 		return request{}, err
 	}
 	target, quirks, err := c.below(endpoint, query, sessionID)
-	return request{method: method, url: target, module: ocpi.ModuleChargingProfiles, quirks: quirks}, err
+	return request{method: method, url: target, module: ocpi.ModuleChargingProfiles, role: ocpi.RoleCPO, quirks: quirks}, err
 }
 
 func (p ChargingProfiles) ask(ctx context.Context, r request) (v230.ChargingProfileResponse, error) {
@@ -114,11 +114,19 @@ func (p ChargingProfileResults) Cleared(ctx context.Context, responseURL string,
 	return postResult(ctx, p.client, responseURL, p.client.codecs.ClearProfileResults, result)
 }
 
+// profileSender is the role in which the partner asks about charging profiles.
+func (c *Client) profileSender() ocpi.Role {
+	if !c.config.Partner.Has(ocpi.RoleEMSP) && c.config.Partner.Has(ocpi.RoleSCSP) {
+		return ocpi.RoleSCSP
+	}
+	return ocpi.RoleEMSP
+}
+
 func postResult[T any](ctx context.Context, c *Client, responseURL string, codec wire.Codec[T], result T) error {
 	if err := c.since22(ocpi.ModuleChargingProfiles); err != nil {
 		return err
 	}
-	r := request{method: http.MethodPost, url: responseURL, module: ocpi.ModuleChargingProfiles}
+	r := request{method: http.MethodPost, url: responseURL, module: ocpi.ModuleChargingProfiles, role: c.profileSender()}
 	if err := c.checkOurs(&r); err != nil {
 		return err
 	}
@@ -143,7 +151,7 @@ func (p ChargingProfileResults) Update(ctx context.Context, sessionID string, pr
 	if err != nil {
 		return err
 	}
-	r := request{method: http.MethodPut, url: target, module: ocpi.ModuleChargingProfiles, quirks: quirks}
+	r := request{method: http.MethodPut, url: target, module: ocpi.ModuleChargingProfiles, role: c.profileSender(), quirks: quirks}
 	if err := write(c, &r, c.codecs.ActiveChargingProfiles, profile, convert.Env{}); err != nil {
 		return err
 	}

@@ -37,10 +37,11 @@ var mayImport = map[string][]string{
 	"node/push":               {"ocpi", "ocpi/ocpiclient", "ocpi/v230", "node/store"},
 	"node/pull":               {"ocpi", "ocpi/ocpiclient", "node/store"},
 	"node/command":            {"ocpi", "ocpi/v230", "ocpi/command", "ocpi/ocpiclient", "node/store"},
+	"node/hubclient":          {"ocpi", "ocpi/v230", "node/store"},
 	"node/simulate":           {"ocpi", "ocpi/v230"},
 	"node/event":              {"ocpi", "node/store"},
 	"node/apidocs":            {},
-	"node/backend":            {"ocpi", "ocpi/v230", "ocpi/convert", "ocpi/quirk", "ocpi/handshake", "ocpi/ocpiclient", "ocpi/jsonschema", "node/store"},
+	"node/backend":            {"ocpi", "ocpi/v230", "ocpi/convert", "ocpi/quirk", "ocpi/handshake", "ocpi/ocpiclient", "ocpi/command", "ocpi/jsonschema", "node/store"},
 	"node/authorize":          {"ocpi", "ocpi/v230", "ocpi/convert", "ocpi/ocpiclient", "ocpi/ocpiserver", "node/store"},
 	"node/transfer":           {"ocpi", "ocpi/convert", "ocpi/quirk", "ocpi/wire", "node/object"},
 }
