@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"encoding/json"
-	"slices"
 	"time"
 
 	"github.com/roamwire/roamwire/node/apidocs"
@@ -263,9 +262,4 @@ func (m moves) SettleCDR(ctx context.Context, name, id string, arrived bool) err
 		outcome = push.Arrived
 	}
 	return m.n.SettleCDR(ctx, name, id, outcome)
-}
-
-// sees reports whether a partner may have an object with an audience.
-func sees(p *push.Partner, audience ocpi.Party) bool {
-	return audience == ocpi.Party{} || slices.Contains(p.Audience, audience)
 }

@@ -32,7 +32,7 @@ func (p pushNow) Receivers(ctx context.Context, o store.Object) ([]string, error
 	var names []string
 	for i := range all {
 		to := &all[i]
-		if to.Role == wanted && slices.Contains(to.Parties, o.Party) && slices.Contains(to.Modules, o.Module) && sees(to, o.Audience) {
+		if to.Role == wanted && slices.Contains(to.Modules, o.Module) && to.Sees(&o) {
 			names = append(names, to.Name)
 		}
 	}

@@ -103,7 +103,7 @@ func (d *Data) pushPartners(ctx context.Context, parties []Party) ([]push.Partne
 // pushPartner is a partner as lanes see it. In 2.1.1 a partner has one role: it is pushed what the other role has.
 func pushPartner(rel *handshake.Relation, policy partner.PushPolicy, parties []Party) push.Partner {
 	p := push.Partner{
-		Name: rel.Name, Role: rel.Remote.Roles[0].Role, Since: rel.Since,
+		Name: rel.Name, Version: rel.Remote.Version, Role: rel.Remote.Roles[0].Role, Since: rel.Since,
 		Policy: push.Policy{
 			Off: policy.Off, Except: policy.Except, Whole: policy.Whole, FromNow: policy.FromNow,
 			Rate: policy.Rate, Concurrency: policy.Concurrency, Timeout: policy.Timeout,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -188,7 +189,7 @@ func (o *Own[T]) compare(ctx context.Context, item *Item[T], stored store.Object
 	if p.record, err = o.render(ctx, item, &before); err != nil {
 		return p, err
 	}
-	p.same = bytes.Equal(p.record.Body, stored.Body) && p.record.Audience == stored.Audience
+	p.same = bytes.Equal(p.record.Body, stored.Body) && p.record.Audience == stored.Audience && slices.Equal(p.record.Withheld, stored.Withheld)
 	if p.same {
 		return p, nil
 	}
@@ -298,6 +299,9 @@ func (o *Own[T]) render(ctx context.Context, item *Item[T], before *T) (store.Ob
 	}
 	record.Renditions = make(map[ocpi.Version][]byte, len(o.versions))
 	for _, version := range o.versions {
+		if version.Version == model {
+			continue // it is what is stored anyway
+		}
 		w, err := o.Write(ctx, version, item.Party, item.Object)
 		if err != nil {
 			return record, err
@@ -306,19 +310,24 @@ func (o *Own[T]) render(ctx context.Context, item *Item[T], before *T) (store.Ob
 			record.Renditions[rendition(version.Version)] = w.Document
 		}
 		if convert.Withheld(w.Losses) {
-			// Partners of the only version served so far must not get it, and nobody else is there to get it.
-			record.Audience = nobody
+			record.Withheld = append(record.Withheld, version.Version)
 		}
 	}
+	slices.Sort(record.Withheld)
 	return record, nil
 }
 
-// nobody is the audience of what no partner may list. It is no party: country codes are letters.
-var nobody = ocpi.Party{CountryCode: "-", PartyID: "-"}
+// model is the version in which objects are stored.
+const model = ocpi.V230
 
 // rendition is the name under which the store keeps what partners of a version get. When translations change, renditions
-// made before are no longer found, and are made anew.
-func rendition(v ocpi.Version) ocpi.Version { return v + "#" + convert.Revision }
+// made before are no longer found, and are made anew. Objects in the model have no name: they are the bodies.
+func rendition(v ocpi.Version) ocpi.Version {
+	if v == model {
+		return ""
+	}
+	return v + "#" + convert.Revision
+}
 
 // A Written is an object of ours as partners of a version get it.
 type Written struct {
@@ -328,10 +337,13 @@ type Written struct {
 	placeholder bool
 }
 
-// Write writes an object of ours in a version.
+// Write writes an object of ours in a version, without what the model keeps of other versions.
 func (o *Own[T]) Write(ctx context.Context, version wire.Codecs, owner ocpi.Party, object T) (Written, error) {
 	look := o.lookup(ctx, owner)
 	raw, losses, err := o.kind.codec(version).Write(object, look.env)
+	if version.Version != ocpi.V211 { // which has its own way of writing it
+		raw = convert.StripLeftovers(raw)
+	}
 	return Written{raw, losses, look.missing}, errors.Join(err, look.failed)
 }
 
@@ -361,7 +373,7 @@ func (o *Own[T]) lookup(ctx context.Context, owner ocpi.Party) *lookup {
 
 // List implements ocpiserver.Sender.
 func (o *Own[T]) List(ctx context.Context, to *ocpi.Partner, q ocpi.Query) (ocpi.Page[T], error) {
-	page, err := o.store.List(ctx, o.visible(to), q)
+	page, err := o.store.List(ctx, o.visible(to, to.Version), q)
 	if err != nil {
 		return ocpi.Page[T]{}, err
 	}
@@ -394,9 +406,9 @@ func (o *Own[T]) decode(page store.Page) (ocpi.Page[T], error) {
 }
 
 // ListRendered implements ocpiserver.RenderedSender. An object that has no rendition, because the version or the
-// translation is new or its location was not there, is translated now.
+// translation is new or its location was not there, is translated now. What the version cannot say is not in the list.
 func (o *Own[T]) ListRendered(ctx context.Context, to *ocpi.Partner, v ocpi.Version, q ocpi.Query) (ocpi.Page[jsontext.Value], error) {
-	sel := o.visible(to)
+	sel := o.visible(to, v)
 	if !rememberable(q) {
 		page, _, err := o.readRendered(ctx, sel, v, q)
 		return page, err
@@ -423,36 +435,43 @@ func (o *Own[T]) readRendered(ctx context.Context, sel store.Selection, v ocpi.V
 	if err != nil {
 		return page, false, err
 	}
-	items := make([]jsontext.Value, len(records.Objects))
+	items := make([]jsontext.Value, 0, len(records.Objects))
 	lasting = true
-	for i, record := range records.Objects {
-		if items[i] = record.Rendition; items[i] != nil {
-			continue
-		}
-		lasting = false
-		if items[i], err = o.translate(ctx, v, record); err != nil {
-			return page, false, err
+	for _, record := range records.Objects {
+		switch {
+		case record.Rendition != nil && v == model:
+			items = append(items, convert.StripLeftovers(record.Rendition))
+		case record.Rendition != nil:
+			items = append(items, record.Rendition)
+		default:
+			lasting = false
+			w, err := o.translate(ctx, v, record)
+			if err != nil {
+				return page, false, err
+			}
+			if !convert.Withheld(w.Losses) { // the store does not know it yet
+				items = append(items, w.Document)
+			}
 		}
 	}
 	return ocpi.Page[jsontext.Value]{Items: items, Total: records.Total, Next: records.Next}, lasting, nil
 }
 
-func (o *Own[T]) translate(ctx context.Context, v ocpi.Version, record store.Object) (jsontext.Value, error) {
+func (o *Own[T]) translate(ctx context.Context, v ocpi.Version, record store.Object) (Written, error) {
 	version, ok := wire.For(v)
 	if !ok {
-		return nil, fmt.Errorf("version %s is not served yet", v)
+		return Written{}, fmt.Errorf("version %s is not served yet", v)
 	}
 	object, err := o.kind.read(record)
 	if err != nil {
-		return nil, err
+		return Written{}, err
 	}
-	w, err := o.Write(ctx, version, record.Party, object)
-	return w.Document, err
+	return o.Write(ctx, version, record.Party, object)
 }
 
 // Get implements ocpiserver.Getter.
 func (o *Own[T]) Get(ctx context.Context, to *ocpi.Partner, id string) (T, error) {
-	return o.find(ctx, o.visible(to), id)
+	return o.find(ctx, o.visible(to, to.Version), id)
 }
 
 // Find returns the oldest object of ours with this id that one of the parties owns; of any party if none is given.
@@ -470,7 +489,7 @@ func (o *Own[T]) find(ctx context.Context, sel store.Selection, id string) (T, e
 }
 
 // visible selects what a partner may see: objects of the parties that deal with it, and of those that are meant for
-// one party only, its own (requirements TF-16, CDR-02).
-func (o *Own[T]) visible(to *ocpi.Partner) store.Selection {
-	return store.Selection{Module: o.kind.module, Parties: to.Serves, Audience: to.Parties(ocpi.RoleEMSP)}
+// one party only, its own (requirements TF-16, CDR-02). What the version cannot say is not among them.
+func (o *Own[T]) visible(to *ocpi.Partner, v ocpi.Version) store.Selection {
+	return store.Selection{Module: o.kind.module, Parties: to.Serves, Audience: to.Parties(ocpi.RoleEMSP), Version: v}
 }

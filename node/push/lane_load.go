@@ -36,6 +36,8 @@ type laneState struct {
 	// Parties and Audience are what the cursor stands for: whose objects, and to whom they may be shown.
 	Parties  []ocpi.Party `json:"parties,omitempty"`
 	Audience []ocpi.Party `json:"audience,omitempty"`
+	// Version is the one that the cursor stands for: what that cannot say was passed over.
+	Version ocpi.Version `json:"version,omitempty"`
 	// Left are our parties whose objects the partner does not get any more, each with the cursor at which that began.
 	Left []leftAt `json:"left,omitempty"`
 	// CatchUp is what the partner sees anew and has not got yet.
@@ -80,6 +82,9 @@ func (l *lane) load(ctx context.Context) error {
 		if len(l.state.Parties) == 0 { // it was saved before this was
 			l.state.Since, l.state.Parties, l.state.Audience, l.state.Terms = l.partner.Since, l.partner.Parties, l.partner.Audience, l.partner.Terms
 		}
+		if l.state.Version == "" { // it was saved when there was one version
+			l.state.Version = ocpi.V211
+		}
 		if isNew, err = l.endOld(ctx); err != nil {
 			return err
 		}
@@ -116,6 +121,7 @@ func (l *lane) endOld(ctx context.Context) (ended bool, err error) {
 // the policy says otherwise.
 func (l *lane) create(ctx context.Context) (err error) {
 	l.state.Since, l.state.Terms, l.state.Parties, l.state.Audience = l.partner.Since, l.partner.Terms, l.partner.Parties, l.partner.Audience
+	l.state.Version = l.partner.Version
 	if l.state.Birth, err = l.config.Store.LatestChange(ctx, l.module, ""); err != nil {
 		return err
 	}
@@ -165,7 +171,10 @@ func (l *lane) notice(ctx context.Context) error {
 	if heard && (l.module == ocpi.ModuleSessions || l.module == ocpi.ModuleCDRs) {
 		anew = l.partner.Parties // of all of them there may be some for the audience that has come
 	}
-	l.state.Parties, l.state.Audience = l.partner.Parties, l.partner.Audience
+	if l.state.Version != l.partner.Version {
+		anew = l.partner.Parties // of all of them there may be some that the version before could not say
+	}
+	l.state.Parties, l.state.Audience, l.state.Version = l.partner.Parties, l.partner.Audience, l.partner.Version
 	for _, party := range anew {
 		if err := l.welcome(ctx, party); err != nil {
 			return err
@@ -217,7 +226,7 @@ func (l *lane) welcome(ctx context.Context, party ocpi.Party) error {
 
 // direct decides what is read next: what the partner is to be caught up with, or all that it sees.
 func (l *lane) direct() {
-	l.selection = store.Selection{Module: l.module, Parties: l.partner.Parties, Audience: l.partner.Audience}
+	l.selection = l.partner.selection(l.module)
 	l.read = l.main
 	if c := l.state.CatchUp; c != nil {
 		l.selection.Parties, l.read = c.Parties, c.Cursor
@@ -236,7 +245,8 @@ func (l *lane) caughtUp() {
 
 // beginning is the cursor at which what has changed since the partner registered begins.
 func (l *lane) beginning(ctx context.Context, parties []ocpi.Party) (cursor int64, err error) {
-	selection := store.Selection{Module: l.module, Parties: parties, Audience: l.partner.Audience}
+	selection := l.partner.selection(l.module)
+	selection.Parties = parties
 	for {
 		found, err := l.config.Store.Changes(ctx, selection, cursor, stretch)
 		if err != nil {

@@ -2,10 +2,8 @@ package push
 
 import (
 	"context"
-	"slices"
 
 	"github.com/roamwire/roamwire/node/store"
-	"github.com/roamwire/roamwire/ocpi"
 )
 
 // fill reads the feed on, where there may be more and the lane does not wait for its partner.
@@ -150,5 +148,5 @@ func (l *lane) dropQueue() {
 
 // sees reports whether the partner may be sent an object.
 func (l *lane) sees(c *store.Change) bool {
-	return slices.Contains(l.partner.Parties, c.Party) && (c.Audience == (ocpi.Party{}) || slices.Contains(l.partner.Audience, c.Audience))
+	return l.partner.Sees(&c.Object)
 }

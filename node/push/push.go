@@ -53,6 +53,8 @@ type Partner struct {
 	Role ocpi.Role
 	// Audience are its own parties; Parties are those of ours whose objects it gets.
 	Audience, Parties []ocpi.Party
+	// Version is the one agreed with it: what that cannot say is not sent.
+	Version ocpi.Version
 	// Modules are those it offers to take.
 	Modules []ocpi.ModuleID
 	// Since is when it became a partner.
@@ -256,8 +258,19 @@ func (p Partner) lanes() []ocpi.ModuleID {
 	})
 }
 
+// selection is what the partner may be sent of a module.
+func (p *Partner) selection(module ocpi.ModuleID) store.Selection {
+	return store.Selection{Module: module, Parties: p.Parties, Audience: p.Audience, Version: p.Version}
+}
+
+// Sees reports whether the partner may be sent an object.
+func (p *Partner) Sees(o *store.Object) bool {
+	selection := p.selection(o.Module)
+	return slices.Contains(p.Parties, o.Party) && selection.Sees(o.Audience, o.Withheld)
+}
+
 func (p Partner) equal(q Partner) bool {
-	return p.Name == q.Name && p.Role == q.Role && p.Terms == q.Terms && p.Since.Equal(q.Since) && p.Sole == q.Sole &&
+	return p.Name == q.Name && p.Role == q.Role && p.Terms == q.Terms && p.Since.Equal(q.Since) && p.Sole == q.Sole && p.Version == q.Version &&
 		slices.Equal(p.Audience, q.Audience) && slices.Equal(p.Parties, q.Parties) && slices.Equal(p.Modules, q.Modules) &&
 		p.Policy.Off == q.Policy.Off && p.Policy.Whole == q.Policy.Whole && p.Policy.FromNow == q.Policy.FromNow &&
 		p.Policy.Rate == q.Policy.Rate && p.Policy.Concurrency == q.Policy.Concurrency && p.Policy.Timeout == q.Policy.Timeout && slices.Equal(p.Policy.Except, q.Policy.Except)

@@ -83,7 +83,7 @@ func laneStatus(ctx context.Context, s Store, p Partner, module ocpi.ModuleID, l
 	}
 	status.Sent, status.LastSuccess, status.LastError, status.LastFailure = state.Sent, state.Success, state.Error, state.Failed
 	status.Failures, status.WaitsUntil = state.Breaker.Failures, later(state.Breaker.Until, state.Doubt)
-	selection := store.Selection{Module: module, Parties: p.Parties, Audience: p.Audience}
+	selection := p.selection(module)
 	backlog, err := s.Backlog(ctx, selection, lane.Cursor)
 	if err != nil {
 		return status, err

@@ -7,6 +7,7 @@ package store
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/roamwire/roamwire/ocpi"
@@ -51,6 +52,8 @@ type Object struct {
 	// Audience is the one party that may list the object, such as the eMSP whose driver a session belongs to. The
 	// zero Party means every partner.
 	Audience ocpi.Party
+	// Withheld are the versions that cannot say the object: partners of those may not list it. Most objects have none.
+	Withheld []ocpi.Version
 	// Body is the object as JSON in the model's terms (package v230).
 	Body []byte
 	// Renditions are the object as the JSON that partners of a version get, made when it is written so that a page
@@ -80,6 +83,17 @@ type Selection struct {
 	Audience []ocpi.Party
 	// AnyAudience includes objects whoever they are meant for. It is for our own use.
 	AnyAudience bool
+	// Version is the version of who asks: objects that are withheld from it are left out. Empty for our own use, and
+	// includes all.
+	Version ocpi.Version
+}
+
+// Sees reports whether the selection includes objects for this audience that are withheld from these versions.
+func (s *Selection) Sees(audience ocpi.Party, withheld []ocpi.Version) bool {
+	if s.Version != "" && slices.Contains(withheld, s.Version) {
+		return false
+	}
+	return audience == ocpi.Party{} || s.AnyAudience || slices.Contains(s.Audience, audience)
 }
 
 // A Page is part of a list, oldest object first by creation.

@@ -42,10 +42,6 @@ func readPage[T any](
 ) (page ocpi.Page[jsontext.Value], listed int, err error) {
 	if rendered != nil {
 		page, err := rendered.ListRendered(c.ctx(), c.partner, s.version, q)
-		page.Items = slices.Clone(page.Items) // the backend may have them still
-		for i := range page.Items {
-			page.Items[i] = s.clean(page.Items[i])
-		}
 		return page, len(page.Items), err
 	}
 	objects, err := sender.List(c.ctx(), c.partner, q)

@@ -162,6 +162,50 @@ func TestPartnersOfTheFirstFormatStay(t *testing.T) {
 	}
 }
 
+// What was for nobody, because there was 2.1.1 alone, is for whom it is meant, except in 2.1.1.
+func TestWhatWasForNobodyIsWithheldFrom211Alone(t *testing.T) {
+	path, c := oldFile(t, 8)
+	for _, sql := range []string{
+		`INSERT INTO collection (id, module, source, country_code, party_id) VALUES (1, 'locations', '', 'NL', 'ABC'), (2, 'cdrs', '', 'NL', 'ABC')`,
+		`INSERT INTO object (created, collection, id, id_key, token_type, audience, change, last_updated) VALUES
+			(1, 1, 'L1', 'L1', '', '-/-', 1, 1), (2, 1, 'L2', 'L2', '', '', 2, 2),
+			(3, 2, 'C1', 'c1', '', '-/-', 3, 3), (4, 2, 'C2', 'c2', '', '-/-', 4, 4), (5, 2, 'C3', 'c3', '', 'DE/MSP', 5, 5)`,
+		`INSERT INTO content (id, json) VALUES (1, CAST('{"publish":false}' AS BLOB)), (2, CAST('{}' AS BLOB)),
+			(3, CAST('{"cdr_token":{"country_code":"de","party_id":"msp"}}' AS BLOB)), (4, CAST('{"cdr_token":{}}' AS BLOB)), (5, CAST('{}' AS BLOB))`,
+		`UPDATE sequence SET value = 5 WHERE name = 'change'`,
+	} {
+		if err := c.run(sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.close(); err != nil {
+		t.Fatal(err)
+	}
+	db := openTest(t, path)
+	for module, want := range map[ocpi.ModuleID]map[ocpi.Version]string{
+		ocpi.ModuleLocations: {ocpi.V211: "[L2] of 1", ocpi.V230: "[L1 L2] of 2"},
+		ocpi.ModuleCDRs:      {ocpi.V211: "[C3] of 1", ocpi.V230: "[C1 C2 C3] of 3"},
+	} {
+		for version, want := range want {
+			page, err := db.List(t.Context(), store.Selection{Module: module, Audience: []ocpi.Party{ocpi.NewParty("DE", "MSP")}, Version: version}, ocpi.Query{Limit: 9})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var ids []string
+			for _, o := range page.Objects {
+				ids = append(ids, o.ID)
+			}
+			if got := fmt.Sprintf("%v of %d", ids, page.Total); got != want {
+				t.Errorf("%s in %s: %s, want %s", module, version, got, want)
+			}
+		}
+	}
+	stranger, err := db.List(t.Context(), store.Selection{Module: ocpi.ModuleCDRs, Version: ocpi.V230}, ocpi.Query{Limit: 9})
+	if err != nil || stranger.Total != 1 { // the CDR of whom nobody knows the eMSP
+		t.Errorf("a stranger sees %d CDRs: %v", stranger.Total, err)
+	}
+}
+
 func TestANewerFileIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "node.db")
 	if err := openTest(t, path).Close(); err != nil {

@@ -146,7 +146,7 @@ func (db *DB) Find(ctx context.Context, selection store.Selection, id string) (o
 	if selection.Module != ocpi.ModuleTokens {
 		return db.find(ctx, selection, id)
 	}
-	key := fmt.Sprintf("found %q %q %q %q %t %q", selection.Source, selection.Parties, selection.TokenType, selection.Audience, selection.AnyAudience, id)
+	key := fmt.Sprintf("found %q %q %q %q %t %q %q", selection.Source, selection.Parties, selection.TokenType, selection.Audience, selection.AnyAudience, selection.Version, id)
 	found, err := db.tokensThrough(key, func() ([]store.Object, error) {
 		o, err := db.find(ctx, selection, id)
 		return []store.Object{o}, err
@@ -203,7 +203,7 @@ func scan(s *sqlite3.Stmt, o *store.Object) {
 	o.Created = s.ColumnInt64(0)
 	o.ID = s.ColumnText(1)
 	o.TokenType = s.ColumnText(2)
-	o.Audience = audienceParty(s.ColumnText(3))
+	o.Audience, o.Withheld = readAudience(s.ColumnText(3))
 	o.Change = s.ColumnInt64(4)
 	o.LastUpdated = time.UnixMicro(s.ColumnInt64(5)).UTC()
 }
@@ -264,11 +264,6 @@ func selects(selection store.Selection, party ocpi.Party, audience, tokenType st
 // owns reports whether a party is among the owners the selection is limited to.
 func owns(selection store.Selection, party ocpi.Party) bool {
 	return len(selection.Parties) == 0 || slices.Contains(selection.Parties, party)
-}
-
-// hears reports whether the selection includes objects that are meant for this audience.
-func hears(selection store.Selection, audience string) bool {
-	return audience == "" || selection.AnyAudience || slices.Contains(selection.Audience, audienceParty(audience))
 }
 
 // hasType reports whether the selection includes tokens of this type. It does not limit other modules.

@@ -200,7 +200,7 @@ func (t *tx) collection(key store.Key) (int64, error) {
 func (t *tx) insert(collection, change int64, o *store.Object) (int64, error) {
 	err := t.conn.run(`INSERT INTO object (collection, id, id_key, token_type, audience, change, whole, changed, times, last_updated)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9)`,
-		collection, o.ID, idKey(o.Module, o.ID), o.TokenType, audienceText(o.Audience), change, time.Now().UnixMicro(), o.Times, o.LastUpdated.UnixMicro())
+		collection, o.ID, idKey(o.Module, o.ID), o.TokenType, audienceText(o), change, time.Now().UnixMicro(), o.Times, o.LastUpdated.UnixMicro())
 	id := t.conn.LastInsertRowID()
 	if err != nil {
 		return 0, err
@@ -209,7 +209,7 @@ func (t *tx) insert(collection, change int64, o *store.Object) (int64, error) {
 }
 
 func (t *tx) update(at row, collection, change int64, o *store.Object) error {
-	audience := audienceText(o.Audience)
+	audience := audienceText(o)
 	// For those to whom it was not shown before, all of it is new.
 	whole := len(o.Touched) == 0 || at.audience != audience
 	if whole {
@@ -305,18 +305,6 @@ func idKey(module ocpi.ModuleID, id string) string {
 		}
 		return r
 	}, id)
-}
-
-func audienceText(p ocpi.Party) string {
-	if p == (ocpi.Party{}) {
-		return ""
-	}
-	return p.String()
-}
-
-func audienceParty(text string) ocpi.Party {
-	country, party, _ := strings.Cut(text, "/")
-	return ocpi.Party{CountryCode: country, PartyID: party}
 }
 
 func describe(key store.Key) string {

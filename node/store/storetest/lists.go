@@ -157,6 +157,50 @@ var listTests = []test{
 			}
 		}
 	}},
+	{name: "what a version cannot say is not listed, found, counted or fed to who asks in it", run: func(t *testing.T, home Home) {
+		cdr := func(id string, withheld ...ocpi.Version) store.Object {
+			o := object(ocpi.ModuleCDRs, abc, id)
+			o.Audience, o.Withheld = msp, withheld
+			return o
+		}
+		put(t, home, cdr("1"), cdr("2", ocpi.V211), cdr("3", ocpi.V211, ocpi.V221), cdr("4"))
+		for name, c := range map[string]struct {
+			selection store.Selection
+			want      []string
+		}{
+			"2.1.1":             {store.Selection{Audience: []ocpi.Party{msp}, Version: ocpi.V211}, []string{"1", "4"}},
+			"2.2.1":             {store.Selection{Audience: []ocpi.Party{msp}, Version: ocpi.V221}, []string{"1", "2", "4"}},
+			"2.3.0":             {store.Selection{Audience: []ocpi.Party{msp}, Version: ocpi.V230}, []string{"1", "2", "3", "4"}},
+			"a stranger, 2.3.0": {store.Selection{Audience: []ocpi.Party{xyz}, Version: ocpi.V230}, nil},
+			"ourselves":         {store.Selection{AnyAudience: true}, []string{"1", "2", "3", "4"}},
+		} {
+			c.selection.Module = ocpi.ModuleCDRs
+			for _, from := range []time.Time{{}, noon} {
+				page := list(t, home, c.selection, ocpi.Query{Limit: 1, DateFrom: from})
+				equal(t, name+": total", page.Total, len(c.want))
+				equal(t, name+": ids", ids(follow(t, home, c.selection, ocpi.Query{Limit: 1, DateFrom: from})), c.want)
+			}
+			feed, err := home.Changes(t.Context(), c.selection, 0, 9)
+			wantError(t, "Changes", err, nil)
+			var fed []string
+			for _, change := range feed.Changes {
+				fed = append(fed, change.ID)
+			}
+			equal(t, name+": fed", fed, c.want)
+			_, err = home.Find(t.Context(), c.selection, "3")
+			if slices.Contains(c.want, "3") {
+				wantError(t, name+": Find", err, nil)
+			} else {
+				wantError(t, name+": Find", err, store.ErrNotFound)
+			}
+		}
+		found, err := home.Object(t.Context(), cdr("3").Key)
+		wantError(t, "Object", err, nil)
+		equal(t, "withheld from", found.Withheld, []ocpi.Version{ocpi.V211, ocpi.V221})
+		put(t, home, cdr("3"))
+		page := list(t, home, store.Selection{Module: ocpi.ModuleCDRs, Audience: []ocpi.Party{msp}, Version: ocpi.V211}, ocpi.Query{Limit: 9})
+		equal(t, "once it can be said", ids(page.Objects), []string{"1", "3", "4"})
+	}},
 	{name: "a selection of tokens may be of one type", run: func(t *testing.T, home Home) {
 		put(t, home, token("1", "RFID"), token("2", "OTHER"), token("1", "OTHER"), token("3", "RFID"))
 		tokens := store.Selection{Module: ocpi.ModuleTokens}
