@@ -2,6 +2,8 @@ package push
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,6 +72,38 @@ func TestWhatIsHeldIsForThosePartnersAloneThatMaySeeIt(t *testing.T) {
 	time.Sleep(500 * time.Millisecond)
 	for _, c := range r.to.seen()[before:] {
 		t.Errorf("the partner was sent %s %s", c.method, c.path)
+	}
+}
+
+// A partner is not sent what its version cannot say, and gets it once it speaks one that can.
+func TestWhatAVersionCannotSayIsSentInTheNext(t *testing.T) {
+	r := newRig(t, Policy{})
+	tr := tariff(1)
+	body, _ := json.Marshal(&tr)
+	if err := r.db.Write(t.Context(), func(tx store.Tx) error {
+		_, err := tx.Put(store.Object{
+			Key:      store.Key{Module: ocpi.ModuleTariffs, Party: us, ID: string(tr.ID)},
+			Withheld: []ocpi.Version{ocpi.V211}, Body: body, LastUpdated: time.Now(),
+		})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	r.partner.Version = ocpi.V211
+	r.start()
+	r.putTariff(2)
+	r.until("settled", ocpi.ModuleTariffs, func(s Status) bool { return settled(s) && s.Sent == 1 })
+	r.stop()
+	for _, c := range r.to.seen() {
+		if strings.HasSuffix(c.path, "/"+string(tr.ID)) {
+			t.Errorf("the partner was sent %s", c.path)
+		}
+	}
+	r.partner.Version = ocpi.V221
+	r.start()
+	r.until("caught up", ocpi.ModuleTariffs, func(s Status) bool { return settled(s) && s.Sent >= 2 })
+	if !slices.ContainsFunc(r.to.seen(), func(c call) bool { return strings.HasSuffix(c.path, "/"+string(tr.ID)) }) {
+		t.Errorf("the partner was not sent it: %v", r.to.seen())
 	}
 }
 
