@@ -99,7 +99,7 @@ func policyOut(p partner.Policy) backend.Policy {
 			Off: p.Pull.Off, Except: moduleNames(p.Pull.Except), Every: backend.Duration(p.Pull.Every),
 			FullEvery: backend.Duration(p.Pull.FullEvery), GoneAfter: p.Pull.GoneAfter, Limit: p.Pull.Limit,
 		},
-		Receive:     backend.ReceivePolicy{AllowOlder: p.Receive.AllowOlder, PatchedEVSEs: string(p.Receive.EVSEs)},
+		Receive:     backend.ReceivePolicy{AllowOlder: p.Receive.AllowOlder, PatchedEVSEs: string(p.Receive.EVSEs), Routing: string(p.Receive.Routing)},
 		ResultHosts: p.ResultHosts,
 		Authorize: backend.AuthorizePolicy{
 			Off: p.Authorize.Off, Realtime: p.Authorize.Realtime, Deadline: backend.Duration(p.Authorize.Deadline),
@@ -122,7 +122,7 @@ func policyIn(p backend.Policy) (partner.Policy, error) {
 			Off: p.Pull.Off, Except: moduleIDs(p.Pull.Except), Every: time.Duration(p.Pull.Every), FullEvery: time.Duration(p.Pull.FullEvery),
 			GoneAfter: p.Pull.GoneAfter, Limit: p.Pull.Limit,
 		},
-		Receive:     ocpi.Receiving{AllowOlder: p.Receive.AllowOlder, EVSEs: ocpi.PatchedEVSEs(p.Receive.PatchedEVSEs)},
+		Receive:     ocpi.Receiving{AllowOlder: p.Receive.AllowOlder, EVSEs: ocpi.PatchedEVSEs(p.Receive.PatchedEVSEs), Routing: routingPolicy(p.Receive.Routing)},
 		ResultHosts: p.ResultHosts,
 		Authorize:   partner.AuthorizePolicy{Off: p.Authorize.Off, Realtime: p.Authorize.Realtime, Deadline: time.Duration(p.Authorize.Deadline)},
 	}
@@ -262,4 +262,12 @@ func (m moves) SettleCDR(ctx context.Context, name, id string, arrived bool) err
 		outcome = push.Arrived
 	}
 	return m.n.SettleCDR(ctx, name, id, outcome)
+}
+
+// routingPolicy is the policy that the API calls by a name.
+func routingPolicy(name string) ocpi.RoutingPolicy {
+	if name == "strict" {
+		return ocpi.RoutingStrict
+	}
+	return ocpi.RoutingPolicy(name)
 }

@@ -89,28 +89,45 @@ func (d *Data) pushPartners(ctx context.Context, parties []Party) ([]push.Partne
 		if rel.State != handshake.Registered || rel.Suspended || len(rel.Remote.Roles) == 0 {
 			continue
 		}
-		policy := policies[rel.Name]
-		partners = append(partners, pushPartner(rel, policy.Push, parties))
+		for _, role := range sides(rel.Remote.Roles) {
+			partners = append(partners, pushPartner(rel, role, policies[rel.Name].Push, parties))
+		}
 	}
 	for i := range partners {
 		partners[i].Sole = !slices.ContainsFunc(partners, func(p push.Partner) bool {
-			return p.Role == partners[i].Role && p.Name != partners[i].Name
+			return (p.Role == ocpi.RoleCPO) == (partners[i].Role == ocpi.RoleCPO) && p.Name != partners[i].Name
 		})
 	}
 	return partners, nil
 }
 
-// pushPartner is a partner as lanes see it. In 2.1.1 a partner has one role: it is pushed what the other role has.
-func pushPartner(rel *handshake.Relation, policy partner.PushPolicy, parties []Party) push.Partner {
+// sides are the roles in which a partner is pushed to: as CPO what eMSPs have, and in its first other role what CPOs have. In 2.1.1
+// it has one role; since 2.2 a platform can have several, and is then pushed to in both directions.
+func sides(roles []ocpi.PartyRole) []ocpi.Role {
+	var sides []ocpi.Role
+	for _, asCPO := range []bool{true, false} {
+		i := slices.IndexFunc(roles, func(r ocpi.PartyRole) bool { return (r.Role == ocpi.RoleCPO) == asCPO })
+		if i >= 0 {
+			sides = append(sides, roles[i].Role)
+		}
+	}
+	return sides
+}
+
+// pushPartner is a partner in one of its sides, as lanes see it. It is pushed what the other role has.
+func pushPartner(rel *handshake.Relation, side ocpi.Role, policy partner.PushPolicy, parties []Party) push.Partner {
 	p := push.Partner{
-		Name: rel.Name, Version: rel.Remote.Version, Role: rel.Remote.Roles[0].Role, Since: rel.Since,
+		Name: rel.Name, Version: rel.Remote.Version, Role: side, Since: rel.Since,
 		Policy: push.Policy{
 			Off: policy.Off, Except: policy.Except, Whole: policy.Whole, FromNow: policy.FromNow,
 			Rate: policy.Rate, Concurrency: policy.Concurrency, Timeout: policy.Timeout,
 		},
 	}
 	for _, role := range rel.Remote.Roles {
-		p.Audience = append(p.Audience, role.Party)
+		isCPO := role.Role == ocpi.RoleCPO
+		if isCPO == (side == ocpi.RoleCPO) && !slices.Contains(p.Audience, role.Party) {
+			p.Audience = append(p.Audience, role.Party)
+		}
 		p.Terms += role.Party.String() + " "
 	}
 	for _, party := range parties {

@@ -56,6 +56,7 @@ type PullPolicy struct {
 type ReceivePolicy struct {
 	AllowOlder   bool   `json:"allow_older,omitzero" required:"false" doc:"Let objects replace ones with a later last_updated"`
 	PatchedEVSEs string `json:"patched_evses,omitempty" enum:"merge,replace,reject" doc:"What becomes of EVSEs in the PATCH of a location. Default: merge"`
+	Routing      string `json:"routing,omitempty" enum:"strict,log,trust" doc:"What becomes of messages that name parties which are not the partner's. Default: strict"`
 }
 
 // A Duration is a length of time, in JSON as in "1h30m".

@@ -32,6 +32,7 @@ type partnerPolicyCmd struct {
 	PullLimit         *int           `help:"Objects on a page; 0 for the default." placeholder:"N" env:"ROAMWIRE_PARTNER_PULL_LIMIT" setting:"partner-pull-limit"`
 	AllowOlder        *bool          `help:"Let objects of the partner replace ones with a later last_updated." negatable:"" env:"ROAMWIRE_PARTNER_ALLOW_OLDER" setting:"partner-allow-older"`
 	PatchedEVSEs      *string        `help:"What becomes of EVSEs in the PATCH of a location: merge, replace or reject." name:"patched-evses" placeholder:"HOW" env:"ROAMWIRE_PARTNER_PATCHED_EVSES" setting:"partner-patched-evses"`
+	Routing           *string        `help:"What becomes of messages that name parties which are not the partner's: strict refuses them, log takes and tells them, trust takes them, as for hubs." placeholder:"HOW" env:"ROAMWIRE_PARTNER_ROUTING" setting:"partner-routing"`
 	Authorize         *bool          `help:"Ask the partner whether its drivers may charge." negatable:"" env:"ROAMWIRE_PARTNER_AUTHORIZE" setting:"partner-authorize"`
 	AuthorizeRealtime *bool          `help:"Ask it about tokens too whose whitelist leaves that to us." negatable:"" env:"ROAMWIRE_PARTNER_AUTHORIZE_REALTIME" setting:"partner-authorize-realtime"`
 	AuthorizeDeadline *time.Duration `help:"How long it may take to answer that; 0 for the default." placeholder:"TIME" env:"ROAMWIRE_PARTNER_AUTHORIZE_DEADLINE" setting:"partner-authorize-deadline"`
@@ -146,16 +147,25 @@ func checkNumbers(p *partner.Policy) error {
 }
 
 func (c *partnerPolicyCmd) receive(r *ocpi.Receiving) error {
-	if c.PatchedEVSEs == nil {
-		return nil
+	if c.PatchedEVSEs != nil {
+		switch how := ocpi.PatchedEVSEs(*c.PatchedEVSEs); how {
+		case "merge":
+			r.EVSEs = ocpi.MergeEVSEs
+		case ocpi.ReplaceEVSEs, ocpi.RejectEVSEs:
+			r.EVSEs = how
+		default:
+			return fmt.Errorf("EVSEs in the PATCH of a location are merged, replaced or rejected; %q is none of merge, replace, reject", how)
+		}
 	}
-	switch how := ocpi.PatchedEVSEs(*c.PatchedEVSEs); how {
-	case "merge":
-		r.EVSEs = ocpi.MergeEVSEs
-	case ocpi.ReplaceEVSEs, ocpi.RejectEVSEs:
-		r.EVSEs = how
-	default:
-		return fmt.Errorf("EVSEs in the PATCH of a location are merged, replaced or rejected; %q is none of merge, replace, reject", how)
+	if c.Routing != nil {
+		switch how := ocpi.RoutingPolicy(*c.Routing); how {
+		case "strict":
+			r.Routing = ocpi.RoutingStrict
+		case ocpi.RoutingLog, ocpi.RoutingTrust:
+			r.Routing = how
+		default:
+			return fmt.Errorf("messages that name other parties are refused, logged or trusted; %q is none of strict, log, trust", how)
+		}
 	}
 	return nil
 }
