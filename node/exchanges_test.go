@@ -21,7 +21,7 @@ import (
 // charge a car with what is in the record.
 func TestEverythingIsRecordedButSecrets(t *testing.T) {
 	c := config(t)
-	c.PageLimit = 3
+	c.PageLimit, c.Versions = 3, ocpi.Versions()
 	n := start(t, c)
 	sample := ocpitest.Network(own)
 	sample.EMSP = ocpi.NewParty("BE", "AAA")
@@ -32,7 +32,7 @@ func TestEverythingIsRecordedButSecrets(t *testing.T) {
 	put(t, n.Objects.Tokens, sample.Tokens()...)
 	partners := [2]servertest.Partner{addPartner(t, n.Node, ocpi.NewParty("BE", "AAA")), addPartner(t, n.Node, ocpi.NewParty("DE", "BBB"))}
 	if !t.Run("suite", func(t *testing.T) {
-		servertest.Run(t, servertest.Target{URL: n.URL(), Own: own, Sample: sample, PageLimit: 3, Partners: partners})
+		servertest.Run(t, servertest.Target{URL: n.URL(), Own: own, Sample: sample, PageLimit: 3, Versions: ocpi.Versions(), Partners: partners})
 	}) {
 		return
 	}

@@ -80,7 +80,7 @@ func addPartner(t *testing.T, n *node.Node, party ocpi.Party) servertest.Partner
 // The node passes the suite that the library's server passes on memory: same requests, other home.
 func TestNodeSpeaksOCPI(t *testing.T) {
 	c := config(t)
-	c.PageLimit = 3
+	c.PageLimit, c.Versions = 3, ocpi.Versions()
 	n := start(t, c)
 	sample := ocpitest.Network(own)
 	sample.EMSP = ocpi.NewParty("BE", "AAA") // whose drivers the sessions and CDRs are about
@@ -90,7 +90,7 @@ func TestNodeSpeaksOCPI(t *testing.T) {
 	put(t, n.Objects.Tariffs, sample.Tariffs()...)
 	put(t, n.Objects.Tokens, sample.Tokens()...)
 	servertest.Run(t, servertest.Target{
-		URL: n.URL(), Own: own, Sample: sample, PageLimit: 3,
+		URL: n.URL(), Own: own, Sample: sample, PageLimit: 3, Versions: ocpi.Versions(),
 		Partners: [2]servertest.Partner{addPartner(t, n.Node, ocpi.NewParty("BE", "AAA")), addPartner(t, n.Node, ocpi.NewParty("DE", "BBB"))},
 	})
 }

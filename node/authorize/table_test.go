@@ -24,7 +24,7 @@ func verdict(d authorize.Decision) string {
 	return fmt.Sprintf("%s by %s", d.Allowed, d.By)
 }
 
-// Requirements TOK-12 to TOK-14: every whitelist, valid or not, with everything that can come of asking.
+// Requirements TOK-12 to TOK-14, DK-07, DK-08: every whitelist, valid or not, with everything that can come of asking.
 func TestTheTableOfTheCPO_TOK14(t *testing.T) {
 	type row struct {
 		whitelist v230.WhitelistType

@@ -16,7 +16,7 @@ import (
 )
 
 // Twenty objects are known, and then lists come twice. What they prove is removed, and nothing else (requirements L-03,
-// TF-28 to TF-30).
+// TF-28 to TF-30, DT-14).
 func TestAListProvesWhatHasVanishedOnlyIfItIsWhole(t *testing.T) {
 	broken := func(named ...string) pull.Page {
 		return pull.Page{Total: 20, Objects: 1, Named: named, Unnamed: len(named) == 0, Problems: []pull.Problem{{Reason: "broken"}}}

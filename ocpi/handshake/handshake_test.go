@@ -20,6 +20,7 @@ import (
 
 type credentials = v230.Credentials
 
+// Requirement DC-03: the first token is void afterwards.
 func TestBothSidesCanCallAfterRegistration_C03_C04_C09(t *testing.T) {
 	cpo, emsp, tokenA := pair(t)
 	var mu sync.Mutex

@@ -15,7 +15,7 @@ import (
 	"github.com/roamwire/roamwire/ocpi/ocpiserver"
 )
 
-// Each pair of a state and a call has one answer, and the state after it.
+// Each pair of a state and a call has one answer, and the state after it (requirement DC-05).
 func TestEveryCallInEveryState_C02_C05_C06_C07_C08(t *testing.T) {
 	const (
 		ok, unauthorized, notAllowed = 200, 401, 405

@@ -11,6 +11,7 @@ import (
 	"github.com/roamwire/roamwire/ocpi/handshake"
 )
 
+// Requirement DC-04: a token can be renewed at any time.
 func TestRotationLosesNobody_C10_C12_C19(t *testing.T) {
 	cpo, emsp := registered(t)
 	before := map[*platform]handshake.Relation{cpo: cpo.relation(t, "emsp"), emsp: emsp.relation(t, "cpo")}

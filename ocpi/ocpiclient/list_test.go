@@ -63,7 +63,7 @@ func TestGoodObjectsAreSaved(t *testing.T) {
 	}
 }
 
-// Requirements TF-46, TF-47: an object of a list that says it is somebody else's is not taken for the partner's.
+// Requirements TF-46, TF-47, DT-27: an object of a list that says it is somebody else's is not taken for the partner's.
 func TestAnObjectOfAnotherPartyIsNoneOfTheList(t *testing.T) {
 	claiming := func(id, owner string) string { return `{` + owner + `,` + strings.TrimPrefix(tariff(id), `{`) }
 	page := `[` + strings.Join([]string{

@@ -21,7 +21,7 @@ import (
 	"github.com/roamwire/roamwire/ocpi/ocpitest"
 )
 
-// TF-01, TF-13, DT-15, DT-17: what every request carries.
+// TF-01, TF-13, DT-07, DT-15, DT-17: what every request carries.
 func TestHeaders(t *testing.T) {
 	var got []http.Header
 	partner := newAwkward(t, ocpiclient.Config{UserAgent: "tester/1"}, func(w http.ResponseWriter, r *http.Request) {

@@ -38,6 +38,12 @@ func TestServerOverMemory(t *testing.T) {
 	servertest.Run(t, target)
 }
 
+func TestServerOfEveryVersionOverMemory(t *testing.T) {
+	target, _ := newTarget(t, ocpiserver.Config{Versions: ocpi.Versions()})
+	target.Versions = ocpi.Versions()
+	servertest.Run(t, target)
+}
+
 // The token in a command belongs to the eMSP that sends it, also on a server that is an eMSP itself.
 func TestTheTokenInACommandBelongsToTheSender_CMD13(t *testing.T) {
 	target, server := newTarget(t, ocpiserver.Config{})

@@ -26,6 +26,9 @@ func FuzzReadAndWrite221(f *testing.F) {
 	fuzzReadAndWrite(f, ocpi.V221)
 }
 
+// FuzzReadAndWrite230 is about the model itself.
+func FuzzReadAndWrite230(f *testing.F) { fuzzReadAndWrite(f, ocpi.V230) }
+
 func fuzzReadAndWrite(f *testing.F, v ocpi.Version) {
 	codecs, _ := wire.For(v)
 	sample := ocpitest.Network(ocpi.NewParty("NL", "GPE"))

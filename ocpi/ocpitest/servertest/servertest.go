@@ -1,5 +1,5 @@
 // Package servertest is a suite of tests for servers made with ocpiserver: it calls a running server over HTTP and
-// checks what OCPI 2.1.1 asks of it. Run it against your own backends as it runs against ours.
+// checks what each version of OCPI asks of it. Run it against your own backends as it runs against ours.
 package servertest
 
 import (
@@ -26,6 +26,8 @@ type Target struct {
 	// Sample is what the server holds.
 	Sample    ocpitest.Sample
 	PageLimit int
+	// Versions are those that the server speaks. Default 2.1.1.
+	Versions []ocpi.Version
 	// Partners are two partners with both roles and the default quirks each.
 	Partners [2]Partner
 }
@@ -36,8 +38,23 @@ type Partner struct {
 	Party ocpi.Party
 }
 
-// Run runs the suite. Each test leaves objects of the partners behind.
+// Run runs the suite in every version of the target. Each test leaves objects of the partners behind.
 func Run(t *testing.T, target Target) {
+	t.Helper()
+	if len(target.Versions) == 0 {
+		target.Versions = []ocpi.Version{ocpi.V211}
+	}
+	for _, v := range target.Versions {
+		if v == ocpi.V211 {
+			run211(t, target)
+			continue
+		}
+		t.Run(string(v), func(t *testing.T) { runLater(t, target, v) })
+	}
+}
+
+// run211 checks what 2.1.1 asks for.
+func run211(t *testing.T, target Target) {
 	t.Helper()
 	for _, test := range []struct {
 		name string

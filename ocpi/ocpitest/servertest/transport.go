@@ -89,11 +89,7 @@ func testOperations(t *testing.T, target Target) {
 		}
 	}
 
-	versions := data[[]v211.Version](c.do("GET", "/versions", nil).ok())
-	if len(versions) == 0 || versions[0].Version != ocpi.V211 {
-		t.Fatalf("V-01: got %v", versions)
-	}
-	details := data[v211.VersionDetails](c.do("GET", versions[0].URL, nil).ok())
+	details := data[v211.VersionDetails](c.do("GET", c.offered("/versions", ocpi.V211), nil).ok())
 	if len(details.Endpoints) < 2 {
 		t.Errorf("V-04: got %v", details)
 	}
@@ -101,9 +97,8 @@ func testOperations(t *testing.T, target Target) {
 		"cpo":  "credentials locations sessions cdrs tariffs tokens commands",
 		"emsp": "credentials locations sessions cdrs tariffs tokens commands",
 	} {
-		versions := data[[]v211.Version](c.do("GET", "/"+side+"/versions", nil).ok())
 		var modules []string
-		for _, e := range data[v211.VersionDetails](c.do("GET", versions[0].URL, nil).ok()).Endpoints {
+		for _, e := range data[v211.VersionDetails](c.do("GET", c.offered("/"+side+"/versions", ocpi.V211), nil).ok()).Endpoints {
 			modules = append(modules, string(e.Identifier))
 			if !strings.HasPrefix(e.URL, target.URL+"/"+side+"/2.1.1/") {
 				t.Errorf("V-05: endpoint %v of the %s", e, side)
@@ -119,7 +114,25 @@ func testOperations(t *testing.T, target Target) {
 	}
 }
 
+// offered is the URL of a version's details, which must be among the versions (requirement V-01).
+func (c client) offered(path string, v ocpi.Version) string {
+	c.t.Helper()
+	versions := data[[]v211.Version](c.do("GET", path, nil).ok())
+	i := slices.IndexFunc(versions, func(o v211.Version) bool { return o.Version == v })
+	if i < 0 {
+		c.t.Fatalf("V-01: %s has no %s: %v", path, v, versions)
+	}
+	return versions[i].URL
+}
+
 func testAuthorization(t *testing.T, target Target) {
+	paths := []string{"/versions", "/2.1.1/details", "/cpo/2.1.1/locations", "/cpo/2.1.1/credentials", "/emsp/2.1.1/tokens"}
+	testTokensOf(t, target, paths)
+}
+
+// testTokensOf checks that these paths need a token that is known here.
+func testTokensOf(t *testing.T, target Target, paths []string) {
+	t.Helper()
 	c := target.partner(t, 0)
 	base64Token := base64.StdEncoding.EncodeToString([]byte(c.Token))
 	tests := []struct {
@@ -139,7 +152,6 @@ func testAuthorization(t *testing.T, target Target) {
 		{"the token twice", "Token " + c.Token + " " + c.Token, 401},
 		{"part of the token", "Token " + c.Token[1:], 401},
 	}
-	paths := []string{"/versions", "/2.1.1/details", "/cpo/2.1.1/locations", "/cpo/2.1.1/credentials", "/emsp/2.1.1/tokens"}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, path := range paths {
@@ -189,8 +201,14 @@ func testURLs(t *testing.T, target Target) {
 		c.do("GET", list, nil).ok()
 	}
 	c.do("POST", "/emsp/2.1.1/cdrs/", c.cdr("URL-1")).created()
+	for _, v := range []ocpi.Version{ocpi.V221, ocpi.V230} {
+		if !slices.Contains(target.Versions, v) {
+			c.do("GET", "/cpo/"+string(v)+"/locations", nil).notFound()
+			c.do("GET", "/"+string(v)+"/details", nil).notFound()
+		}
+	}
 	for _, unknown := range []string{
-		"/", "/nothing", "/cpo", "/cpo/2.1.1/nothing", "/cpo/2.2.1/locations", "/2.2.1/details",
+		"/", "/nothing", "/cpo", "/cpo/2.1.1/nothing", "/cpo/2.0/locations", "/2.0/details",
 		"/cpo/2.1.1/locations/none", "/cpo/2.1.1/locations/LOC1/none", "/cpo/2.1.1/locations/LOC1/none/1", "/cpo/2.1.1/locations/a/b/c/d",
 		c.owned("emsp", "locations", "none"), c.owned("emsp", "sessions", "none"), "/emsp/2.1.1/cdrs/none",
 		"/emsp/2.1.1/locations/XX/YYY/" + url.PathEscape(id), "/emsp/2.1.1/locations/" + target.Own.String() + "/LOC1",
@@ -259,9 +277,12 @@ func (c client) all(path string) []string {
 	return ids
 }
 
-func testPages(t *testing.T, target Target) {
+func testPages(t *testing.T, target Target) { testPagesOf(t, target, "/cpo/2.1.1/locations") }
+
+// testPagesOf checks the pages of our locations (requirement DT-13).
+func testPagesOf(t *testing.T, target Target, list string) {
+	t.Helper()
 	c := target.partner(t, 0)
-	list := "/cpo/2.1.1/locations"
 	locations := target.Sample.Locations()
 	total, most := len(locations), target.PageLimit
 	var ids []string
@@ -307,7 +328,7 @@ func testPages(t *testing.T, target Target) {
 	testDates(t, c, list, target)
 }
 
-// testDates checks the filters on last_updated (requirements TF-22, TF-31, TF-32, TF-34).
+// testDates checks the filters on last_updated (requirements TF-22, TF-31, TF-32, TF-34, DT-12).
 func testDates(t *testing.T, c client, list string, target Target) {
 	t.Helper()
 	at := func(d time.Duration) string {
@@ -357,19 +378,23 @@ func testDates(t *testing.T, c client, list string, target Target) {
 	}
 }
 
-// Requirements TF-33 and SES-02.
-func testQueries(t *testing.T, target Target) {
+// Requirements TF-33, SES-02 and DS-10.
+func testQueries(t *testing.T, target Target) { testQueriesOf(t, target, "/cpo/2.1.1/") }
+
+// testQueriesOf checks the lists below a root.
+func testQueriesOf(t *testing.T, target Target, root string) {
+	t.Helper()
 	c := target.partner(t, 0)
 	for _, query := range []string{
 		"limit=-1", "limit=0", "limit=x", "limit=1.5", "offset=-1", "offset=x", "offset=-99999999999999999999",
 		"date_from=today", "date_to=2026-02-30T00:00:00Z", "date_from=None", "cursor=!!", "offset=%zz",
 	} {
 		for _, list := range []string{"locations", "cdrs", "tariffs"} {
-			c.do("GET", "/cpo/2.1.1/"+list+"?"+query, nil).refused()
+			c.do("GET", root+list+"?"+query, nil).refused()
 		}
 	}
-	c.do("GET", "/cpo/2.1.1/sessions", nil).refused().says("date_from")
-	c.do("GET", "/cpo/2.1.1/locations?unknown=1&limit=&offset=&date_from=", nil).ok()
+	c.do("GET", root+"sessions", nil).refused().says("date_from")
+	c.do("GET", root+"locations?unknown=1&limit=&offset=&date_from=", nil).ok()
 }
 
 // Requirements TF-13, TF-15, TF-42, TF-44, V-03, C-08, L-08, L-19, SES-03, SES-09, CDR-03, CDR-07, TAR-03, TOK-01.
