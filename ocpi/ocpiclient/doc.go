@@ -11,6 +11,9 @@
 //		...
 //	}
 //
+// Since 2.2 calls say by routing headers which party of ours they are from and which of the partner's they are for. The Client
+// chooses both by the object and the role; WithRouting says others.
+//
 // A call ends in one of four ways, which Classify tells apart: it has worked, there is no such thing, it will never
 // work like this, or it may work later. A call that failed is an *Error; one that could not even be made is
 // ErrNotOffered, ErrVersion or ErrWithheld. Only GET is repeated by itself.

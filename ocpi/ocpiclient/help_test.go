@@ -73,7 +73,7 @@ func newClient(t *testing.T, config ocpiclient.Config) *ocpiclient.Client {
 // start starts our own server with the sample network, and a client that has found its endpoints in a role.
 func start(t *testing.T, role ocpi.Role, config ocpiclient.Config) (*ocpitest.Server, *ocpiclient.Client) {
 	t.Helper()
-	server, err := ocpitest.NewServer(ocpiserver.Config{PageLimit: 3})
+	server, err := ocpitest.NewServer(ocpiserver.Config{Versions: ocpi.Versions(), PageLimit: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,12 +81,15 @@ func start(t *testing.T, role ocpi.Role, config ocpiclient.Config) (*ocpitest.Se
 	server.CPO.Fill(ocpitest.Network(theirs))
 	server.EMSP.Fill(ocpitest.Network(theirs))
 	config.Token = server.Token
+	if config.Version == "" {
+		config.Version = ocpi.V211
+	}
 	config.PartnerRole, config.OwnRole = role, ocpi.RoleEMSP
 	if role == ocpi.RoleEMSP {
 		config.OwnRole = ocpi.RoleCPO
 	}
 	finder := newClient(t, config)
-	details, err := finder.Details(t.Context(), server.URL+"/"+strings.ToLower(string(role))+"/2.1.1/details")
+	details, err := finder.Details(t.Context(), server.URL+"/"+strings.ToLower(string(role))+"/"+string(config.Version)+"/details")
 	if err != nil {
 		t.Fatal(err)
 	}

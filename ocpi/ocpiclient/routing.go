@@ -58,7 +58,8 @@ func (c *Client) checkRouting(a *reply) {
 		return
 	}
 	got, err := ocpi.ReadRouting(a.header)
-	code, problem := ocpi.FindingMismatch, ""
+	var problem string
+	code := ocpi.FindingMismatch
 	switch {
 	case err != nil:
 		code, problem = ocpi.FindingFormat, "the answer: "+err.Error()

@@ -22,14 +22,27 @@ import (
 
 func codecs(t *testing.T) wire.Codecs {
 	t.Helper()
-	c, ok := wire.For(ocpi.V211)
+	return codecsOf(t, ocpi.V211)
+}
+
+func codecsOf(t *testing.T, version ocpi.Version) wire.Codecs {
+	t.Helper()
+	c, ok := wire.For(version)
 	if !ok {
-		t.Fatal("there are no codecs for 2.1.1")
+		t.Fatalf("there are no codecs for %s", version)
 	}
 	return c
 }
 
-// inTheirTerms is an object as 2.1.1 writes it, in one form: what both sides can say must be the same.
+// inEachVersion runs a test with a partner of each version. What is true of 2.1.1 is true of all.
+func inEachVersion(t *testing.T, test func(t *testing.T, version ocpi.Version)) {
+	t.Helper()
+	for _, version := range ocpi.Versions() {
+		t.Run(string(version), func(t *testing.T) { test(t, version) })
+	}
+}
+
+// inTheirTerms is an object as the partner's version writes it, in one form: what both sides can say must be the same.
 func inTheirTerms[T any](t *testing.T, codec wire.Codec[T], object T, env convert.Env) string {
 	t.Helper()
 	raw, _, err := codec.Write(object, env)
@@ -74,10 +87,12 @@ func sameList[T any](t *testing.T, codec wire.Codec[T], want []T, list iter.Seq2
 }
 
 // Lists of more than one page come whole, in order, and under their owner.
-func TestListsComeWhole(t *testing.T) {
-	_, cpo := start(t, ocpi.RoleCPO, ocpiclient.Config{})
-	_, emsp := start(t, ocpi.RoleEMSP, ocpiclient.Config{})
-	sample, c := ocpitest.Network(theirs), codecs(t)
+func TestListsComeWhole(t *testing.T) { inEachVersion(t, listsComeWhole) }
+
+func listsComeWhole(t *testing.T, version ocpi.Version) {
+	_, cpo := start(t, ocpi.RoleCPO, ocpiclient.Config{Version: version})
+	_, emsp := start(t, ocpi.RoleEMSP, ocpiclient.Config{Version: version})
+	sample, c := ocpitest.Network(theirs), codecsOf(t, version)
 	byID := func(id string) (v230.Location, bool) {
 		for _, l := range sample.Locations() {
 			if string(l.ID) == id {
@@ -102,7 +117,11 @@ func TestListsComeWhole(t *testing.T) {
 }
 
 func TestPagesSayHowManyThereAreAndHowToGoOn(t *testing.T) {
-	_, client := start(t, ocpi.RoleCPO, ocpiclient.Config{})
+	inEachVersion(t, pagesSayHowManyThereAreAndHowToGoOn)
+}
+
+func pagesSayHowManyThereAreAndHowToGoOn(t *testing.T, version ocpi.Version) {
+	_, client := start(t, ocpi.RoleCPO, ocpiclient.Config{Version: version})
 	var sizes, totals, limits []int
 	var second string
 	for page, err := range client.CPO().Locations.Pages(t.Context(), ocpi.Query{Limit: 2}) {
@@ -123,8 +142,10 @@ func TestPagesSayHowManyThereAreAndHowToGoOn(t *testing.T) {
 	}
 }
 
-func TestAListCanBeLeft(t *testing.T) {
-	_, client := start(t, ocpi.RoleCPO, ocpiclient.Config{})
+func TestAListCanBeLeft(t *testing.T) { inEachVersion(t, aListCanBeLeft) }
+
+func aListCanBeLeft(t *testing.T, version ocpi.Version) {
+	_, client := start(t, ocpi.RoleCPO, ocpiclient.Config{Version: version})
 	for l, err := range client.CPO().Locations.List(t.Context(), ocpi.Query{Limit: 1}) {
 		if err != nil || l.ID != "LOC1" {
 			t.Fatal(l.ID, err)
@@ -134,9 +155,11 @@ func TestAListCanBeLeft(t *testing.T) {
 }
 
 // L-06: locations, EVSEs and connectors are asked for one by one; L-07: what does not exist is not found.
-func TestLocationsOneByOne(t *testing.T) {
-	_, client := start(t, ocpi.RoleCPO, ocpiclient.Config{})
-	sample, c, env := ocpitest.Network(theirs), codecs(t), convert.Env{Owner: theirs}
+func TestLocationsOneByOne(t *testing.T) { inEachVersion(t, locationsOneByOne) }
+
+func locationsOneByOne(t *testing.T, version ocpi.Version) {
+	_, client := start(t, ocpi.RoleCPO, ocpiclient.Config{Version: version})
+	sample, c, env := ocpitest.Network(theirs), codecsOf(t, version), convert.Env{Owner: theirs}
 	locations := client.CPO().Locations
 	location, err := locations.Get(t.Context(), "LOC1")
 	if err != nil {
@@ -161,8 +184,10 @@ func TestLocationsOneByOne(t *testing.T) {
 }
 
 // TF-49: ids are escaped once, whatever is in them.
-func TestIDsNeedNotBePlain(t *testing.T) {
-	server, client := start(t, ocpi.RoleCPO, ocpiclient.Config{})
+func TestIDsNeedNotBePlain(t *testing.T) { inEachVersion(t, iDsNeedNotBePlain) }
+
+func iDsNeedNotBePlain(t *testing.T, version ocpi.Version) {
+	server, client := start(t, ocpi.RoleCPO, ocpiclient.Config{Version: version})
 	for _, id := range []string{"NL*GPE*E1", "a/b", "a b", "..", "100%", "ä", "a?b#c", "a%2Fb"} {
 		l := ocpitest.Network(theirs).Location(1)
 		l.ID = ocpi.CiString(id)
@@ -178,8 +203,12 @@ func TestIDsNeedNotBePlain(t *testing.T) {
 }
 
 func TestObjectsArePutPatchedAndReadBack(t *testing.T) {
-	server, client := start(t, ocpi.RoleEMSP, ocpiclient.Config{})
-	sample, c := ocpitest.Network(ours), codecs(t)
+	inEachVersion(t, objectsArePutPatchedAndReadBack)
+}
+
+func objectsArePutPatchedAndReadBack(t *testing.T, version ocpi.Version) {
+	server, client := start(t, ocpi.RoleEMSP, ocpiclient.Config{Version: version})
+	sample, c := ocpitest.Network(ours), codecsOf(t, version)
 	emsp, env := client.EMSP(), convert.Env{Owner: ours, EMSP: theirs}
 
 	t.Run("locations", func(t *testing.T) {
@@ -285,7 +314,7 @@ func TestObjectsArePutPatchedAndReadBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := server.URL + "/emsp/2.1.1/cdrs/" + string(cdr.ID); url != want {
+		if want := server.URL + "/emsp/" + string(version) + "/cdrs/" + string(cdr.ID); url != want {
 			t.Errorf("it is at %s, want %s", url, want)
 		}
 		got, err := emsp.CDRs.Get(t.Context(), url)
@@ -294,7 +323,7 @@ func TestObjectsArePutPatchedAndReadBack(t *testing.T) {
 		}
 	})
 	t.Run("tokens", func(t *testing.T) {
-		server, client := start(t, ocpi.RoleCPO, ocpiclient.Config{})
+		server, client := start(t, ocpi.RoleCPO, ocpiclient.Config{Version: version})
 		tokens := client.CPO().Tokens
 		for _, before := range []v230.Token{sample.Token(1), sample.Token(4)} { // RFID, and OTHER
 			key := ocpi.Key{Party: ours, ID: string(before.UID), TokenType: string(before.Type)}
@@ -336,8 +365,10 @@ func TestObjectsArePutPatchedAndReadBack(t *testing.T) {
 
 func later(d ocpi.DateTime) ocpi.DateTime { return ocpi.NewDateTime(d.Time().Add(time.Minute)) }
 
-func TestAnObjectDoesNotBecomeAnother(t *testing.T) {
-	_, client := start(t, ocpi.RoleEMSP, ocpiclient.Config{})
+func TestAnObjectDoesNotBecomeAnother(t *testing.T) { inEachVersion(t, anObjectDoesNotBecomeAnother) }
+
+func anObjectDoesNotBecomeAnother(t *testing.T, version ocpi.Version) {
+	_, client := start(t, ocpi.RoleEMSP, ocpiclient.Config{Version: version})
 	sample := ocpitest.Network(ours)
 	if err := client.EMSP().Tariffs.Patch(t.Context(), sample.ACTariff(), sample.DCTariff()); err == nil {
 		t.Error("one tariff was patched into another")
@@ -381,8 +412,10 @@ func TestWhatAVersionCannotSayIsNotSent(t *testing.T) {
 }
 
 // TOK-06 to TOK-12.
-func TestAuthorize(t *testing.T) {
-	server, client := start(t, ocpi.RoleEMSP, ocpiclient.Config{})
+func TestAuthorize(t *testing.T) { inEachVersion(t, driversAreAuthorized) }
+
+func driversAreAuthorized(t *testing.T, version ocpi.Version) {
+	server, client := start(t, ocpi.RoleEMSP, ocpiclient.Config{Version: version})
 	sample, tokens := ocpitest.Network(theirs), client.EMSP().Tokens
 	at := sample.LocationReferences()
 	info, err := tokens.Authorize(t.Context(), ocpiclient.AuthorizeRequest{TokenUID: string(sample.Token(1).UID), At: &at})
@@ -393,11 +426,16 @@ func TestAuthorize(t *testing.T) {
 	if err != nil || info.Allowed != v230.AllowedTypeBlocked {
 		t.Errorf("a lost card: %s, %v; a refusal is an answer (TOK-11)", info.Allowed, err)
 	}
-	app := sample.Token(4)
+	app, called := sample.Token(4), v230.TokenTypeOther
+	if version != ocpi.V211 {
+		called = v230.TokenTypeAppUser
+		app.Type = called
+		server.EMSP.Tokens.Put(app)
+	}
 	if _, err := tokens.Authorize(t.Context(), ocpiclient.AuthorizeRequest{TokenUID: string(app.UID), TokenType: v230.TokenTypeAppUser}); err != nil {
 		t.Errorf("an app, which 2.1.1 calls OTHER: %v", err)
 	}
-	if asked := server.EMSP.Tokens.Asked(); asked[0].At == nil || asked[1].At != nil || asked[2].TokenType != v230.TokenTypeOther {
+	if asked := server.EMSP.Tokens.Asked(); asked[0].At == nil || asked[1].At != nil || asked[2].TokenType != called {
 		t.Errorf("they were asked %+v", asked)
 	}
 	_, err = tokens.Authorize(t.Context(), ocpiclient.AuthorizeRequest{TokenUID: "nobody's"})
@@ -407,8 +445,10 @@ func TestAuthorize(t *testing.T) {
 }
 
 // TOK-03: the URL names the type of a token as its body does, also where the partner's version has another name for it.
-func TestTokensOfEveryTypeArePushed(t *testing.T) {
-	_, client := start(t, ocpi.RoleCPO, ocpiclient.Config{})
+func TestTokensOfEveryTypeArePushed(t *testing.T) { inEachVersion(t, tokensOfEveryTypeArePushed) }
+
+func tokensOfEveryTypeArePushed(t *testing.T, version ocpi.Version) {
+	_, client := start(t, ocpi.RoleCPO, ocpiclient.Config{Version: version})
 	for _, kind := range []v230.TokenType{v230.TokenTypeRFID, v230.TokenTypeOther, v230.TokenTypeAppUser, v230.TokenTypeAdHocUser, v230.TokenTypeEMAID} {
 		token := ocpitest.Network(ours).Token(1)
 		token.UID, token.Type = ocpi.CiString("T-"+kind), kind
@@ -428,8 +468,10 @@ func TestTokensOfEveryTypeArePushed(t *testing.T) {
 }
 
 // CMD-01 to CMD-10.
-func TestCommands(t *testing.T) {
-	server, client := start(t, ocpi.RoleCPO, ocpiclient.Config{})
+func TestCommands(t *testing.T) { inEachVersion(t, commandsAreGiven) }
+
+func commandsAreGiven(t *testing.T, version ocpi.Version) {
+	server, client := start(t, ocpi.RoleCPO, ocpiclient.Config{Version: version})
 	sample, commands := ocpitest.Network(ours), client.CPO().Commands
 	ctx, url := t.Context(), "https://tst.example.com/17"
 	var got []v230.CommandResponseType
@@ -473,10 +515,12 @@ func TestCommands(t *testing.T) {
 }
 
 // CMD-05: the result goes to exactly the URL of the command.
-func TestCommandResult(t *testing.T) {
-	server, client := start(t, ocpi.RoleEMSP, ocpiclient.Config{})
+func TestCommandResult(t *testing.T) { inEachVersion(t, resultsOfCommandsAreTold) }
+
+func resultsOfCommandsAreTold(t *testing.T, version ocpi.Version) {
+	server, client := start(t, ocpi.RoleEMSP, ocpiclient.Config{Version: version})
 	result := v230.CommandResult{Result: v230.CommandResultTypeAccepted}
-	if err := client.EMSP().CommandResult(t.Context(), server.URL+"/emsp/2.1.1/commands/START_SESSION/17", result); err != nil {
+	if err := client.EMSP().CommandResult(t.Context(), server.URL+"/emsp/"+string(version)+"/commands/START_SESSION/17", result); err != nil {
 		t.Fatal(err)
 	}
 	taken := server.EMSP.CommandResults.Taken()

@@ -28,6 +28,10 @@
 //		Do:    ocpitest.Slow(5 * time.Second),
 //	})
 //
+// It speaks every version that PartnerConfig.Versions lists. Since 2.2 its calls have message ids and routing headers, which
+// [WithRouting] changes, and some faults are about those: [WithoutMessageIDs], [Route], [WithoutMember],
+// [WithoutEndpointRoles].
+//
 // With [FlavourOCPIPython] it has the habits of extrawest_ocpi, an implementation in Python.
 //
 // Nothing here needs a *testing.T, the zero value of every backend is empty and ready, and all of them may be used by

@@ -112,23 +112,27 @@ func writeCredentials(own v230.Credentials, version ocpi.Version, role ocpi.Role
 
 func readCredentials(raw []byte, version ocpi.Version, role ocpi.Role) (v230.Credentials, error) {
 	switch version {
-	case ocpi.V230:
+	case ocpi.V211:
+		return translated(raw, v211.DecodeCredentials, convert.CredentialsFrom211, convert.Env{Role: role})
+	case ocpi.V221:
+		return translated(raw, v221.DecodeCredentials, convert.CredentialsFrom221, convert.Env{})
+	default:
 		theirs, _, err := v230.DecodeCredentials(raw)
 		return theirs, err
-	case ocpi.V221:
-		old, _, err := v221.DecodeCredentials(raw)
-		if err != nil {
-			return v230.Credentials{}, err
-		}
-		theirs, _ := convert.CredentialsFrom221(old, convert.Env{})
-		return theirs, nil
 	}
-	old, _, err := v211.DecodeCredentials(raw)
+}
+
+// translated reads an object of an older version into the model.
+func translated[Old, T any](
+	raw []byte, decode func([]byte) (Old, []ocpi.Finding, error), up func(Old, convert.Env) (T, []convert.Loss), env convert.Env,
+) (T, error) {
+	old, _, err := decode(raw)
 	if err != nil {
-		return v230.Credentials{}, err
+		var none T
+		return none, err
 	}
-	theirs, _ := convert.CredentialsFrom211(old, convert.Env{Role: role})
-	return theirs, nil
+	object, _ := up(old, env)
+	return object, nil
 }
 
 // keep remembers what an exchange of credentials has brought.
