@@ -144,11 +144,12 @@ type Export struct {
 	Parties []ocpi.Party
 	// Lines writes JSON lines instead of an array.
 	Lines bool
-	// Report is told what the version cannot say about each object.
+	// Report is told what the version cannot say about each object. Where convert.Withheld says so of the losses, the object is
+	// left out, as partners of the version do not get it.
 	Report func(id string, losses []convert.Loss)
 }
 
-// Run writes all objects of the module, oldest first by creation, and returns how many there were.
+// Run writes the objects of the module, oldest first by creation, and returns how many it has written.
 func (e Export) Run(ctx context.Context, out io.Writer) (count int, err error) {
 	module, err := moduleOf(e.Objects, e.Module, e.Version)
 	if err != nil {
@@ -163,6 +164,9 @@ func (e Export) Run(ctx context.Context, out io.Writer) (count int, err error) {
 	err = module.each(ctx, e.Parties, func(id string, written object.Written) error {
 		if e.Report != nil && len(written.Losses) > 0 {
 			e.Report(id, written.Losses)
+		}
+		if convert.Withheld(written.Losses) {
+			return nil
 		}
 		if count > 0 {
 			_, _ = w.WriteString(between)

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/roamwire/roamwire/node"
+	"github.com/roamwire/roamwire/node/exchange"
 	"github.com/roamwire/roamwire/node/object"
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/convert"
@@ -25,21 +27,22 @@ import (
 	"github.com/roamwire/roamwire/ocpi/ocpiclient"
 	"github.com/roamwire/roamwire/ocpi/ocpitest"
 	"github.com/roamwire/roamwire/ocpi/v211"
+	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
 type demoCmd struct {
 	logFlags
-	Listen     string `help:"Address of the CPO's node. Default: 127.0.0.1:8080, or a free port if that is taken." placeholder:"ADDR"`
-	EMSPListen string `help:"Address of the eMSP's node. Default: 127.0.0.1:8081, or a free port if that is taken." name:"emsp-listen" placeholder:"ADDR"`
-	Speed      int    `help:"How many times as fast as the clock the chargers are used; 0 for not at all." default:"120" placeholder:"N"`
-	Seed       uint64 `help:"Number that decides what happens at the chargers: the same for the same story. Default: another story each time." placeholder:"N"`
+	Listen     string   `help:"Address of the CPO's node. Default: 127.0.0.1:8080, or a free port if that is taken." placeholder:"ADDR"`
+	EMSPListen []string `help:"Addresses of the eMSPs' nodes, the one on 2.1.1 first. Default: 127.0.0.1:8081 and 127.0.0.1:8082, or a free port if one is taken." name:"emsp-listen" placeholder:"ADDR"`
+	Speed      int      `help:"How many times as fast as the clock the chargers are used; 0 for not at all." default:"120" placeholder:"N"`
+	Seed       uint64   `help:"Number that decides what happens at the chargers: the same for the same story. Default: another story each time." placeholder:"N"`
 }
 
-// The parties of the demo: those of the two nodes, and whoever tries the demo, who is both CPO and eMSP.
+// The parties of the demo: those of the nodes, and whoever tries the demo, who is both CPO and eMSP.
 var (
-	demoCPO     = ocpi.NewParty("NL", "GPE")
-	demoEMSP    = ocpi.NewParty("DE", "GWH")
-	demoVisitor = ocpi.NewParty("BE", "YOU")
+	demoCPO       = ocpi.NewParty("NL", "GPE")
+	demoEMSPParty = ocpi.NewParty("DE", "GWH")
+	demoVisitor   = ocpi.NewParty("BE", "YOU")
 )
 
 // The names under which the nodes know each other, and the visitor.
@@ -49,7 +52,41 @@ const (
 	visitorName  = "you"
 )
 
-// Run runs both nodes until interrupted, and removes their data afterwards.
+// A demoEMSP is an eMSP of the demo with its node, once that is made.
+type demoEMSP struct {
+	*node.Node
+	name, business string
+	party          ocpi.Party
+	// version is the one it agrees on with the CPO: the highest that it speaks.
+	version ocpi.Version
+	folder  string
+	// first and last are the numbers of its drivers' tokens among those of the sample.
+	first, last int
+}
+
+// demoEMSPs are an eMSP on the oldest version and one on the newest.
+func demoEMSPs(folder string) []*demoEMSP {
+	return []*demoEMSP{
+		{name: demoEMSPName, business: "Greenwheels", party: demoEMSPParty, version: ocpi.V211, folder: filepath.Join(folder, "emsp"), first: 1, last: 4},
+		{name: "voltville", business: "Voltville", party: ocpi.NewParty("FR", "VLT"), version: ocpi.V230, folder: filepath.Join(folder, "emsp-2.3.0"), first: 5, last: 8},
+	}
+}
+
+// sample is what the eMSP's drivers have, and did at the CPO's chargers.
+func (e *demoEMSP) sample() ocpitest.Sample {
+	return ocpitest.Sample{CPO: demoCPO, EMSP: e.party, At: time.Now()}
+}
+
+// tokens are those of the eMSP's drivers.
+func (e *demoEMSP) tokens() []v230.Token {
+	var tokens []v230.Token
+	for n := e.first; n <= e.last; n++ {
+		tokens = append(tokens, e.sample().Token(n))
+	}
+	return tokens
+}
+
+// Run runs all nodes until interrupted, and removes their data afterwards.
 func (d *demoCmd) Run(ctx context.Context, s streams) (err error) {
 	folder, err := os.MkdirTemp("", "roamwire-demo-")
 	if err != nil {
@@ -64,16 +101,19 @@ func (d *demoCmd) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	emsp, err := d.node(ctx, s, told.emsp, filepath.Join(folder, "emsp"), cmp.Or(d.EMSPListen, free(ctx, "127.0.0.1:8081")),
-		node.Party{Party: demoEMSP, Roles: []ocpi.Role{ocpi.RoleEMSP}, Name: "Greenwheels"})
-	if err != nil {
-		return errors.Join(err, cpo.Close())
+	nodes, emsps := []*node.Node{cpo}, demoEMSPs(folder)
+	for i, e := range emsps {
+		if e.Node, err = d.node(ctx, s, told.emsp, e.folder, d.emspListen(ctx, i),
+			node.Party{Party: e.party, Roles: []ocpi.Role{ocpi.RoleEMSP}, Name: e.business}, e.version); err != nil {
+			return errors.Join(err, closeAll(nodes))
+		}
+		nodes = append(nodes, e.Node)
 	}
-	stopped := make(chan error, 2)
-	for _, n := range []*node.Node{cpo, emsp} {
+	stopped := make(chan error, len(nodes))
+	for _, n := range nodes {
 		go func() { stopped <- n.Run(ctx) }()
 	}
-	story := &story{told: told, cpo: cpo, emsp: emsp, folder: folder, logger: d.quiet(s.err)}
+	story := &story{told: told, cpo: cpo, emsps: emsps, emsp: emsps[0], folder: folder, logger: d.quiet(s.err)}
 	var day sync.WaitGroup
 	if err = story.tell(ctx); err != nil {
 		stop()
@@ -81,16 +121,43 @@ func (d *demoCmd) Run(ctx context.Context, s streams) (err error) {
 		day.Go(func() { story.live(ctx, d.Speed, d.Seed) })
 	}
 	defer day.Wait()
-	first := <-stopped // at the end of ctx, or because it has failed
+	err = errors.Join(err, <-stopped) // at the end of ctx, or because it has failed
 	stop()
-	return errors.Join(err, first, <-stopped)
+	for range len(nodes) - 1 {
+		err = errors.Join(err, <-stopped)
+	}
+	return err
 }
 
-// node makes one of the two nodes.
-func (d *demoCmd) node(ctx context.Context, s streams, told func(context.Context, handshake.Step), folder, listen string, party node.Party) (*node.Node, error) {
+// node makes one of the nodes. Without versions it speaks all.
+func (d *demoCmd) node(ctx context.Context, s streams, told func(context.Context, handshake.Step), folder, listen string, party node.Party, versions ...ocpi.Version) (*node.Node, error) {
 	return node.New(ctx, node.Config{
-		Data: folder, Listen: listen, APIListen: "127.0.0.1:0", Logger: d.quiet(s.err), Parties: []node.Party{party}, AllowPrivate: true, OnStep: told,
+		Data: folder, Listen: listen, APIListen: "127.0.0.1:0", Logger: d.quiet(s.err), Parties: []node.Party{party}, Versions: versions,
+		AllowPrivate: true, OnStep: told, Exchanges: exchange.Settings{BodySize: demoBodySize},
 	})
+}
+
+// demoBodySize is enough to record whole CDRs.
+const demoBodySize = 32 << 10
+
+// emspListen is the address of the eMSP of this number.
+func (d *demoCmd) emspListen(ctx context.Context, i int) string {
+	if i < len(d.EMSPListen) {
+		return d.EMSPListen[i]
+	}
+	if len(d.EMSPListen) > 0 {
+		return "127.0.0.1:0"
+	}
+	return free(ctx, fmt.Sprintf("127.0.0.1:%d", 8081+i))
+}
+
+// closeAll closes nodes that do not run.
+func closeAll(nodes []*node.Node) error {
+	var err error
+	for _, n := range nodes {
+		err = errors.Join(err, n.Close())
+	}
+	return err
 }
 
 // quiet is the logger of the demo: what is told anyway need not be logged, unless asked for.
@@ -137,9 +204,12 @@ func (n *narrator) step(who string, s handshake.Step) {
 
 // A story is what the demo does and prints.
 type story struct {
-	told      *narrator
-	cpo, emsp *node.Node
-	// chargers is the CPO's own system, app the eMSP's.
+	told  *narrator
+	cpo   *node.Node
+	emsps []*demoEMSP
+	// emsp is the first of them, whose driver charges from the app.
+	emsp *demoEMSP
+	// chargers is the CPO's own system, app the one of the first eMSP.
 	chargers, app operator
 	folder        string
 	logger        *slog.Logger
@@ -147,14 +217,19 @@ type story struct {
 
 // tell fills the nodes, lets them register, and shows that they can call each other.
 func (s *story) tell(ctx context.Context) error {
-	s.told.say("Roamwire demo: two nodes, each with its own database, register with each other over HTTP.\n")
-	s.told.say("  CPO   %s  %s/cpo/versions   with sample locations, tariffs, sessions and CDRs", demoCPO, s.cpo.URL())
-	s.told.say("  eMSP  %s  %s/emsp/versions  with sample tokens of its drivers\n", demoEMSP, s.emsp.URL())
-	sample := ocpitest.Sample{CPO: demoCPO, EMSP: demoEMSP, At: time.Now()}
-	if err := fill(ctx, s.cpo.Objects, s.emsp.Objects, sample); err != nil {
+	s.told.say("Roamwire demo: three nodes, each with its own database, register with each other over HTTP.\n")
+	s.told.say("  CPO   %s  %s/cpo/versions   speaks OCPI %s; with sample locations, tariffs, sessions and CDRs", demoCPO, s.cpo.URL(), versionList(s.cpo.Versions()))
+	for _, e := range s.emsps {
+		s.told.say("  eMSP  %s  %s/emsp/versions  speaks OCPI %s; with sample tokens of its drivers", e.party, e.URL(), versionList(e.Versions()))
+	}
+	s.told.say("")
+	if err := fill(ctx, s.cpo.Objects, s.emsps); err != nil {
 		return err
 	}
-	for _, chapter := range []func(context.Context) error{s.register, s.exchange, s.rotate, s.invite} {
+	if err := s.operate(ctx); err != nil {
+		return err
+	}
+	for _, chapter := range []func(context.Context) error{s.register, s.exchange, s.words, s.rotate, s.invite} {
 		if err := chapter(ctx); err != nil {
 			return err
 		}
@@ -162,22 +237,44 @@ func (s *story) tell(ctx context.Context) error {
 	return nil
 }
 
-// register registers the eMSP with the CPO.
+// operate gives the operators' own systems their keys.
+func (s *story) operate(ctx context.Context) (err error) {
+	if s.chargers, err = operate(ctx, s.cpo, "chargers"); err != nil {
+		return err
+	}
+	s.app, err = operate(ctx, s.emsp.Node, "app")
+	return err
+}
+
+// register registers the eMSPs with the CPO.
 func (s *story) register(ctx context.Context) error {
+	for i, e := range s.emsps {
+		invited, registers := "1.", "2."
+		if i > 0 {
+			invited, registers = "  ", "  "
+		}
+		if err := s.registerOne(ctx, e, invited, registers); err != nil {
+			return fmt.Errorf("register %s: %w", e.name, err)
+		}
+	}
+	return nil
+}
+
+func (s *story) registerOne(ctx context.Context, e *demoEMSP, invited, registers string) error {
 	cpo, err := s.cpo.Registration(ctx)
 	if err != nil {
 		return err
 	}
-	emsp, err := s.emsp.Registration(ctx)
+	emsp, err := e.Registration(ctx)
 	if err != nil {
 		return err
 	}
-	tokenA, err := cpo.Invite(ctx, demoEMSPName, handshake.Terms{})
+	tokenA, err := cpo.Invite(ctx, e.name, handshake.Terms{})
 	if err != nil {
 		return err
 	}
-	s.told.say("1. The CPO invites the eMSP: it makes token A %s…, and sends it with its versions URL.", tokenA[:8])
-	s.told.say("2. The eMSP registers with the CPO, which calls back while it does:")
+	s.told.say("%s The CPO invites the eMSP %s: it makes token A %s…, and sends it with its versions URL.", invited, e.name, tokenA[:8])
+	s.told.say("%s %s registers with the CPO, which calls back while it does:", registers, e.business)
 	url, err := s.cpo.VersionsURL(ctx, ocpi.RoleEMSP)
 	if err != nil {
 		return err
@@ -185,7 +282,7 @@ func (s *story) register(ctx context.Context) error {
 	if err := emsp.Register(ctx, demoCPOName, handshake.Invitation{VersionsURL: url, Token: tokenA}); err != nil {
 		return err
 	}
-	atCPO, err := cpo.Relation(ctx, demoEMSPName)
+	atCPO, err := cpo.Relation(ctx, e.name)
 	if err != nil {
 		return err
 	}
@@ -193,14 +290,29 @@ func (s *story) register(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.told.say("   The CPO says: %s is %s, %s, OCPI %s.", demoEMSPName, atCPO.Words(), partyRoles(atCPO.Remote.Roles), atCPO.Remote.Version)
+	s.told.say("   The CPO says: %s is %s, %s, OCPI %s.", e.name, atCPO.Words(), partyRoles(atCPO.Remote.Roles), atCPO.Remote.Version)
 	s.told.say("   The eMSP says: %s is %s, %s, OCPI %s. Token A is good no longer.", demoCPOName, atEMSP.Words(), partyRoles(atEMSP.Remote.Roles), atEMSP.Remote.Version)
 	return nil
 }
 
 // exchange shows that each side can call the other.
 func (s *story) exchange(ctx context.Context) error {
-	toCPO, err := client(ctx, s.emsp, demoCPOName)
+	for _, e := range s.emsps {
+		if err := s.read(ctx, e); err != nil {
+			return fmt.Errorf("%s reads: %w", e.name, err)
+		}
+	}
+	for _, e := range s.emsps {
+		if err := s.ask(ctx, e); err != nil {
+			return fmt.Errorf("ask %s: %w", e.name, err)
+		}
+	}
+	return nil
+}
+
+// read shows that an eMSP reads the CPO's locations.
+func (s *story) read(ctx context.Context, e *demoEMSP) error {
+	toCPO, err := client(ctx, e.Node, demoCPOName)
 	if err != nil {
 		return err
 	}
@@ -211,8 +323,13 @@ func (s *story) exchange(ctx context.Context) error {
 		}
 		locations, evses = locations+1, evses+len(location.EVSEs)
 	}
-	s.told.say("3. The eMSP reads the CPO's locations: %d, with %d EVSEs.", locations, evses)
-	toEMSP, err := client(ctx, s.cpo, demoEMSPName)
+	s.told.say("3. The eMSP %s reads the CPO's locations: %d, with %d EVSEs.", e.name, locations, evses)
+	return nil
+}
+
+// ask shows that the CPO asks an eMSP about a card.
+func (s *story) ask(ctx context.Context, e *demoEMSP) error {
+	toEMSP, err := client(ctx, s.cpo, e.name)
 	if err != nil {
 		return err
 	}
@@ -224,7 +341,7 @@ func (s *story) exchange(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.told.say("4. The CPO asks the eMSP whether the card %s… may charge: %s.", string(token.UID)[:4], answer.Allowed)
+		s.told.say("4. The CPO asks the eMSP %s whether the card %s… may charge: %s.", e.name, string(token.UID)[:4], answer.Allowed)
 		break
 	}
 	return nil
@@ -240,7 +357,7 @@ func client(ctx context.Context, n *node.Node, partner string) (*ocpiclient.Clie
 
 // rotate exchanges new tokens.
 func (s *story) rotate(ctx context.Context) error {
-	s.told.say("5. The eMSP rotates the tokens, which loses nobody: the old ones work until the new ones are used.")
+	s.told.say("6. The eMSP " + demoEMSPName + " rotates the tokens, which loses nobody: the old ones work until the new ones are used.")
 	h, err := s.emsp.Registration(ctx)
 	if err != nil {
 		return err
@@ -257,24 +374,22 @@ func (s *story) invite(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.emsp.Partners.Add(ctx, visitor(ocpi.RoleCPO), token); err != nil {
-		return err
+	for _, e := range s.emsps {
+		if _, err := e.Partners.Add(ctx, visitor(ocpi.RoleCPO), token); err != nil {
+			return err
+		}
 	}
 	location, err := visitorsLocation()
 	if err != nil {
 		return err
 	}
-	if s.chargers, err = operate(ctx, s.cpo, "chargers"); err != nil {
-		return err
-	}
-	if s.app, err = operate(ctx, s.emsp, "app"); err != nil {
-		return err
-	}
 	var text strings.Builder
 	err = guide.Execute(&text, map[string]string{
 		"API": s.chargers.url, "Key": s.chargers.key,
-		"CPO": s.cpo.URL(), "EMSP": s.emsp.URL(), "Token": token, "Folder": s.folder, "Visitor": demoVisitor.String(),
-		"LocationID": "YOU-1", "Location": location, "TokenUID": string(ocpitest.Sample{CPO: demoCPO, EMSP: demoEMSP, At: time.Now()}.Tokens()[0].UID),
+		"CPO": s.cpo.URL(), "EMSP": s.emsp.URL(), "Token": token, "Token64": base64.StdEncoding.EncodeToString([]byte(token)),
+		"Newest": s.emsps[1].URL(), "NewestUID": string(s.emsps[1].tokens()[0].UID), "NewestName": s.emsps[1].name,
+		"Folder": s.folder, "Visitor": demoVisitor.String(),
+		"LocationID": "YOU-1", "Location": location, "TokenUID": string(s.emsp.tokens()[0].UID),
 		"CPOName": demoCPOName, "EMSPName": demoEMSPName,
 	})
 	s.told.say("%s", text.String())
@@ -282,14 +397,18 @@ func (s *story) invite(ctx context.Context) error {
 }
 
 // fill puts sample objects into the nodes: each has those of its party.
-func fill(ctx context.Context, cpo, emsp *object.Objects, sample ocpitest.Sample) error {
-	return errors.Join(
+func fill(ctx context.Context, cpo *object.Objects, emsps []*demoEMSP) error {
+	sample := emsps[0].sample()
+	err := errors.Join(
 		put(ctx, cpo.Locations, demoCPO, sample.Locations()),
 		put(ctx, cpo.Tariffs, demoCPO, sample.Tariffs()),
 		put(ctx, cpo.Sessions, demoCPO, sample.Sessions()),
 		put(ctx, cpo.CDRs, demoCPO, sample.CDRs()),
-		put(ctx, emsp.Tokens, demoEMSP, sample.Tokens()),
 	)
+	for _, e := range emsps {
+		err = errors.Join(err, put(ctx, e.Objects.Tokens, e.party, e.tokens()))
+	}
+	return err
 }
 
 func put[T any](ctx context.Context, own *object.Own[T], party ocpi.Party, objects []T) error {
@@ -316,25 +435,29 @@ func visitorsLocation() (string, error) {
 
 // guide is what to try. The commands can be pasted into a shell as they are.
 var guide = template.Must(template.New("guide").Parse(`
-Both nodes know you as {{.Visitor}}, as partner "you", with the token {{.Token}}.
+All nodes know you as {{.Visitor}}, as partner "you", with the token {{.Token}}.
+Partners on 2.2.1 and 2.3.0 send it in Base64: {{.Token64}}
 Try, in another terminal:
 
 # 1. the versions the CPO speaks
 curl -s -H 'Authorization: Token {{.Token}}' {{.CPO}}/cpo/versions
 
-# 2. a page of its locations; the Link header leads to the next
+# 2. a page of its locations, in the oldest version and in the newest; the Link header leads to the next
 curl -s -i -H 'Authorization: Token {{.Token}}' '{{.CPO}}/cpo/2.1.1/locations?limit=2'
+curl -s -i -H 'Authorization: Token {{.Token64}}' '{{.CPO}}/2.3.0/sender/locations?limit=2'
 
-# 3. push a location to the eMSP
+# 3. push a location to the eMSP on 2.1.1
 curl -s -i -X PUT -H 'Authorization: Token {{.Token}}' -H 'Content-Type: application/json' {{.EMSP}}/emsp/2.1.1/locations/{{.Visitor}}/{{.LocationID}} -d '{{.Location}}'
 
-# 4. ask the eMSP whether a driver may charge
+# 4. ask each eMSP whether a driver may charge
 curl -s -X POST -H 'Authorization: Token {{.Token}}' '{{.EMSP}}/emsp/2.1.1/tokens/{{.TokenUID}}/authorize?type=RFID'
+curl -s -X POST -H 'Authorization: Token {{.Token64}}' '{{.Newest}}/2.3.0/sender/tokens/{{.NewestUID}}/authorize?type=RFID'
 
-# 5. where the CPO stands with the eMSP, what moves between them, and what they have said to each other
+# 5. where the CPO stands with an eMSP, what moves between it and all, and what it and an eMSP have said to each other
 go run ./node/cmd/roamwire partner show {{.EMSPName}} --data {{.Folder}}/cpo
 go run ./node/cmd/roamwire status --data {{.Folder}}/cpo
 go run ./node/cmd/roamwire log --partner {{.EMSPName}} --data {{.Folder}}/cpo
+go run ./node/cmd/roamwire log --partner {{.NewestName}} --bodies --limit 5 --data {{.Folder}}/cpo
 
 # 6. the same node from the side of the operator's own system; {{.API}}/api/docs describes all of it
 curl -s -H 'Authorization: Bearer {{.Key}}' '{{.API}}/api/v1/locations?limit=1'

@@ -80,8 +80,8 @@ func (s *story) charge(ctx context.Context, day *simulate.Day) error {
 
 // startFromApp starts a session from the eMSP's app, and returns its id. A charger that is taken refuses: another try is made.
 func (s *story) startFromApp(ctx context.Context, location string) (session string, err error) {
-	driver := ocpitest.Sample{CPO: demoCPO, EMSP: demoEMSP, At: time.Now()}.StartSession("").Token
-	s.told.say("6. A driver starts a charge in the eMSP's app: POST /api/v1/commands/start-session at the eMSP's node.")
+	driver := ocpitest.Sample{CPO: demoCPO, EMSP: demoEMSPParty, At: time.Now()}.StartSession("").Token
+	s.told.say("7. A driver starts a charge in the eMSP's app: POST /api/v1/commands/start-session at the eMSP's node.")
 	var c backend.Command
 	err = until(ctx, func() (bool, error) {
 		body := fmt.Sprintf(`{"location_id":%q,"token_uid":%q,"token_type":%q}`, location, driver.UID, driver.Type)
@@ -143,7 +143,7 @@ func (s *story) stopFromApp(ctx context.Context, session string) error {
 // card holds two cards to the CPO's charger that the CPO does not know: a new one of the eMSP's, and one that nobody has.
 func (s *story) card(ctx context.Context, location string) error {
 	const fresh, nobodys = "04FEAA00112233", "04FFEE00112233"
-	s.told.say("7. A card that the CPO does not know is held to a charger: POST /api/v1/authorize at the CPO's node, which asks the eMSP.")
+	s.told.say("8. A card that the CPO does not know is held to a charger: POST /api/v1/authorize at the CPO's node, which asks the eMSPs.")
 	if err := s.issue(ctx, fresh); err != nil {
 		return fmt.Errorf("issue a card: %w", err)
 	}
@@ -175,9 +175,9 @@ func (s *story) issue(ctx context.Context, uid string) error {
 		return err
 	}
 	body := fmt.Sprintf(`{"country_code":%q,"party_id":%q,"uid":%q,"type":"RFID","contract_id":"DE-GWH-C00004711","issuer":"Greenwheels","valid":true,"whitelist":"NEVER"}`,
-		demoEMSP.CountryCode, demoEMSP.PartyID, uid)
+		demoEMSPParty.CountryCode, demoEMSPParty.PartyID, uid)
 	var token v230.Token
-	if err := s.app.call(ctx, http.MethodPut, fmt.Sprintf("/api/v1/tokens/%s/%s", demoEMSP, uid), body, &token); err != nil {
+	if err := s.app.call(ctx, http.MethodPut, fmt.Sprintf("/api/v1/tokens/%s/%s", demoEMSPParty, uid), body, &token); err != nil {
 		return err
 	}
 	s.told.say("     app      the driver has got the new card %s…", uid[:4])

@@ -14,7 +14,6 @@ import (
 	"github.com/roamwire/roamwire/node"
 	"github.com/roamwire/roamwire/node/simulate"
 	"github.com/roamwire/roamwire/ocpi"
-	"github.com/roamwire/roamwire/ocpi/ocpitest"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -33,11 +32,12 @@ const (
 // busyMorning is the simulated time at which the day of the demo begins, in UTC.
 const busyMorning = 7 * time.Hour
 
-// A demoDay is the CPO's chargers in use, and what the eMSP sees of it.
+// A demoDay is the CPO's chargers in use, and what the eMSPs see of it.
 type demoDay struct {
-	told      *narrator
-	cpo, emsp *node.Node
-	events    chan happened
+	told   *narrator
+	cpo    *node.Node
+	emsps  []*demoEMSP
+	events chan happened
 
 	mu sync.Mutex
 	// counts of what has happened.
@@ -61,13 +61,17 @@ func (s *story) live(ctx context.Context, speed int, seed uint64) {
 	if seed == 0 {
 		seed = rand.Uint64()
 	}
-	day := &demoDay{told: s.told, cpo: s.cpo, emsp: s.emsp, events: make(chan happened, 4), kinds: map[string]bool{}}
+	day := &demoDay{told: s.told, cpo: s.cpo, emsps: s.emsps, events: make(chan happened, 4), kinds: map[string]bool{}}
+	var tokens []v230.Token
+	for _, e := range s.emsps {
+		tokens = append(tokens, e.tokens()...)
+	}
 	simulation := simulate.New(simulate.Config{
 		Network: s.cpo.Network(demoCPO), Speed: speed, Begin: lastWeek(time.Now()),
-		Tokens: ocpitest.Sample{CPO: demoCPO, EMSP: demoEMSP, At: time.Now()}.Tokens(),
+		Tokens: tokens,
 		Rand:   rand.New(rand.NewPCG(seed, 0)), Tell: day.happened, Logger: s.logger,
 	})
-	s.told.say("\nFrom here on the CPO's chargers are in use, %d times as fast as the clock, and the eMSP's copies follow.\n", speed)
+	s.told.say("\nFrom here on the CPO's chargers are in use, %d times as fast as the clock, and the eMSPs' copies follow.\n", speed)
 	var work sync.WaitGroup
 	work.Go(func() { simulation.Run(ctx) })
 	work.Go(func() { s.cpo.AnswerCommands(ctx, simulation) })
@@ -135,7 +139,11 @@ func (d *demoDay) tell(ctx context.Context) {
 			return
 		case e := <-d.events:
 			d.told.say("%s simulated  %s %s", e.At.Format("15:04"), e.EVSE, eventWords(e.Event))
-			d.told.say("                 %s", d.follow(ctx, e))
+			for _, emsp := range d.emsps {
+				if part := concerning(e.Event, emsp.party); part != (simulate.Event{}) {
+					d.told.say("                 %-11s (%s) %s", emsp.name, emsp.version, d.follow(ctx, emsp, happened{part, e.stored}))
+				}
+			}
 		case <-count.C:
 			d.count(ctx)
 		}
@@ -170,24 +178,36 @@ func cardOf(s *v230.Session) string {
 	return fmt.Sprintf("%s %s…", what, uid[:min(4, len(uid))])
 }
 
-// follow waits until the eMSP has all of an event, and says how long that took: from when the CPO stored the last of it to
+// concerning is the part of an event that an eMSP is told: statuses are for everyone, charges for the eMSP of the driver. It is
+// zero where there is none.
+func concerning(e simulate.Event, emsp ocpi.Party) simulate.Event {
+	if e.Session != nil && ocpi.NewParty(string(e.Session.CDRToken.CountryCode), string(e.Session.CDRToken.PartyID)) != emsp {
+		e.Session, e.CDR = nil, nil
+	}
+	if e.Session == nil && e.Status == "" {
+		return simulate.Event{}
+	}
+	return e
+}
+
+// follow waits until an eMSP has all of an event, and says how long that took: from when the CPO stored the last of it to
 // when the eMSP did.
-func (d *demoDay) follow(ctx context.Context, e happened) string {
+func (d *demoDay) follow(ctx context.Context, emsp *demoEMSP, e happened) string {
 	ctx, cancel := context.WithTimeout(ctx, waitForCopy)
 	defer cancel()
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
-		latest, err := d.copied(ctx, e.Event)
+		latest, err := copied(ctx, emsp.Node, e.Event)
 		if err == nil {
-			return fmt.Sprintf("eMSP sees %s after %d ms", seen(e.Event), max(0, latest.Sub(e.stored)).Milliseconds())
+			return fmt.Sprintf("sees %s after %d ms", seen(e.Event), max(0, latest.Sub(e.stored)).Milliseconds())
 		}
 		if !errors.Is(err, ocpi.ErrNotFound) && ctx.Err() == nil {
-			return fmt.Sprintf("eMSP's copy cannot be read: %v", err)
+			return fmt.Sprintf("copy cannot be read: %v", err)
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Sprintf("eMSP does not see %s within %d s", seen(e.Event), int(waitForCopy.Seconds()))
+			return fmt.Sprintf("does not see %s within %d s", seen(e.Event), int(waitForCopy.Seconds()))
 		case <-tick.C:
 		}
 	}
@@ -208,12 +228,12 @@ func seen(e simulate.Event) string {
 	return strings.Join(parts, ", ")
 }
 
-// copied returns when the eMSP's copies got to where an event has brought the CPO's objects, or ocpi.ErrNotFound if one of
+// copied returns when an eMSP's copies got to where an event has brought the CPO's objects, or ocpi.ErrNotFound if one of
 // them did not yet. A copy that is further already has got there.
-func (d *demoDay) copied(ctx context.Context, e simulate.Event) (latest time.Time, err error) {
+func copied(ctx context.Context, emsp *node.Node, e simulate.Event) (latest time.Time, err error) {
 	party := e.Location.Party
 	if e.Session != nil {
-		at, err := copiedObject(ctx, d.emsp, ocpi.ModuleSessions, ocpi.Key{Party: party, ID: string(e.Session.ID)},
+		at, err := copiedObject(ctx, emsp, ocpi.ModuleSessions, ocpi.Key{Party: party, ID: string(e.Session.ID)},
 			func(s *v230.Session) bool { return s.LastUpdated.Compare(e.Session.LastUpdated) >= 0 })
 		if err != nil {
 			return latest, err
@@ -221,7 +241,7 @@ func (d *demoDay) copied(ctx context.Context, e simulate.Event) (latest time.Tim
 		latest = later(latest, at)
 	}
 	if e.CDR != nil {
-		at, err := copiedObject(ctx, d.emsp, ocpi.ModuleCDRs, ocpi.Key{Party: party, ID: string(e.CDR.ID)}, func(*v230.CDR) bool { return true })
+		at, err := copiedObject(ctx, emsp, ocpi.ModuleCDRs, ocpi.Key{Party: party, ID: string(e.CDR.ID)}, func(*v230.CDR) bool { return true })
 		if err != nil {
 			return latest, err
 		}
@@ -230,7 +250,7 @@ func (d *demoDay) copied(ctx context.Context, e simulate.Event) (latest time.Tim
 	if e.Status == "" {
 		return latest, nil
 	}
-	at, err := copiedObject(ctx, d.emsp, ocpi.ModuleLocations, e.Location, func(l *v230.Location) bool { return hasStatus(l, e) })
+	at, err := copiedObject(ctx, emsp, ocpi.ModuleLocations, e.Location, func(l *v230.Location) bool { return hasStatus(l, e) })
 	return later(latest, at), err
 }
 
@@ -268,7 +288,7 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// count prints how much has happened, and how much of it the eMSP has.
+// count prints how much has happened, and how much of it the eMSPs have.
 func (d *demoDay) count(ctx context.Context) {
 	d.mu.Lock()
 	statuses, sessions, cdrs := d.statuses, d.sessions, d.cdrs
@@ -281,11 +301,11 @@ func (d *demoDay) count(ctx context.Context) {
 		}
 		return
 	}
-	d.told.say("So far: statuses %d, sessions %d, CDRs %d. Of the CPO's objects as they were %d ms ago the eMSP has %d, %d are behind.",
+	d.told.say("So far: statuses %d, sessions %d, CDRs %d. Of the CPO's objects as they were %d ms ago the eMSPs have %d, %d are behind.",
 		statuses, sessions, cdrs, time.Since(begin).Milliseconds(), arrived, behind)
 }
 
-// compare counts the CPO's objects of which the eMSP comes to have the present state, and the others.
+// compare counts the CPO's objects of which those eMSPs that should come to have the present state, and the others.
 func (d *demoDay) compare(ctx context.Context) (arrived, behind int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, waitForCopy)
 	defer cancel()
@@ -303,23 +323,13 @@ func (d *demoDay) compare(ctx context.Context) (arrived, behind int, err error) 
 	return arrived, behind, nil
 }
 
-// await waits until the eMSP's copies are as new as ours, and returns how many are not when ctx ends.
+// await waits until the eMSPs' copies are as new as ours, and returns how many are not when ctx ends.
 func (d *demoDay) await(ctx context.Context, module ocpi.ModuleID, ours map[ocpi.Key]time.Time) (missing int, err error) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
-		copies, err := d.emsp.LastUpdated(context.WithoutCancel(ctx), module, demoCPOName)
-		if err != nil {
-			return 0, err
-		}
-		missing = 0
-		for key, at := range ours {
-			if copied, ok := copies[key]; !ok || copied.Before(at) {
-				missing++
-			}
-		}
-		if missing == 0 {
-			return 0, nil
+		if missing, err = d.missing(context.WithoutCancel(ctx), module, ours); err != nil || missing == 0 {
+			return missing, err
 		}
 		select {
 		case <-ctx.Done():
@@ -327,4 +337,30 @@ func (d *demoDay) await(ctx context.Context, module ocpi.ModuleID, ours map[ocpi
 		case <-tick.C:
 		}
 	}
+}
+
+// missing counts the objects that not every eMSP has as they are, or, of sessions and CDRs, none.
+func (d *demoDay) missing(ctx context.Context, module ocpi.ModuleID, ours map[ocpi.Key]time.Time) (missing int, err error) {
+	wanted := len(d.emsps)
+	if module == ocpi.ModuleSessions || module == ocpi.ModuleCDRs {
+		wanted = 1
+	}
+	has := map[ocpi.Key]int{}
+	for _, emsp := range d.emsps {
+		copies, err := emsp.LastUpdated(ctx, module, demoCPOName)
+		if err != nil {
+			return 0, err
+		}
+		for key, at := range ours {
+			if copied, ok := copies[key]; ok && !copied.Before(at) {
+				has[key]++
+			}
+		}
+	}
+	for key := range ours {
+		if has[key] < wanted {
+			missing++
+		}
+	}
+	return missing, nil
 }

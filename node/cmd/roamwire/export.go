@@ -24,7 +24,7 @@ type exportCmd struct {
 // Help is what export --help teaches beside its flags.
 func (exportCmd) Help() string {
 	return `The objects come as partners of the version get them, in the order in which they were created. What the version cannot
-say is told on standard error.
+say is told on standard error; what it can only say wrongly is left out, as it is for partners.
 
 Example:
   roamwire export locations --party DE/ROA -o stations.json`
@@ -44,6 +44,9 @@ func (e *exportCmd) Run(ctx context.Context, s streams) (err error) {
 	export.Report = func(id string, losses []convert.Loss) {
 		for _, loss := range losses {
 			fmt.Fprintf(s.err, "%s %s: lost %s\n", e.Module, id, loss)
+		}
+		if convert.Withheld(losses) {
+			fmt.Fprintf(s.err, "%s %s: not written: what is left would say something else\n", e.Module, id)
 		}
 	}
 	for _, p := range e.Party {

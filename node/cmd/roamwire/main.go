@@ -33,7 +33,7 @@ type cli struct {
 	Config configFile `help:"YAML file with settings, named as the flags are. Flags and ROAMWIRE_ variables win over it." type:"path" placeholder:"FILE"`
 
 	Serve    serveCmd    `cmd:"" help:"Run the node."`
-	Demo     demoCmd     `cmd:"" help:"Run two nodes with sample data that register with each other, and show what to try."`
+	Demo     demoCmd     `cmd:"" help:"Run three nodes of different versions with sample data that register with each other, and show what to try."`
 	Partner  partnerCmd  `cmd:"" help:"Register partners, and see where we stand with them."`
 	Status   statusCmd   `cmd:"" help:"Show what waits for partners, what was sent, and what was pulled."`
 	Pull     pullCmd     `cmd:"" help:"Fetch a partner's objects now."`
