@@ -18,8 +18,14 @@ type Partner struct {
 	// Serves are the parties of ours that deal with this partner. Empty means all of them. In 2.1.1 a connection is
 	// between exactly two parties (requirement C-22), so a system with several parties sets one here.
 	Serves []Party
+	// Hub is the party of a partner that is a hub: the one with the role HUB in 2.2.1, the one in hub_party_id in 2.3.0. It is
+	// among Roles as HUB in both. Zero for partners that are no hubs.
+	Hub Party
 	// Version is the version agreed on with this partner; empty before that.
 	Version Version
+	// Pin is the only version that is offered to this partner; empty for all but those in Hide.
+	Pin  Version
+	Hide []Version
 	// Access is what the partner may call.
 	Access Access
 	// Quirks names the deviations that are put right in what this partner sends, as package quirk reads them; empty
@@ -65,6 +71,15 @@ const (
 	// AccessSuspended is the same for a registered partner that was suspended.
 	AccessSuspended Access = "suspended"
 )
+
+// Offered reports whether a version is among those that the partner is told of.
+func (p *Partner) Offered(v Version) bool {
+	return (p.Pin == "" || p.Pin == v) && !slices.Contains(p.Hide, v)
+}
+
+// May reports whether the partner may call in a version: one that it is offered, or the one agreed on, which it goes on with
+// until it has moved to another.
+func (p *Partner) May(v Version) bool { return p.Offered(v) || p.Version == v }
 
 // Speaks reports whether the partner may speak for party in this role.
 func (p *Partner) Speaks(role Role, party Party) bool {

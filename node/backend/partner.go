@@ -50,7 +50,7 @@ type Registrations interface {
 // A PartnerRole is a party of a partner in one of its roles.
 type PartnerRole struct {
 	Party string    `json:"party" example:"NL/GWH"`
-	Role  ocpi.Role `json:"role" enum:"CPO,EMSP"`
+	Role  ocpi.Role `json:"role" enum:"CPO,EMSP,HUB,NAP,NSP,OTHER,SCSP"`
 }
 
 // A PartnerView is what is shown of a partner: everything but its tokens.
@@ -62,6 +62,7 @@ type PartnerView struct {
 	Added     time.Time     `json:"added,omitzero" required:"false"`
 	Suspended bool          `json:"suspended" doc:"No data is exchanged, by our decision"`
 	Roles     []PartnerRole `json:"roles" nullable:"false"`
+	Hub       string        `json:"hub,omitempty" doc:"The party of a partner that is a hub"`
 	Business  string        `json:"business,omitempty" doc:"The partner's own name"`
 	Terms     Terms         `json:"terms"`
 
@@ -107,6 +108,7 @@ type Terms struct {
 	Serves []string `json:"serves,omitempty" doc:"The parties of ours that deal with it. Default: all"`
 	Need   []string `json:"need,omitempty" doc:"Modules it must offer"`
 	Pin    string   `json:"pin,omitempty" doc:"The only version to use. Default: the highest that both speak"`
+	Hide   []string `json:"hide,omitempty" doc:"Versions that are neither used with it nor offered to it"`
 	Quirks string   `json:"quirks,omitempty" doc:"How it deviates from OCPI: standard, lenient, ocpi-python, or a list of quirks. Default: lenient"`
 }
 
@@ -115,6 +117,9 @@ func viewOf(r *handshake.Relation) PartnerView {
 		Name: r.Name, State: string(r.State), Words: r.Words(), Since: r.Since, Added: r.Added, Suspended: r.Suspended,
 		Roles: []PartnerRole{}, Business: r.Remote.Business, Terms: termsOf(r.Terms),
 		VersionsURL: r.Remote.VersionsURL, Versions: r.Remote.Offers, Version: r.Remote.Version, TryAgain: r.Again,
+	}
+	if r.Remote.Hub != (ocpi.Party{}) {
+		v.Hub = r.Remote.Hub.String()
 	}
 	for _, role := range r.Remote.Roles {
 		v.Roles = append(v.Roles, PartnerRole{role.Party.String(), role.Role})
@@ -146,6 +151,9 @@ func termsOf(t handshake.Terms) Terms {
 	for _, p := range t.Serves {
 		terms.Serves = append(terms.Serves, p.String())
 	}
+	for _, v := range t.Hide {
+		terms.Hide = append(terms.Hide, string(v))
+	}
 	for _, m := range t.Modules {
 		terms.Need = append(terms.Need, string(m))
 	}
@@ -176,6 +184,12 @@ func (a *API) terms(t Terms, at string) (terms handshake.Terms, err error) {
 			wrong(pointer, ocpi.FindingMismatch, p.String()+" is no party of this node")
 		}
 		terms.Serves = append(terms.Serves, p)
+	}
+	for i, v := range t.Hide {
+		if !ocpi.Version(v).Known() {
+			wrong(pointerOf("hide["+strconv.Itoa(i)+"]"), ocpi.FindingEnum, "OCPI has no version of this number, or it is not spoken")
+		}
+		terms.Hide = append(terms.Hide, ocpi.Version(v))
 	}
 	for i, m := range t.Need {
 		if !ocpi.ModuleID(m).Known() {
@@ -396,7 +410,7 @@ func (a *API) changeTerms(ctx context.Context, in *patchNameInput) (*answer, err
 		if again, err := a.patchedTerms(*t, in.RawBody); err == nil {
 			patched = again
 		}
-		t.Serves, t.Modules, t.Pin, t.Quirks = patched.Serves, patched.Modules, patched.Pin, patched.Quirks
+		t.Serves, t.Modules, t.Pin, t.Hide, t.Quirks = patched.Serves, patched.Modules, patched.Pin, patched.Hide, patched.Quirks
 	})
 	return a.managed(ctx, in.Name, err)
 }

@@ -45,7 +45,7 @@ type Registry struct {
 	now   func() time.Time
 
 	mu sync.Mutex
-	// read are the relations as Relations read them last.
+	// read are the relations as they were read last, with their secrets encrypted.
 	read map[string]readRelation
 }
 
@@ -54,8 +54,8 @@ func NewRegistry(s Store, keys *Keyring, now func() time.Time) *Registry {
 	return &Registry{store: s, keys: keys, now: now}
 }
 
-// PartnerByToken implements ocpiserver.Partners. It is called for every request, so it looks at the record alone and
-// not at the whole relation. Tokens are looked up by their hash, so nothing is compared that a caller could find out by
+// PartnerByToken implements ocpiserver.Partners. It is called for every request, so it looks at the record, and reads
+// the whole relation only when that has changed. Tokens are looked up by their hash, so nothing is compared that a caller could find out by
 // the time it takes.
 func (r *Registry) PartnerByToken(ctx context.Context, token string) (*ocpi.Partner, error) {
 	hash := store.TokenHash(handshake.HashToken(token))
@@ -79,6 +79,12 @@ func (r *Registry) PartnerByToken(ctx context.Context, token string) (*ocpi.Part
 		return nil, err
 	}
 	p.Receive = policy.Receive
+	relation, err := r.relationOf(&p)
+	if err != nil {
+		return nil, err
+	}
+	known := relation.Partner()
+	p.Hub, p.Pin, p.Hide = known.Hub, known.Pin, known.Hide
 	return &p.Partner, nil
 }
 

@@ -44,18 +44,41 @@ func (r *Registry) Relations(ctx context.Context) ([]handshake.Relation, error) 
 	relations := make([]handshake.Relation, len(partners))
 	for i := range partners {
 		p := &partners[i]
-		last, ok := r.read[p.ID]
-		if !ok || !bytes.Equal(last.raw, p.Relation) || len(p.Relation) == 0 {
-			if last.relation, err = read(p); err != nil {
-				return nil, err
-			}
-			last.raw = p.Relation
+		last, err := r.last(p)
+		if err != nil {
+			return nil, err
 		}
 		known[p.ID] = last
 		relations[i] = last.relation.Clone()
 	}
 	r.read = known
 	return relations, nil
+}
+
+// last is the relation of a record, read anew if that has changed. The lock must be held.
+func (r *Registry) last(p *store.Partner) (last readRelation, err error) {
+	last, ok := r.read[p.ID]
+	if ok && bytes.Equal(last.raw, p.Relation) && len(p.Relation) > 0 {
+		return last, nil
+	}
+	last.raw = p.Relation
+	last.relation, err = read(p)
+	return last, err
+}
+
+// relationOf is the relation of a record, with its secrets encrypted. Nobody may change what it refers to.
+func (r *Registry) relationOf(p *store.Partner) (handshake.Relation, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last, err := r.last(p)
+	if err != nil {
+		return handshake.Relation{}, err
+	}
+	if r.read == nil {
+		r.read = map[string]readRelation{}
+	}
+	r.read[p.ID] = last
+	return last.relation, nil
 }
 
 // A readRelation is a relation with what it was read from. The node looks through all of them every second, and nearly
@@ -229,7 +252,7 @@ func (r *Registry) secrets(relation *handshake.Relation, change func(partner, te
 func byHand(p *store.Partner) handshake.Relation {
 	relation := handshake.Relation{
 		Name: p.ID, Added: p.Added, State: handshake.ByHand, Since: p.Added,
-		Terms:  handshake.Terms{Serves: p.Serves, Quirks: p.Quirks},
+		Terms:  handshake.Terms{Serves: p.Serves, Pin: p.Pin, Hide: p.Hide, Quirks: p.Quirks},
 		Remote: handshake.Remote{Roles: p.Roles, Version: p.Version},
 	}
 	for _, t := range p.Tokens {

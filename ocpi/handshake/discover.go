@@ -97,17 +97,24 @@ func (h *Handshake) newest(r *Relation) ocpi.Version {
 	if r.Remote.Version != "" {
 		return r.Remote.Version
 	}
-	if r.Terms.Pin != "" {
-		return r.Terms.Pin
+	spoken := h.spoken(r.Terms)
+	if len(spoken) == 0 { // of what we spoke when the terms were made, nothing is left
+		spoken = h.config.Versions
 	}
-	return slices.MaxFunc(h.config.Versions, ocpi.Version.Compare)
+	return slices.MaxFunc(spoken, ocpi.Version.Compare)
 }
 
-// choose picks the highest version both sides speak, or the one that is pinned (requirement V-09).
+// spoken are the versions that may be used under some terms.
+func (h *Handshake) spoken(t Terms) []ocpi.Version {
+	return slices.DeleteFunc(slices.Clone(h.config.Versions), func(v ocpi.Version) bool { return !t.allow(v) })
+}
+
+// choose picks the highest version that both sides speak and that the terms let be used (requirement V-09).
 func (h *Handshake) choose(r *Relation, f *found) (ocpiclient.VersionEntry, error) {
 	var best ocpiclient.VersionEntry
+	ours := h.spoken(r.Terms)
 	for _, v := range f.versions {
-		if !slices.Contains(h.config.Versions, v.Version) || r.Terms.Pin != "" && v.Version != r.Terms.Pin {
+		if !slices.Contains(ours, v.Version) {
 			continue
 		}
 		if best.Version == "" || v.Version.Compare(best.Version) > 0 {
@@ -116,10 +123,6 @@ func (h *Handshake) choose(r *Relation, f *found) (ocpiclient.VersionEntry, erro
 	}
 	if best.Version != "" {
 		return best, nil
-	}
-	ours := h.config.Versions
-	if r.Terms.Pin != "" {
-		ours = []ocpi.Version{r.Terms.Pin}
 	}
 	return best, &ocpi.Error{Code: ocpi.StatusUnsupportedVersion, Message: fmt.Sprintf("no version in common: we speak %v, they offer %s", ours, few(f.offers()))}
 }

@@ -172,19 +172,32 @@ func (h *Handshake) client(r *Relation, token string) (*ocpiclient.Client, error
 	return ocpiclient.New(config)
 }
 
-// roleOf is the partner's role; empty where it is not known yet.
+// roleOf is the partner's role, and where it has several, the one agreed on, or else the first that deals with a role of
+// ours; empty where it is not known yet.
 func (h *Handshake) roleOf(r *Relation) ocpi.Role {
-	if len(r.Remote.Roles) > 0 {
-		return r.Remote.Roles[0].Role
+	roles := r.Remote.Roles
+	if len(roles) == 0 || slices.ContainsFunc(roles, func(p ocpi.PartyRole) bool { return p.Role == r.Terms.Role }) {
+		return r.Terms.Role
 	}
-	return r.Terms.Role
+	i := slices.IndexFunc(roles, func(theirs ocpi.PartyRole) bool {
+		return slices.ContainsFunc(h.config.Parties, func(own ocpi.PartyRole) bool { return own.Role == opposite(theirs.Role) })
+	})
+	return roles[max(i, 0)].Role
 }
 
-// ownParty is the party of ours that deals with the partner.
+// ownRole is the role of ours that credentials are about in a version; empty for all, as since 2.2.
+func (h *Handshake) ownRole(r *Relation, v ocpi.Version) ocpi.Role {
+	if v.Compare("2.2") >= 0 {
+		return ""
+	}
+	return opposite(h.roleOf(r))
+}
+
+// ownParty is the party of ours that deals with the partner, the first where several do.
 func (h *Handshake) ownParty(r *Relation) ocpi.Party {
 	role := opposite(h.roleOf(r))
 	for _, own := range h.config.Parties {
-		if own.Role == role && (len(r.Terms.Serves) == 0 || slices.Contains(r.Terms.Serves, own.Party)) {
+		if (role == "" || own.Role == role) && (len(r.Terms.Serves) == 0 || slices.Contains(r.Terms.Serves, own.Party)) {
 			return own.Party
 		}
 	}
@@ -219,8 +232,8 @@ func (h *Handshake) checkTerms(t *Terms) error {
 	if t.Role == "" {
 		t.Role = h.theirRole()
 	}
-	if t.Role != "" && opposite(t.Role) == "" {
-		return fmt.Errorf("a partner is CPO or EMSP, not %s", t.Role)
+	if _, ok := ocpi.ParseRole(string(t.Role)); t.Role != "" && !ok {
+		return fmt.Errorf("there is no role %s", t.Role)
 	}
 	for _, party := range t.Serves {
 		if !h.ours(party) {
@@ -237,6 +250,18 @@ func (h *Handshake) checkTerms(t *Terms) error {
 	}
 	if t.Pin != "" && !slices.Contains(h.config.Versions, t.Pin) {
 		return fmt.Errorf("version %s is not spoken here", t.Pin)
+	}
+	for _, v := range t.Hide {
+		if !v.Known() {
+			return fmt.Errorf("there is no version %q", v)
+		}
+	}
+	spoken := h.spoken(*t)
+	if len(spoken) == 0 {
+		return errors.New("no version is left to use with the partner: those that are spoken here are hidden from it")
+	}
+	if latest := slices.MaxFunc(spoken, ocpi.Version.Compare); t.Role != "" && opposite(t.Role) == "" && latest.Compare("2.2") < 0 {
+		return fmt.Errorf("a partner is CPO or EMSP, not %s", t.Role)
 	}
 	if _, err := quirk.Parse(t.Quirks); err != nil {
 		return err

@@ -63,7 +63,7 @@ func notRegistered() error {
 // end forgets both sides' tokens, and frees the partner's parties.
 func (r *Relation) end(now time.Time) {
 	r.Inbound, r.Outbound, r.Attempt, r.Offer, r.Again, r.Tries, r.Suspended = nil, nil, nil, nil, time.Time{}, 0, false
-	r.Remote.Roles, r.Remote.Endpoints, r.Remote.Version, r.Encoding = nil, nil, "", ""
+	r.Remote.Roles, r.Remote.Hub, r.Remote.Endpoints, r.Remote.Version, r.Remote.Stay, r.Encoding = nil, ocpi.Party{}, nil, "", "", ""
 	r.become(Removed, now)
 }
 
@@ -117,11 +117,11 @@ func told(err error) error {
 
 func (h *Handshake) receiveSteps(ctx context.Context, r *run, from ocpi.Caller, theirs v230.Credentials) (v230.Credentials, error) {
 	none := v230.Credentials{}
-	roles, err := h.checkCredentials(&r.relation, theirs)
+	said, err := h.checkCredentials(&r.relation, from.Version, theirs)
 	if err != nil {
 		return none, err
 	}
-	if err := h.free(ctx, r.name, roles); err != nil {
+	if err := h.free(ctx, r.name, said.roles); err != nil {
 		return none, err
 	}
 	f := &found{url: theirs.URL, token: theirs.Token}
@@ -131,8 +131,8 @@ func (h *Handshake) receiveSteps(ctx context.Context, r *run, from ocpi.Caller, 
 	}
 	ours := NewToken()
 	partner := r.relation.Partner()
-	partner.Roles = roles
-	answer, err := h.config.Own.Credentials(ctx, partner, from.Role, ours)
+	partner.Roles, partner.Hub = said.roles, said.hub
+	answer, err := h.config.Own.Credentials(ctx, partner, h.asked(from), ours)
 	if err != nil {
 		return none, err
 	}
@@ -143,8 +143,9 @@ func (h *Handshake) receiveSteps(ctx context.Context, r *run, from ocpi.Caller, 
 		if rel.token(HashToken(from.Token)) == nil {
 			return ocpi.Unauthorized("your token was replaced while you sent your credentials; send them with the new one")
 		}
+		h.goBackTo(rel, f)
 		f.store(h, rel)
-		rel.describe(theirs, roles)
+		rel.describe(theirs, said)
 		h.commit(rel, from, f, theirs, ours, proven)
 		return nil
 	})
@@ -152,6 +153,25 @@ func (h *Handshake) receiveSteps(ctx context.Context, r *run, from ocpi.Caller, 
 		return none, err
 	}
 	return answer, nil
+}
+
+// asked is the role of ours that a partner asks for; empty for all of them, as since 2.2.
+func (h *Handshake) asked(from ocpi.Caller) ocpi.Role {
+	if from.Version.Compare("2.2") >= 0 {
+		return ""
+	}
+	return from.Role
+}
+
+// goBackTo remembers that a registered partner has gone to a lower version, although there is a higher one.
+func (h *Handshake) goBackTo(rel *Relation, f *found) {
+	rel.Remote.Stay = ""
+	if rel.State != Registered || f.version.Compare(rel.Remote.Version) >= 0 {
+		return
+	}
+	if best, err := h.choose(rel, f); err == nil && best.Version.Compare(f.version) > 0 {
+		rel.Remote.Stay = best.Version
+	}
 }
 
 // free refuses parties of other partners before anybody is called; the Store does so again when it commits.
@@ -180,14 +200,17 @@ func (h *Handshake) callBack(ctx context.Context, r *run, from ocpi.Caller, f *f
 		return false, err
 	}
 	fresh := f.token
+	if from.Version != r.relation.Remote.Version {
+		f.encoding = ocpi.DefaultTokenEncoding(from.Version)
+	}
 	if err := h.callBackWith(ctx, r, f); err != nil {
 		return false, h.cannotUse(err)
 	}
 	if err := r.step(ctx, stepFind, nothing); err != nil {
 		return false, err
 	}
-	if pin := r.relation.Terms.Pin; pin != "" && pin != from.Version {
-		return false, &ocpi.Error{Code: ocpi.StatusUnsupportedVersion, Message: fmt.Sprintf("version %s was agreed on", pin)}
+	if terms := r.relation.Terms; !terms.allow(from.Version) {
+		return false, &ocpi.Error{Code: ocpi.StatusUnsupportedVersion, Message: fmt.Sprintf("version %s is not used with you, but %v", from.Version, h.spoken(terms))}
 	}
 	entry, err := f.find(from.Version)
 	if err != nil {

@@ -60,10 +60,10 @@ const (
 
 // Terms are what the operator has decided about a partner.
 type Terms struct {
-	// Role is the role the partner has; empty where its first call decides. In 2.1.1 a connection is between two roles
-	// (requirements V-05, C-22).
+	// Role is a role the partner has; empty where its first call decides. In 2.1.1 a connection is between two roles
+	// (requirements V-05, C-22); since 2.2 a partner may have others beside it. A hub stands for parties in any role.
 	Role ocpi.Role `json:"role,omitempty"`
-	// Party is the party the partner must be; zero for any that is free.
+	// Party is a party the partner must be; zero for any that is free.
 	Party ocpi.Party `json:"party,omitzero"`
 	// Serves are the parties of ours that deal with the partner; empty for all.
 	Serves []ocpi.Party `json:"serves,omitempty"`
@@ -71,6 +71,8 @@ type Terms struct {
 	Modules []ocpi.ModuleID `json:"modules,omitempty"`
 	// Pin is the only version to be used; empty for the highest that both speak.
 	Pin ocpi.Version `json:"pin,omitempty"`
+	// Hide are versions that are not used with the partner, nor offered to it.
+	Hide []ocpi.Version `json:"hide,omitempty"`
 	// Quirks is the profile of deviations, as package quirk reads it.
 	Quirks string `json:"quirks,omitempty"`
 }
@@ -84,8 +86,13 @@ type Remote struct {
 	// Version is the one in use, with its endpoints.
 	Version   ocpi.Version    `json:"version,omitempty"`
 	Endpoints []ocpi.Endpoint `json:"endpoints,omitempty"`
-	// Roles are the partner's parties.
+	// Stay is the highest version of both at the time when the partner went back to a lower one. Update does not move up
+	// to it; empty where the partner has not gone back.
+	Stay ocpi.Version `json:"stay,omitempty"`
+	// Roles are the partner's parties. A hub's own is among them as HUB, whatever the version.
 	Roles []ocpi.PartyRole `json:"roles,omitempty"`
+	// Hub is the party of a partner that is a hub; zero for others.
+	Hub ocpi.Party `json:"hub,omitzero"`
 	// Business is the partner's own name.
 	Business string `json:"business,omitempty"`
 	// Read is when versions and endpoints were last read.
@@ -185,7 +192,7 @@ func (r *Relation) Partner() *ocpi.Partner {
 	terms := r.terms()
 	p := &ocpi.Partner{
 		ID: r.Name, Roles: slices.Clone(r.Remote.Roles), Serves: slices.Clone(terms.Serves),
-		Version: r.Remote.Version, Quirks: terms.Quirks,
+		Hub: r.Remote.Hub, Version: r.Remote.Version, Pin: terms.Pin, Hide: slices.Clone(terms.Hide), Quirks: terms.Quirks,
 	}
 	if len(p.Roles) == 0 && terms.Role != "" {
 		p.Roles = []ocpi.PartyRole{{Role: terms.Role, Party: terms.Party}}
@@ -262,7 +269,7 @@ func (r *Relation) become(s State, now time.Time) {
 // Clone returns a copy that shares nothing with the relation.
 func (r *Relation) Clone() Relation {
 	c := *r
-	c.Terms.Serves, c.Terms.Modules = slices.Clone(r.Terms.Serves), slices.Clone(r.Terms.Modules)
+	c.Terms = r.Terms.clone()
 	c.Remote.Offers, c.Remote.Endpoints = slices.Clone(r.Remote.Offers), slices.Clone(r.Remote.Endpoints)
 	c.Remote.Roles = slices.Clone(r.Remote.Roles)
 	c.Inbound, c.Outbound = slices.Clone(r.Inbound), slices.Clone(r.Outbound)
@@ -271,6 +278,17 @@ func (r *Relation) Clone() Relation {
 	}
 	if r.Offer != nil {
 		c.Offer = new(*r.Offer)
+		c.Offer.Terms = r.Offer.Terms.clone()
 	}
 	return c
+}
+
+func (t Terms) clone() Terms {
+	t.Serves, t.Modules, t.Hide = slices.Clone(t.Serves), slices.Clone(t.Modules), slices.Clone(t.Hide)
+	return t
+}
+
+// allow reports whether a version may be used with the partner.
+func (t Terms) allow(v ocpi.Version) bool {
+	return (t.Pin == "" || t.Pin == v) && !slices.Contains(t.Hide, v)
 }

@@ -54,7 +54,7 @@ func (h *Handshake) checkInvitation(i *Invitation) error {
 	if err := h.checkTerms(&i.Terms); err != nil {
 		return err
 	}
-	if i.Terms.Role == "" {
+	if i.Terms.Role == "" && !slices.ContainsFunc(h.spoken(i.Terms), func(v ocpi.Version) bool { return v.Compare("2.2") >= 0 }) {
 		return ErrRole
 	}
 	return nil
@@ -207,6 +207,14 @@ func (h *Handshake) discover(ctx context.Context, r *run) (*found, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r.relation.Attempt.Kind == Updating && rel.Remote.Stay != "" && entry.Version.Compare(rel.Remote.Stay) <= 0 && rel.Terms.allow(rel.Remote.Version) {
+		if kept, err := f.find(rel.Remote.Version); err == nil {
+			entry = kept // the partner has gone back to it
+		}
+	}
+	if entry.Version.Compare("2.2") < 0 && h.roleOf(rel) == "" {
+		return nil, ErrRole
+	}
 	if err := r.step(ctx, stepDetails, nothing); err != nil {
 		return nil, err
 	}
@@ -254,7 +262,7 @@ func (h *Handshake) exchange(ctx context.Context, r *run, f *found) (v230.Creden
 
 func (h *Handshake) request(ctx context.Context, r *run, f *found) (v230.Credentials, error) {
 	rel := r.subject()
-	own, err := h.config.Own.Credentials(ctx, rel.Partner(), opposite(h.roleOf(rel)), rel.Offer.Token)
+	own, err := h.config.Own.Credentials(ctx, rel.Partner(), h.ownRole(rel, f.version), rel.Offer.Token)
 	if err != nil {
 		return own, fmt.Errorf("our own credentials: %w", err)
 	}
@@ -307,11 +315,11 @@ func (h *Handshake) take(ctx context.Context, r *run, f *found, theirs v230.Cred
 	if err := r.step(ctx, stepStore, nothing); err != nil {
 		return r.fail(ctx, err, r.again(err))
 	}
-	roles, err := h.checkCredentials(r.subject(), theirs)
+	said, err := h.checkCredentials(r.subject(), f.version, theirs)
 	if err != nil {
 		return h.giveBack(ctx, r, f, theirs, err)
 	}
-	err = r.step(ctx, stepProve, func(rel *Relation) error { h.taken(rel, f, theirs, roles); return nil })
+	err = r.step(ctx, stepProve, func(rel *Relation) error { h.taken(rel, f, theirs, said); return nil })
 	switch {
 	case errors.Is(err, ErrTaken):
 		return h.giveBack(ctx, r, f, theirs, err)
@@ -323,7 +331,7 @@ func (h *Handshake) take(ctx context.Context, r *run, f *found, theirs v230.Cred
 }
 
 // taken is the relation after both sides have sent their credentials.
-func (h *Handshake) taken(rel *Relation, f *found, theirs v230.Credentials, roles []ocpi.PartyRole) {
+func (h *Handshake) taken(rel *Relation, f *found, theirs v230.Credentials, said claims) {
 	now := h.now()
 	if rel.Offer.Kind == Registering {
 		rel.Terms, rel.Outbound = rel.Offer.Terms, nil
@@ -331,8 +339,12 @@ func (h *Handshake) taken(rel *Relation, f *found, theirs v230.Credentials, role
 	rel.Outbound = slices.DeleteFunc(rel.Outbound, func(t OutboundToken) bool { return t.Token != f.token })
 	rel.Outbound = slices.Insert(rel.Outbound, 0, OutboundToken{Token: theirs.Token, Made: now, URL: theirs.URL})
 	f.url = theirs.URL
+	if f.encoding != ocpi.DefaultTokenEncoding(f.version) && f.encoding == ocpi.DefaultTokenEncoding(h.newest(rel)) {
+		f.encoding = "" // the form of the version that was expected: the new token is tried in that of this one first
+	}
 	f.store(h, rel)
-	rel.describe(theirs, roles)
+	rel.Remote.Stay = ""
+	rel.describe(theirs, said)
 	rel.answered(now.Add(h.config.Grace))
 	rel.become(Registered, now)
 }

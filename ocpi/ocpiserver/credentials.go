@@ -8,10 +8,14 @@ import (
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
-// credentials serves the module credentials on one side of ours, or since 2.2 on all of them, which is the zero side. Without a Registrar partners are registered by hand,
-// and the methods that exchange credentials are answered with 405.
-func (s *speaker) credentials(side side) methods {
-	d := credentials{s, side}
+// credentials serves the module credentials on one side of ours. Since 2.2 they are those of all our roles, which is the zero
+// side, whatever path they are at. Without a Registrar partners are registered by hand, and the methods that exchange
+// credentials are answered with 405.
+func (s *speaker) credentials(of side) methods {
+	if s.since22() {
+		of = side{}
+	}
+	d := credentials{s, of}
 	m := methods{http.MethodGet: d.get}
 	if registrar, ok := s.config.Credentials.(Registrar); ok {
 		m[http.MethodPost] = d.whileRegistered(false, d.exchange(registrar.Register))
@@ -79,7 +83,9 @@ func (d credentials) read(c *call) (v230.Credentials, error) {
 		return v230.Credentials{}, err
 	}
 	env := d.env(c, ocpi.Party{})
-	env.Role = callerOf(d.side.role)
+	if d.side.role != "" {
+		env.Role = callerOf(d.side.role)
+	}
 	theirs, report, err := d.codecs.Credentials.Read(raw, env, c.profile())
 	c.note(report)
 	c.secrets = append(c.secrets, theirs.Token)

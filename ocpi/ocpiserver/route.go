@@ -8,6 +8,7 @@ import (
 
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/openapi"
+	"github.com/roamwire/roamwire/ocpi/quirk"
 	"github.com/roamwire/roamwire/ocpi/wire"
 )
 
@@ -93,16 +94,40 @@ func (c *call) admit(res resource) error {
 	if err := c.authenticate(); err != nil {
 		return err
 	}
+	if err := c.speaks(res); err != nil {
+		return err
+	}
 	if err := c.access(res); err != nil {
 		return err
 	}
 	if res.agreed != nil && !res.agreed(c.partner) {
 		return ocpi.NotFound("there is nothing at %s", c.server.prefix+c.r.URL.Path)
 	}
-	if res.caller != "" && !c.partner.Has(res.caller) && !slices.ContainsFunc(res.readers, c.partner.Has) {
+	if res.caller != "" && !c.partner.Has(res.caller) && !slices.ContainsFunc(res.readers, c.partner.Has) && !c.trustedHub(res) {
 		return ocpi.NotFound("this interface is for partners with the role %s, which you do not have here", res.caller)
 	}
 	return c.readRouting(res)
+}
+
+// speaks hides the versions that the partner is not offered. Its credentials are refused by whoever registers it, who tells it
+// why. A registered partner that calls in another version than the one agreed on is answered: its calls may have been under
+// way while it moved.
+func (c *call) speaks(res resource) error {
+	exchange := res.module == ocpi.ModuleCredentials && (c.r.Method == http.MethodPost || c.r.Method == http.MethodPut)
+	switch {
+	case res.version == "":
+		return nil
+	case !c.partner.May(res.version) && !exchange:
+		return ocpi.NotFound("there is nothing at %s", c.server.prefix+c.r.URL.Path)
+	case c.partner.Version != "" && c.partner.Version != res.version && res.module != "" && res.module != ocpi.ModuleCredentials:
+		c.count(quirk.OtherVersion)
+	}
+	return nil
+}
+
+// trustedHub reports whether the partner speaks for parties behind it, in whatever role, and is trusted to.
+func (c *call) trustedHub(res resource) bool {
+	return c.partner.Hub != (ocpi.Party{}) && c.partner.Receive.Routing == ocpi.RoutingTrust && ocpi.Routed(res.version, res.module)
 }
 
 // access refuses the functional modules to partners who are not registered yet, or suspended (requirement TF-07).

@@ -55,7 +55,7 @@ func interfaceRole(role ocpi.Role, module ocpi.ModuleID) ocpi.InterfaceRole {
 
 // mountVersions serves the versions endpoint, and one for each role: the version details of 2.1.1 cannot say which
 // role an endpoint is for, so a platform with both needs a URL for each (requirements V-01, V-05). Details of later
-// versions are the same for every role (requirement DV-02).
+// versions are the same for every role (requirement DV-02). A partner is not told of versions that are hidden from it.
 func (s *Server) mountVersions() {
 	s.handle("/versions", resource{methods: methods{http.MethodGet: s.versions("")}})
 	for _, side := range s.sides() {
@@ -64,9 +64,12 @@ func (s *Server) mountVersions() {
 }
 
 func (s *Server) versions(path string) handler {
-	return func(*call) (answer, error) {
-		items := make([]jsontext.Value, len(s.config.Versions))
-		for i, v := range s.config.Versions {
+	return func(c *call) (answer, error) {
+		items := make([]jsontext.Value, 0, len(s.config.Versions))
+		for _, v := range s.config.Versions {
+			if !c.partner.Offered(v) {
+				continue
+			}
 			side := path
 			if v.Compare("2.2") >= 0 {
 				side = ""
@@ -75,7 +78,7 @@ func (s *Server) versions(path string) handler {
 			if err != nil {
 				return answer{}, err
 			}
-			items[i] = raw
+			items = append(items, raw)
 		}
 		return answer{items: items}, nil
 	}

@@ -24,6 +24,7 @@ const (
 	ChangedCDR            Name = "changed-cdr"
 	RoutingMismatch       Name = "routing-mismatch"
 	UntimedPatch          Name = "untimed-patch"
+	OtherVersion          Name = "other-version"
 )
 
 // Quirks of documents that partners send.

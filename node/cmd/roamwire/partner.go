@@ -38,6 +38,8 @@ type partnerAddCmd struct {
 	Role   []roleFlag  `help:"The partner's roles: CPO, EMSP or both." required:"" placeholder:"ROLE" env:"ROAMWIRE_PARTNER_ROLE" setting:"partner-role"`
 	Token  string      `help:"The token the partner calls with: 1 to 64 printable characters. Default: a random one." placeholder:"TOKEN" env:"ROAMWIRE_PARTNER_TOKEN" setting:"partner-token"`
 	Serves []partyFlag `help:"A party of ours that deals with this partner. Can be repeated. Default: all of them." placeholder:"PARTY" env:"ROAMWIRE_PARTNER_SERVES" setting:"partner-serves"`
+	Pin    string      `help:"The only version of OCPI that is offered to this partner. Default: all." placeholder:"VERSION" env:"ROAMWIRE_PARTNER_PIN" setting:"partner-pin"`
+	Hide   []string    `help:"A version of OCPI that is not offered to this partner. Can be repeated." placeholder:"VERSION" env:"ROAMWIRE_PARTNER_HIDE" setting:"partner-hide"`
 	Quirks string      `help:"How the partner deviates from OCPI, as for \"partner invite\"." placeholder:"PROFILE" env:"ROAMWIRE_PARTNER_QUIRKS" setting:"partner-quirks"`
 }
 
@@ -60,7 +62,12 @@ func (p *partnerAddCmd) Run(ctx context.Context, io streams) error {
 	if err != nil {
 		return err
 	}
-	added := ocpi.Partner{ID: p.Name, Quirks: p.Quirks}
+	added := ocpi.Partner{ID: p.Name, Pin: ocpi.Version(p.Pin), Hide: hidden(p.Hide), Quirks: p.Quirks}
+	for _, v := range append(added.Hide, added.Pin) {
+		if v != "" && !v.Known() {
+			return fmt.Errorf("there is no version %q", v)
+		}
+	}
 	for _, party := range p.Party {
 		for _, role := range roles(p.Role) {
 			added.Roles = append(added.Roles, ocpi.PartyRole{Role: role, Party: party.party})

@@ -62,6 +62,7 @@ type partnerSetCmd struct {
 	nameFlags
 	Quirks *string  `help:"How the partner deviates from OCPI, as for \"partner invite\"." placeholder:"PROFILE" env:"ROAMWIRE_PARTNER_QUIRKS" setting:"partner-quirks"`
 	Pin    *string  `help:"The only version of OCPI to use with this partner; empty for the highest that both speak." placeholder:"VERSION" env:"ROAMWIRE_PARTNER_PIN" setting:"partner-pin"`
+	Hide   listFlag `help:"The versions of OCPI that are neither used with this partner nor offered to it. Can be repeated; empty for none." placeholder:"VERSION" env:"ROAMWIRE_PARTNER_HIDE" setting:"partner-hide"`
 	Serves listFlag `help:"The parties of ours that deal with this partner. Can be repeated; empty for all." placeholder:"PARTY" env:"ROAMWIRE_PARTNER_SERVES" setting:"partner-serves"`
 	Need   listFlag `help:"The modules the partner must offer. Can be repeated; empty for none." placeholder:"MODULE" env:"ROAMWIRE_PARTNER_NEED" setting:"partner-need"`
 }
@@ -79,6 +80,9 @@ func (p *partnerSetCmd) Run(ctx context.Context, io streams) error {
 			}
 			if p.Pin != nil {
 				t.Pin = ocpi.Version(*p.Pin)
+			}
+			if p.Hide.given {
+				t.Hide = hidden(p.Hide.items)
 			}
 			if p.Serves.given {
 				t.Serves = serves

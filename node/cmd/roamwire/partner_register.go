@@ -13,10 +13,11 @@ import (
 
 // termsFlags are what we decide about a partner. party and role are ours in settings, so these have other names there.
 type termsFlags struct {
-	Role   roleFlag    `help:"The partner's role, CPO or EMSP. Default: the one opposite to ours, where we have only one." placeholder:"ROLE" env:"ROAMWIRE_PARTNER_ROLE" setting:"partner-role"`
+	Role   roleFlag    `help:"A role that the partner has, such as CPO or EMSP. Default: the one opposite to ours, where we have only one." placeholder:"ROLE" env:"ROAMWIRE_PARTNER_ROLE" setting:"partner-role"`
 	Party  partyFlag   `help:"The party the partner must be, such as NL/ABC. Default: any that is not another partner's." placeholder:"PARTY" env:"ROAMWIRE_PARTNER_PARTY" setting:"partner-party"`
 	Serves []partyFlag `help:"A party of ours that deals with this partner. Can be repeated. Default: all of them." placeholder:"PARTY" env:"ROAMWIRE_PARTNER_SERVES" setting:"partner-serves"`
 	Need   []string    `help:"A module the partner must offer, such as locations. Can be repeated." placeholder:"MODULE" env:"ROAMWIRE_PARTNER_NEED" setting:"partner-need"`
+	Hide   []string    `help:"A version of OCPI that is neither used with this partner nor offered to it. Can be repeated." placeholder:"VERSION" env:"ROAMWIRE_PARTNER_HIDE" setting:"partner-hide"`
 	Pin    string      `help:"The only version of OCPI to use with this partner. Default: the highest that both speak." placeholder:"VERSION" env:"ROAMWIRE_PARTNER_PIN" setting:"partner-pin"`
 	Quirks string      `help:"How the partner deviates from OCPI: standard, lenient, ocpi-python, or a list of quirks (docs/quirks.md). Default: lenient." placeholder:"PROFILE" env:"ROAMWIRE_PARTNER_QUIRKS" setting:"partner-quirks"`
 }
@@ -24,7 +25,7 @@ type termsFlags struct {
 func (f termsFlags) terms() handshake.Terms {
 	return handshake.Terms{
 		Role: ocpi.Role(f.Role), Party: f.Party.party, Serves: parties(f.Serves), Modules: modules(f.Need),
-		Pin: ocpi.Version(f.Pin), Quirks: f.Quirks,
+		Pin: ocpi.Version(f.Pin), Hide: hidden(f.Hide), Quirks: f.Quirks,
 	}
 }
 
@@ -34,6 +35,14 @@ func parties(flags []partyFlag) []ocpi.Party {
 		parties = append(parties, f.party)
 	}
 	return parties
+}
+
+func hidden(names []string) []ocpi.Version {
+	var versions []ocpi.Version
+	for _, name := range names {
+		versions = append(versions, ocpi.Version(name))
+	}
+	return versions
 }
 
 func modules(names []string) []ocpi.ModuleID {

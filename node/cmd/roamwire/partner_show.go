@@ -97,6 +97,9 @@ func show(out io.Writer, r handshake.Relation, quirks []exchange.QuirkCount, now
 	line("state", r.Words())
 	line("since", stamp(r.Since)+", "+ago(r.Since, now))
 	line("parties", orDash(partyRoles(r.Remote.Roles)))
+	if r.Remote.Hub != (ocpi.Party{}) {
+		line("hub", r.Remote.Hub.String())
+	}
 	if r.Remote.Business != "" {
 		line("business", r.Remote.Business)
 	}
@@ -127,6 +130,9 @@ func terms(t handshake.Terms) []string {
 	if t.Pin != "" {
 		terms = append(terms, "the version is "+string(t.Pin))
 	}
+	if len(t.Hide) > 0 {
+		terms = append(terms, fmt.Sprintf("these versions are hidden from the partner: %v", t.Hide))
+	}
 	return terms
 }
 
@@ -142,7 +148,11 @@ func versions(r handshake.Remote) []string {
 	if len(texts) == 0 {
 		return nil
 	}
-	return []string{strings.Join(texts, ", ") + "; read " + stamp(r.Read)}
+	lines := []string{strings.Join(texts, ", ") + "; read " + stamp(r.Read)}
+	if r.Stay != "" {
+		lines = append(lines, "they went back from a higher one; \"roamwire partner rotate\" moves up again")
+	}
+	return lines
 }
 
 func endpoints(endpoints []ocpi.Endpoint) []string {
