@@ -100,10 +100,11 @@ func accepting(result v230.ChargingProfileResultType, active *v230.ActiveChargin
 		if _, err := p.receiver.AnswerProfile(context.Background(), c.ID, v230.ChargingProfileResponseTypeAccepted, ""); err != nil {
 			panic(err)
 		}
-		if c.Type != command.GetProfile {
-			active = nil
+		var profile *v230.ActiveChargingProfile
+		if c.Type == command.GetProfile {
+			profile = active
 		}
-		if _, err := p.receiver.ProfileResult(context.Background(), c.ID, result, active); err != nil {
+		if _, err := p.receiver.ProfileResult(context.Background(), c.ID, result, profile); err != nil {
 			panic(err)
 		}
 	}

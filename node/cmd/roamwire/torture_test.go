@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/roamwire/roamwire/node"
+	"github.com/roamwire/roamwire/ocpi"
 )
 
 // tortureKills is the variable that says how many kills there are; "make torture" sets it.
@@ -26,7 +27,13 @@ const tortureKills = "ROAMWIRE_TORTURE_KILLS"
 // written, every CDR was taken once, no lane is stuck (house rules 5 and 6), every command has its end, and the endpoint has
 // heard everything.
 func TestTorture(t *testing.T) {
-	kills := 6
+	for _, version := range []ocpi.Version{ocpi.V211, ocpi.V230} {
+		t.Run(string(version), func(t *testing.T) { torture(t, version) })
+	}
+}
+
+func torture(t *testing.T, version ocpi.Version) {
+	kills := 4
 	if n, err := strconv.Atoi(os.Getenv(tortureKills)); err == nil {
 		kills = n
 	} else if testing.Short() {
@@ -35,6 +42,7 @@ func TestTorture(t *testing.T) {
 	folder := t.TempDir()
 	cpo := newVictim(t, folder, "cpo", "NL/GPE", "CPO")
 	emsp := newVictim(t, folder, "emsp", "DE/GWH", "EMSP")
+	cpo.version, emsp.version = version, version
 	cpo.start(t)
 	emsp.start(t)
 	pair(t, cpo, emsp)
@@ -84,6 +92,7 @@ func TestTorture(t *testing.T) {
 // A victim is a node in a process of its own, behind a cable that can be cut.
 type victim struct {
 	program, data, listen, api, party, role string
+	version                                 ocpi.Version
 	cable                                   *cable
 	process                                 *exec.Cmd
 }
@@ -118,7 +127,7 @@ func freeAddress(t *testing.T) string {
 func (v *victim) start(t *testing.T) {
 	t.Helper()
 	v.process = exec.Command(v.program, "serve", "--data", v.data, "--listen", v.listen, "--api-listen", v.api, "--public-url", v.cable.url(),
-		"--party", v.party, "--role", v.role, "--allow-private", "--admin-listen", "", "--cdr-settle", "2s",
+		"--party", v.party, "--role", v.role, "--versions", string(v.version), "--allow-private", "--admin-listen", "", "--cdr-settle", "2s",
 		"--command-answer-within", "1s", "--command-default", "START_SESSION=ACCEPTED", "--command-result-within", "8s", "--command-timeout", "20s")
 	if os.Getenv(tortureKills) == "" {
 		v.process.Stderr = nil
@@ -140,7 +149,7 @@ func (v *victim) start(t *testing.T) {
 // open opens the node's data beside it, as commands do.
 func (v *victim) open(t *testing.T) *node.Data {
 	t.Helper()
-	data, err := node.OpenData(t.Context(), node.Config{Data: v.data, Logger: slog.New(slog.DiscardHandler), AllowPrivate: true})
+	data, err := node.OpenData(t.Context(), node.Config{Data: v.data, Versions: []ocpi.Version{v.version}, Logger: slog.New(slog.DiscardHandler), AllowPrivate: true})
 	if err != nil {
 		t.Fatal(err)
 	}

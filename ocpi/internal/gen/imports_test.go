@@ -36,7 +36,7 @@ var mayImport = map[string][]string{
 	"node/exchange/sqlitelog": {"ocpi", "node/store", "node/exchange"},
 	"node/push":               {"ocpi", "ocpi/ocpiclient", "ocpi/v230", "node/store"},
 	"node/pull":               {"ocpi", "ocpi/ocpiclient", "node/store"},
-	"node/command":            {"ocpi", "ocpi/v230", "ocpi/command", "ocpi/ocpiclient", "node/store"},
+	"node/command":            {"ocpi", "ocpi/v230", "ocpi/command", "ocpi/ocpiclient", "ocpi/ocpiserver", "node/store"},
 	"node/hubclient":          {"ocpi", "ocpi/v230", "node/store"},
 	"node/simulate":           {"ocpi", "ocpi/v230"},
 	"node/event":              {"ocpi", "node/store"},
