@@ -3,6 +3,7 @@ package command
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -243,7 +244,7 @@ func TestACancellationFollowsTheResult_DM04(t *testing.T) {
 		return c
 	}
 	made := []Step{after(1, Answered, "ACCEPTED"), after(2, Resulted, "ACCEPTED")}
-	delivered := append(made[:2:2], after(3, Sent, ""), after(4, Delivered, "ACCEPTED"))
+	delivered := slices.Concat(made, []Step{after(3, Sent, ""), after(4, Delivered, "ACCEPTED")})
 	for name, tt := range map[string]struct {
 		steps    []Step
 		state    State
