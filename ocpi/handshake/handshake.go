@@ -26,7 +26,7 @@ type Config struct {
 	Own Own
 	// Parties are ours, in their roles.
 	Parties []ocpi.PartyRole
-	// Versions to speak. Default 2.1.1.
+	// Versions to speak. Default all that the library has types for.
 	Versions []ocpi.Version
 
 	// Transport makes the calls. The default refuses private addresses and URLs without TLS.
@@ -99,7 +99,7 @@ func New(config Config) (*Handshake, error) {
 
 func (c Config) withDefaults() Config {
 	if len(c.Versions) == 0 {
-		c.Versions = []ocpi.Version{ocpi.V211}
+		c.Versions = ocpi.Versions()
 	}
 	if c.Transport == nil {
 		c.Transport = ocpiclient.NewTransport(ocpiclient.TransportConfig{})

@@ -92,7 +92,7 @@ func newPlatform(t testing.TB, role ocpi.Role, party ocpi.Party, change ...func(
 	parties := []ocpi.PartyRole{{Role: role, Party: party}}
 	p.config = handshake.Config{
 		Store: p.store, Own: &ocpitest.Credentials{BaseURL: p.url, Name: string(role) + " " + party.String(), Parties: parties},
-		Parties: parties, Logger: quiet(), Now: p.clock.now, CallTimeout: 2 * time.Second, Timeout: 10 * time.Second,
+		Versions: []ocpi.Version{ocpi.V211}, Parties: parties, Logger: quiet(), Now: p.clock.now, CallTimeout: 2 * time.Second, Timeout: 10 * time.Second,
 		Transport: ocpiclient.NewTransport(ocpiclient.TransportConfig{AllowPrivate: true}),
 		OnStep: func(_ context.Context, s handshake.Step) {
 			if f := p.onStep.Load(); f != nil {
@@ -100,7 +100,7 @@ func newPlatform(t testing.TB, role ocpi.Role, party ocpi.Party, change ...func(
 			}
 		},
 	}
-	serve := ocpiserver.Config{BaseURL: p.url, Parties: parties, Logger: quiet(), Now: p.clock.now}
+	serve := ocpiserver.Config{BaseURL: p.url, Versions: []ocpi.Version{ocpi.V211}, Parties: parties, Logger: quiet(), Now: p.clock.now}
 	if role == ocpi.RoleCPO {
 		cpo := new(ocpitest.CPO)
 		cpo.Fill(ocpitest.Network(party))

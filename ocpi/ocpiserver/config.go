@@ -19,7 +19,7 @@ type Config struct {
 	// BaseURL is where partners reach this server from outside, such as https://ocpi.example.com/ocpi. Its path is
 	// the prefix of every route; every URL handed out starts with it.
 	BaseURL string
-	// Versions to speak, of 2.1.1, 2.2.1 and 2.3.0. Default 2.1.1.
+	// Versions to speak, of 2.1.1, 2.2.1 and 2.3.0. Default all of them.
 	Versions []ocpi.Version
 	// Parties are ours, in their roles. The first eMSP among them owns the drivers of sessions and CDRs we receive,
 	// unless the partner's Serves says otherwise.
@@ -111,7 +111,7 @@ const (
 
 func (c Config) withDefaults() Config {
 	if len(c.Versions) == 0 {
-		c.Versions = []ocpi.Version{ocpi.V211}
+		c.Versions = ocpi.Versions()
 	}
 	if c.PageLimit <= 0 {
 		c.PageLimit = defaultPageLimit

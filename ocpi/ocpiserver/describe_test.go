@@ -178,7 +178,7 @@ func TestWhatIsServedIsDescribed(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.config.BaseURL, tt.config.Partners = "https://ocpi.example.com/ocpi", new(ocpitest.Partners)
-			tt.config.Credentials = &ocpitest.Credentials{}
+			tt.config.Credentials, tt.config.Versions = &ocpitest.Credentials{}, []ocpi.Version{ocpi.V211}
 			server, err := ocpiserver.New(tt.config)
 			if err != nil {
 				t.Fatal(err)

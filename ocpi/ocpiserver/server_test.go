@@ -34,7 +34,7 @@ func newTarget(t *testing.T, config ocpiserver.Config) (servertest.Target, *ocpi
 }
 
 func TestServerOverMemory(t *testing.T) {
-	target, _ := newTarget(t, ocpiserver.Config{})
+	target, _ := newTarget(t, ocpiserver.Config{Versions: []ocpi.Version{ocpi.V211}})
 	servertest.Run(t, target)
 }
 

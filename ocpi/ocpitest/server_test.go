@@ -82,8 +82,8 @@ func TestServerAnswersForEveryModuleOfItsOwn(t *testing.T) {
 		// want is the number of objects in a list; 0 for a single object.
 		want int
 	}{
-		{"versions", "/versions", 1},
-		{"versions of the CPO side", "/cpo/versions", 1},
+		{"versions", "/versions", 3},
+		{"versions of the CPO side", "/cpo/versions", 3},
 		{"version details", "/2.1.1/details", 0},
 		{"credentials", "/cpo/2.1.1/credentials", 0},
 		{"locations", "/cpo/2.1.1/locations", 6},
