@@ -156,3 +156,86 @@ func TestAPartnerThatUpgradesByPutMovesOver_C12(t *testing.T) {
 	emsp.at(t, "cpo", ocpi.V211)
 	works(t, cpo, emsp)
 }
+
+// An update does not undo what the partner has decided; a rotation by a person does.
+func TestAPartnerThatGoesBackIsNotMovedUpByAnUpdate(t *testing.T) {
+	cpo := newPlatform(t, ocpi.RoleCPO, cpoParty, speaking(ocpi.Versions()...))
+	emsp := newPlatform(t, ocpi.RoleEMSP, emspParty, speaking(ocpi.Versions()...))
+	tokenA, err := cpo.Invite(t.Context(), "emsp", handshake.Terms{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := emsp.Register(t.Context(), "cpo", handshake.Invitation{VersionsURL: cpo.versionsURL(), Token: tokenA}); err != nil {
+		t.Fatal(err)
+	}
+	cpo.at(t, "emsp", ocpi.V230)
+	body := fmt.Sprintf(`{"token":%q,"url":"%s","business_details":{"name":"x"},"party_id":"TST","country_code":"BE"}`,
+		cpo.relation(t, "emsp").Outbound[0].Token, emsp.allVersions())
+	if s, raw := request(t, http.MethodPut, cpo.credentialsURL(), emsp.relation(t, "cpo").Outbound[0].Token, body); s.ocpi != ocpi.StatusSuccess {
+		t.Fatalf("going back: %+v %s", s, raw)
+	}
+	cpo.at(t, "emsp", ocpi.V211)
+	if err := cpo.Update(t.Context(), "emsp"); err != nil {
+		t.Error(err)
+	}
+	cpo.at(t, "emsp", ocpi.V211)
+	if err := cpo.Rotate(t.Context(), "emsp"); err != nil {
+		t.Error(err)
+	}
+	cpo.at(t, "emsp", ocpi.V230)
+}
+
+func TestAVersionThatIsHiddenIsNeitherSeenNorReached(t *testing.T) {
+	cpo := newPlatform(t, ocpi.RoleCPO, cpoParty, speaking(ocpi.Versions()...))
+	for name, terms := range map[string]handshake.Terms{
+		"hidden": {Hide: []ocpi.Version{ocpi.V221, ocpi.V230}}, "pinned": {Pin: ocpi.V211}, "all": {},
+	} {
+		token, err := cpo.Invite(t.Context(), name, terms)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, raw := request(t, http.MethodGet, cpo.allVersions(), token, "")
+		for _, v := range ocpi.Versions() {
+			seen := name == "all" || v == ocpi.V211
+			if strings.Contains(raw, string(v)) != seen {
+				t.Errorf("%s: is %s among the versions? %s", name, v, raw)
+			}
+			want := map[bool]int{true: http.StatusOK, false: http.StatusNotFound}[seen]
+			if s, _ := request(t, http.MethodGet, cpo.url+"/"+string(v)+"/details", token, ""); s.http != want {
+				t.Errorf("%s: details of %s: %+v", name, v, s)
+			}
+		}
+	}
+	if _, err := cpo.Invite(t.Context(), "none", handshake.Terms{Hide: ocpi.Versions()}); err == nil {
+		t.Error("a partner from which every version is hidden")
+	}
+}
+
+func TestAHubIsKeptAsOne_ZC01_DC02(t *testing.T) {
+	for version, body := range map[ocpi.Version]string{
+		ocpi.V221: `{"token":"x","url":"%s","roles":[{"role":"HUB","country_code":"BE","party_id":"TST","business_details":{"name":"Hub"}}]}`,
+		ocpi.V230: `{"token":"x","url":"%s","hub_party_id":"BETST","roles":[{"role":"EMSP","country_code":"FR","party_id":"AAA","business_details":{"name":"x"}}]}`,
+	} {
+		cpo := newPlatform(t, ocpi.RoleCPO, cpoParty, speaking(ocpi.Versions()...))
+		hub := newPlatform(t, ocpi.RoleEMSP, emspParty, speaking(ocpi.Versions()...))
+		callback, err := hub.Invite(t.Context(), "cpo", handshake.Terms{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := cpo.Invite(t.Context(), "hub", handshake.Terms{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.Replace(fmt.Sprintf(body, hub.allVersions()), `"token":"x"`, `"token":"`+callback+`"`, 1)
+		if s, raw := request(t, http.MethodPost, cpo.url+"/"+string(version)+"/credentials", token, text); s.ocpi != ocpi.StatusSuccess {
+			t.Fatalf("%s: %+v %s", version, s, raw)
+		}
+		partner := new(cpo.relation(t, "hub")).Partner()
+		if partner.Hub != emspParty || !partner.Speaks(ocpi.RoleHub, emspParty) || partner.Speaks(ocpi.RoleOther, emspParty) {
+			t.Errorf("%s: the hub is %+v", version, partner)
+		}
+		if version == ocpi.V230 && !partner.Speaks(ocpi.RoleEMSP, ocpi.NewParty("FR", "AAA")) {
+			t.Errorf("a party behind the hub is missing: %+v", partner)
+		}
+	}
+}
