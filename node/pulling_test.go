@@ -71,12 +71,17 @@ func pullOf(t *testing.T, n running, module ocpi.ModuleID) pull.State {
 // again pulls a module now.
 func again(t *testing.T, n running, module ocpi.ModuleID, full bool) (pull.State, error) {
 	t.Helper()
+	return againFrom(t, n, "grenspaal", module, full)
+}
+
+func againFrom(t *testing.T, n running, name string, module ocpi.ModuleID, full bool) (pull.State, error) {
+	t.Helper()
 	puller, err := n.Puller(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for {
-		state, err := puller.Pull(t.Context(), "grenspaal", module, full, nil)
+		state, err := puller.Pull(t.Context(), name, module, full, nil)
 		if !errors.Is(err, store.ErrLeased) {
 			return state, err
 		}

@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"time"
 
@@ -8,8 +9,8 @@ import (
 )
 
 // due reports whether a module is to be pulled now: its time has come, or its partner is to be caught up with.
-func (s *State) due(policy Policy, now time.Time, w wake) bool {
-	if !now.Before(s.Due) || s.overdue(policy, now) {
+func (s *State) due(policy Policy, version ocpi.Version, now time.Time, w wake) bool {
+	if !now.Before(s.Due) || s.overdue(policy, now) || s.outgrownNow(version, now) {
 		return true
 	}
 	last := s.LastDelta
@@ -31,11 +32,23 @@ func (s *State) overdue(policy Policy, now time.Time) bool {
 	return policy.Every > 0 && now.Sub(last) > policy.Every*6/5
 }
 
+// outgrown reports whether the partner has moved to a later version since everything was pulled: what the version before could
+// not say is not new by its time, and is in no list of what is new.
+func (s *State) outgrown(version ocpi.Version) bool {
+	before := cmp.Or(s.Version, ocpi.V211) // the one there was when none was kept
+	return version != "" && !s.LastFull.IsZero() && s.FullFailures == 0 && before.Compare(version) < 0
+}
+
+// outgrownNow reports whether that is a reason to pull now. After a failure it is not, which has a time of its own.
+func (s *State) outgrownNow(version ocpi.Version, now time.Time) bool {
+	return s.outgrown(version) && s.Failures == 0 && !now.Before(s.NotBefore)
+}
+
 // fullDue reports whether everything is to be pulled when something is.
-func (s *State) fullDue(policy Policy, now time.Time) bool {
+func (s *State) fullDue(policy Policy, version ocpi.Version, now time.Time) bool {
 	planned := s.LastFull.IsZero() || !now.Before(s.FullDue)
 	sooner := policy.FullEvery > 0 && !s.seldom() && s.FullFailures == 0 && now.Sub(s.LastFull) > policy.FullEvery*6/5
-	return planned || sooner
+	return planned || sooner || s.outgrown(version)
 }
 
 // lookBack is how far the nightly pulls of sessions and CDRs go back.

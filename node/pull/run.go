@@ -57,7 +57,7 @@ func (r *run) prepare(ctx context.Context, full bool) (err error) {
 	if r.state, err = r.read(ctx, r.partner, r.module); err != nil {
 		return err
 	}
-	r.full = full || r.state.fullDue(r.policy, r.began)
+	r.full = full || r.state.fullDue(r.policy, r.partner.Version, r.began)
 	if !r.full && !r.state.Cursor.IsZero() {
 		r.from = r.state.Cursor.Add(-r.config.Overlap)
 		if back := r.began.Add(-lookBack); r.state.looksBack(r.began) && back.Before(r.from) {
@@ -228,6 +228,7 @@ func (r *run) succeed() {
 		r.judgeDateFrom()
 	} else {
 		s.Problems, s.LastFull, s.FullError, s.FullFailures = r.problems, now, "", 0
+		s.Version = r.partner.Version
 		if !r.noList {
 			s.Objects = r.objects()
 			s.Listed = s.Listed || s.Objects > 0
