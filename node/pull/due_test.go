@@ -262,3 +262,45 @@ func TestPausesAfterFailures(t *testing.T) {
 		t.Errorf("%+v %v", state, err)
 	}
 }
+
+// A partner that has moved to a later version is asked for everything once: what the version before could not say is not new. The
+// cursor stays. Moving back is no reason, and a failure has its own time.
+func TestAPartnerThatMovesToALaterVersionIsPulledInWholeOnce_C12(t *testing.T) {
+	r := newRig(t, always(page(20, 0, 20)))
+	r.partner.Version = ocpi.V211
+	before := r.full(t)
+	for _, step := range []struct {
+		version ocpi.Version
+		full    bool
+	}{{ocpi.V211, false}, {ocpi.V221, true}, {ocpi.V221, false}, {ocpi.V230, true}, {ocpi.V211, false}, {ocpi.V230, true}} {
+		r.partner.Version = step.version
+		r.now = r.now.Add(time.Minute)
+		state, err := r.delta(t)
+		if err != nil || state.LastFull.Equal(r.now) != step.full || !state.Cursor.Equal(before.Cursor) {
+			t.Errorf("in %s: everything was pulled: %t; cursor %s, was %s: %v", step.version, !step.full, state.Cursor, before.Cursor, err)
+		}
+	}
+	r.partner.Version = "3.0"
+	r.answer(func(ocpi.Query) ([]pull.Page, error) { return nil, ocpiclient.ErrEndless })
+	if state, err := r.delta(t); err == nil || state.FullFailures != 1 {
+		t.Errorf("%+v %v", state, err)
+	}
+	if state, err := r.delta(t); err == nil || state.FullFailures != 1 {
+		t.Errorf("it is not asked for what is new alone: %+v %v", state, err)
+	}
+}
+
+// A partner that moves is asked at once, not when its next pull is due.
+func TestAPartnerThatMovesToALaterVersionIsPulledFromAtOnce_C12(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRigAt(t, time.Time{}, always(page(3, 0, 3)))
+		r.partner.Version = ocpi.V211
+		for n, version := range []ocpi.Version{ocpi.V211, ocpi.V230} {
+			r.partner.Version = version
+			r.running(t, func() { time.Sleep(time.Minute) })
+			if q, asked := r.asked(); asked != n+1 || !q.DateFrom.IsZero() {
+				t.Errorf("in %s: asked %d times, the last from %s", version, asked, q.DateFrom)
+			}
+		}
+	})
+}

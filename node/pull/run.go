@@ -225,6 +225,9 @@ func (r *run) succeed() {
 	}
 	if !r.full {
 		s.Problems, s.LastDelta = r.problemsNow(), now
+		if before := cmp.Or(s.Version, ocpi.V211); r.partner.Version.Compare(before) < 0 {
+			s.Version = r.partner.Version // some of what is here now says less
+		}
 		r.judgeDateFrom()
 	} else {
 		s.Problems, s.LastFull, s.FullError, s.FullFailures = r.problems, now, "", 0

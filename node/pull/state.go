@@ -31,7 +31,8 @@ type State struct {
 	// LastFull and LastDelta are when the last pulls of everything and of what is new were complete.
 	LastFull  time.Time `json:"last_full,omitzero"`
 	LastDelta time.Time `json:"last_delta,omitzero"`
-	// Version is the one in which everything was pulled last; empty where none was kept yet.
+	// Version is the one in which everything was pulled last, or an earlier one in which something was since; empty where none
+	// was kept yet.
 	Version ocpi.Version `json:"version,omitzero"`
 	// Objects is how many there were in the last pull of everything, each counted once.
 	Objects int `json:"objects"`

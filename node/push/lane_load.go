@@ -171,8 +171,8 @@ func (l *lane) notice(ctx context.Context) error {
 	if heard && (l.module == ocpi.ModuleSessions || l.module == ocpi.ModuleCDRs) {
 		anew = l.partner.Parties // of all of them there may be some for the audience that has come
 	}
-	if l.partner.Version != "" && l.state.Version != l.partner.Version {
-		anew = l.partner.Parties // of all of them there may be some that the version before could not say
+	if l.state.Version.Compare(l.partner.Version) < 0 {
+		anew = l.partner.Parties // of all of them there may be some that the version before could not say, or not in full
 	}
 	l.state.Parties, l.state.Audience, l.state.Version = l.partner.Parties, l.partner.Audience, l.partner.Version
 	for _, party := range anew {

@@ -27,6 +27,9 @@ func (j *job) session(ctx context.Context, m *memory) (skipped bool, err error) 
 	if now < m.Stage {
 		return false, fmt.Errorf("session %s would go back to %s, and the partner was told more: it must not be told", session.ID, session.Status)
 	}
+	if m.Stage == ended && j.sent >= j.change.Change {
+		return true, nil // the partner has it to its end, whatever else it gets anew
+	}
 	m.Stage = now // also if the answer is lost
 	to := j.client.EMSP().Sessions
 	if len(m.Body) == 0 || !j.told || m.Attempts > 0 || j.partner.Policy.Whole {
