@@ -19,6 +19,8 @@ var own = ocpi.NewParty("NL", "GPE")
 type running struct {
 	*node.Node
 	stop func()
+	// data is the folder with its data.
+	data string
 }
 
 // config is a node of both roles on a free port of loopback, with its data in the test's folder.
@@ -52,7 +54,7 @@ func start(t *testing.T, c node.Config) running {
 		}
 	}
 	t.Cleanup(stop)
-	return running{n, stop}
+	return running{n, stop, c.Data}
 }
 
 func put[T any](t testing.TB, o *object.Own[T], objects ...T) {

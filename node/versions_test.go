@@ -19,6 +19,7 @@ func platform(t *testing.T, party ocpi.Party, versions []ocpi.Version, roles ...
 	t.Helper()
 	c := config(t)
 	c.Parties, c.AllowPrivate, c.Versions = []node.Party{{Party: party, Roles: roles, Name: party.String()}}, true, versions
+	c.Exchanges.Unmasked, c.Exchanges.BodySize = true, 1<<20
 	return start(t, c)
 }
 
@@ -39,7 +40,12 @@ func partnership(t *testing.T, inviting, joining running, joiner, inviter string
 // A view is what a node sees of a partner by asking it.
 type view struct {
 	*testing.T
-	client *ocpiclient.Client
+	client  *ocpiclient.Client
+	version ocpi.Version
+	// name is the partner's, party its party, and node its node, where the test has it.
+	name  string
+	party ocpi.Party
+	node  running
 }
 
 func sees(t *testing.T, n running, partner string, version ocpi.Version) view {
@@ -56,7 +62,7 @@ func sees(t *testing.T, n running, partner string, version ocpi.Version) view {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return view{t, client}
+	return view{T: t, client: client, version: version, name: partner}
 }
 
 // has waits until a partner has an object of ours as wanted.
@@ -152,6 +158,11 @@ var scenarios = []scenario{
 			lacks(p, "no tariff", ours(tariff.ID), p.client.EMSP().Tariffs.Get)
 		}
 	}},
+	{"a connector changes", aConnectorChanges},
+	{"there is what not every version can say", withheldScenario},
+	{"everything is pulled", pulledScenario},
+	{"a token is sent and asked about", tokenScenario},
+	{"a charge is started and stopped from the app", commandScenario},
 }
 
 // What happens at a CPO reaches its eMSPs, whatever pair of versions they speak, each in its own.
@@ -166,11 +177,20 @@ func TestDataMovesAcrossEveryPairOfVersions(t *testing.T) {
 					party := map[string]ocpi.Party{"first": theirs, "second": ocpi.NewParty("BE", "TWO")}[name]
 					emsp := platform(t, party, []ocpi.Version{version}, ocpi.RoleEMSP)
 					partnership(t, cpo, emsp, name, "cpo", handshake.Terms{Role: ocpi.RoleCPO})
-					partners = append(partners, sees(t, cpo, name, version))
+					v := sees(t, cpo, name, version)
+					v.party, v.node = party, emsp
+					partners = append(partners, v)
 				}
 				for _, s := range scenarios {
 					if !t.Run(s.name, func(t *testing.T) { s.run(t, cpo, within(t, partners)) }) {
 						return
+					}
+				}
+				spoken := inItsOwnWords(t, cpo)
+				for _, p := range partners {
+					inItsOwnWords(t, p.node)
+					if spoken[p.version] == 0 {
+						t.Errorf("nothing was said in %s", p.version)
 					}
 				}
 			})
@@ -182,7 +202,8 @@ func TestDataMovesAcrossEveryPairOfVersions(t *testing.T) {
 func within(t *testing.T, partners audience) audience {
 	var inner audience
 	for _, p := range partners {
-		inner = append(inner, view{t, p.client})
+		p.T = t
+		inner = append(inner, p)
 	}
 	return inner
 }
