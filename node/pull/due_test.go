@@ -297,7 +297,7 @@ func TestAPartnerThatMovesToALaterVersionIsPulledFromAtOnce_C12(t *testing.T) {
 		r.partner.Version = ocpi.V211
 		for n, version := range []ocpi.Version{ocpi.V211, ocpi.V230} {
 			r.partner.Version = version
-			r.running(t, func() { time.Sleep(time.Minute) })
+			r.running(t, func() { time.Sleep(time.Minute + time.Second/2) })
 			if q, asked := r.asked(); asked != n+1 || !q.DateFrom.IsZero() {
 				t.Errorf("in %s: asked %d times, the last from %s", version, asked, q.DateFrom)
 			}
