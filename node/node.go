@@ -147,6 +147,7 @@ func New(ctx context.Context, config Config) (n *Node, err error) {
 		return nil, closeAfter(n.Data, err)
 	}
 	n.count = n.metrics.Observe
+	n.Objects.CountLosses(n.metrics.Rendered)
 	n.countExchanges()
 	n.metrics.Follow(n.moves, n.config.Now)
 	if err := n.listen(ctx); err != nil {

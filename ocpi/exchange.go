@@ -27,6 +27,8 @@ type Exchange struct {
 	Route                    string
 	Module                   ModuleID
 	RequestID, CorrelationID string
+	// Version is that of the messages; empty where they are in none, as the list of versions.
+	Version Version
 	// HTTP is the HTTP status, 0 where there was no answer; Status that of the envelope, 0 where there was none.
 	HTTP     int
 	Status   StatusCode
@@ -39,6 +41,9 @@ type Exchange struct {
 	// Findings are the deviations of what the partner sent, Quirks the names of those that were put right.
 	Findings []Finding
 	Quirks   []string
+	// Losses are what an older version could not say of the objects in either body, and what the model could not take over.
+	// Pages that a backend has in the partner's version already were translated before, and have none here.
+	Losses Losses
 	// Error is why there is no answer, or none that can be used.
 	Error string
 

@@ -96,7 +96,9 @@ type Record struct {
 	// are empty where bodies are not kept, or no longer.
 	Request, Response string
 	Findings, Quirks  []string
-	Error             string
+	// Losses are the first of what did not cross between the partner's version and the model, and how many more there are.
+	Losses []string
+	Error  string
 }
 
 // Ended is when the exchange was over.

@@ -38,6 +38,7 @@ const (
 	maxKnown, minKnown = 32, 4
 
 	maxFindings = 10
+	maxLosses   = 10
 	maxURL      = 2 << 10
 	maxText     = 1 << 10
 	maxMethod   = 32
@@ -74,6 +75,7 @@ func (m *masker) masked(e *ocpi.Exchange) Record {
 	}
 	r.Response = m.body(e.ResponseBody, e.ResponseSize, e.Module)
 	r.Findings = m.findings(e.Findings)
+	r.Losses = m.losses(&e.Losses)
 	r.Error = short(m.text(e.Error), maxText)
 	return r
 }
@@ -100,6 +102,26 @@ func (m *masker) findings(findings []ocpi.Finding) []string {
 		}
 		line := strings.ReplaceAll(m.text(f.String()), "\n", " ") // a record has one on each line
 		lines = append(lines, short(line, maxText))
+	}
+	return lines
+}
+
+// losses are the first losses in words. One may quote what is lost, which is left out where it is masked elsewhere.
+func (m *masker) losses(losses *ocpi.Losses) []string {
+	var lines []string
+	for _, l := range losses.First[:min(len(losses.First), maxLosses)] {
+		if c := classOf([]byte(l.Pointer[strings.LastIndexByte(l.Pointer, '/')+1:])); c != plain && c != evse {
+			l.Reason = "lost"
+		}
+		text := l.String()
+		if l.Withheld {
+			text += " (withheld)"
+		}
+		line := strings.ReplaceAll(m.text(text), "\n", " ") // a record has one on each line
+		lines = append(lines, short(line, maxText))
+	}
+	if more := losses.Total() - len(lines); more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
 	return lines
 }

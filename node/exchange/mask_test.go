@@ -194,6 +194,9 @@ func TestWhatIsMaskedOnceIsMaskedEverywhere(t *testing.T) {
 		RequestBody: []byte(request), RequestSize: int64(len(request)), ResponseBody: []byte(response), ResponseSize: int64(len(response)),
 		Error:    `Put "https://x.example.com/tokens/NL/TNM/012345678901": EOF`,
 		Findings: []ocpi.Finding{{Pointer: "/uid", Message: "the body says\n998877665544"}, {Pointer: "/auth_id", Code: ocpi.FindingFormat, Message: `"DE8ACC12E46L89" is no id`}},
+		Losses: ocpi.Losses{Out: 3, First: []ocpi.Loss{
+			{Pointer: "/uid", Reason: "012345678901 is lost"}, {Pointer: "/type", Reason: "not\n998877665544", Withheld: true},
+		}},
 	})
 	want := Record{
 		Module: ocpi.ModuleTokens, Method: "PUT", URL: "https://x.example.com/tokens/NL/TNM/01***01", Object: "01***01",
@@ -202,6 +205,7 @@ func TestWhatIsMaskedOnceIsMaskedEverywhere(t *testing.T) {
 		Response: `{"status_code":2001,"status_message":"there is no token 01***01, you sent \"***\"","data":["99***44"]}`,
 		Error:    `Put "https://x.example.com/tokens/NL/TNM/01***01": EOF`,
 		Findings: []string{"/uid: the body says 99***44", "/auth_id: format"},
+		Losses:   []string{"/uid: lost", "/type: not 99***44 (withheld)", "and 1 more"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

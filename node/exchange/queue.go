@@ -86,6 +86,9 @@ func sizeOfTexts(e *ocpi.Exchange) int {
 	for _, f := range e.Findings {
 		n += len(f.Pointer) + len(f.Message)
 	}
+	for _, l := range e.Losses.First {
+		n += len(l.Pointer) + len(l.Reason)
+	}
 	return n
 }
 

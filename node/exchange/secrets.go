@@ -96,6 +96,11 @@ func (s *secrets) exchange(e ocpi.Exchange) ocpi.Exchange {
 		findings[i].Pointer, findings[i].Message = s.text(findings[i].Pointer), s.text(findings[i].Message)
 	}
 	e.Findings = append(findings, e.Findings[len(findings):]...)
+	e.Losses.First = slices.Clone(e.Losses.First[:min(len(e.Losses.First), maxLosses)])
+	for i := range e.Losses.First {
+		l := &e.Losses.First[i]
+		l.Pointer, l.Reason = s.text(l.Pointer), s.text(l.Reason)
+	}
 	return e
 }
 
@@ -106,6 +111,9 @@ func (s *secrets) record(r *Record) {
 	}
 	for i := range r.Findings {
 		r.Findings[i] = s.text(r.Findings[i])
+	}
+	for i := range r.Losses {
+		r.Losses[i] = s.text(r.Losses[i])
 	}
 }
 

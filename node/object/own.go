@@ -23,6 +23,7 @@ type Own[T any] struct {
 	store    Store
 	versions []wire.Codecs
 	pages    pages
+	count    LossCounter // nil for nobody
 	// location looks up one of our locations, for versions whose sessions and CDRs carry a copy of it.
 	location func(ctx context.Context, owner ocpi.Party, id string) (v230.Location, error)
 }
@@ -98,6 +99,9 @@ type prepared struct {
 	same   bool
 	// event tells of it.
 	event store.Event
+	// losses says how much each version cannot say of it, and lost tells that.
+	losses map[ocpi.Version]int
+	lost   func(ocpi.Version, int)
 }
 
 // tryPut makes one attempt. The work is done beside the writer, or in its transaction where one is given.
@@ -148,6 +152,11 @@ func (p *prepared) put(tx store.Tx, created *int) error {
 	if isNew {
 		*created++
 	}
+	if err == nil {
+		for version, losses := range p.losses {
+			p.lost(version, losses)
+		}
+	}
 	return err
 }
 
@@ -160,7 +169,7 @@ func (o *Own[T]) prepare(ctx context.Context, item *Item[T], tx store.Tx, allow 
 				return p, err
 			}
 		}
-		if p.record, err = o.render(ctx, item, new(T)); err == nil {
+		if err = o.render(ctx, item, new(T), &p); err == nil {
 			p.event, err = o.kind.event(p.record.Key, nil, p.record.Body)
 		}
 		return p, err
@@ -186,7 +195,7 @@ func (o *Own[T]) compare(ctx context.Context, item *Item[T], stored store.Object
 	if o.kind.keep != nil {
 		o.kind.keep(&before, &item.Object)
 	}
-	if p.record, err = o.render(ctx, item, &before); err != nil {
+	if err = o.render(ctx, item, &before, &p); err != nil {
 		return p, err
 	}
 	p.same = bytes.Equal(p.record.Body, stored.Body) && p.record.Audience == stored.Audience && slices.Equal(p.record.Withheld, stored.Withheld)
@@ -283,20 +292,21 @@ func (o *Own[T]) Owner(object *T) ocpi.Party {
 	return ocpi.NewParty(string(*country), string(*party))
 }
 
-// render makes the stored form of an object of ours, with what partners of each version get. before is the object as it
+// render makes the stored form of an object of ours, with what partners of each version get, and puts it into p. before is the object as it
 // was, or the zero T.
-func (o *Own[T]) render(ctx context.Context, item *Item[T], before *T) (store.Object, error) {
+func (o *Own[T]) render(ctx context.Context, item *Item[T], before *T, p *prepared) (err error) {
 	if o.kind.freeze != nil {
 		look := o.lookup(ctx, item.Party)
 		o.kind.freeze(&item.Object, before, look.env)
 		if look.failed != nil {
-			return store.Object{}, look.failed
+			return look.failed
 		}
 	}
-	record, err := o.kind.record("", o.key(item), &item.Object)
-	if err != nil {
-		return record, err
+	p.lost = o.lost
+	if p.record, err = o.kind.record("", o.key(item), &item.Object); err != nil {
+		return err
 	}
+	record := &p.record
 	record.Renditions = make(map[ocpi.Version][]byte, len(o.versions))
 	for _, version := range o.versions {
 		if version.Version == model {
@@ -304,17 +314,23 @@ func (o *Own[T]) render(ctx context.Context, item *Item[T], before *T) (store.Ob
 		}
 		w, err := o.Write(ctx, version, item.Party, item.Object)
 		if err != nil {
-			return record, err
+			return err
 		}
 		if !w.placeholder { // otherwise it is made when it is asked for, when more may be known
 			record.Renditions[rendition(version.Version)] = w.Document
+		}
+		if len(w.Losses) > 0 {
+			if p.losses == nil {
+				p.losses = map[ocpi.Version]int{}
+			}
+			p.losses[version.Version] = len(w.Losses)
 		}
 		if convert.Withheld(w.Losses) {
 			record.Withheld = append(record.Withheld, version.Version)
 		}
 	}
 	slices.Sort(record.Withheld)
-	return record, nil
+	return nil
 }
 
 // model is the version in which objects are stored.
@@ -466,7 +482,9 @@ func (o *Own[T]) translate(ctx context.Context, v ocpi.Version, record store.Obj
 	if err != nil {
 		return Written{}, err
 	}
-	return o.Write(ctx, version, record.Party, object)
+	w, err := o.Write(ctx, version, record.Party, object)
+	o.lost(v, len(w.Losses))
+	return w, err
 }
 
 // Get implements ocpiserver.Getter.

@@ -2,6 +2,7 @@ package object_test
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -65,6 +66,31 @@ func TestEachVersionListsWhatItCanSay(t *testing.T) {
 		cdrs, total := listed(t, o.CDRs, v)
 		if len(cdrs) != want[v] || total != want[v] || strings.Contains(fmt.Sprint(cdrs), "CREDIT") != (want[v] == 2) {
 			t.Errorf("%s lists %d of %d CDRs, want %d", v, len(cdrs), total, want[v])
+		}
+	}
+}
+
+// What a version cannot say of an object is counted when the object changes, for each version, and not again when it is listed.
+func TestLossesAreCountedWhenAnObjectChanges(t *testing.T) {
+	o := openFor(t, ocpi.Versions()...)
+	got := map[string]int{}
+	o.CountLosses(func(module ocpi.ModuleID, version ocpi.Version, losses int) {
+		got[string(module)+" "+string(version)] += losses
+	})
+	location := ocpitest.Sample{CPO: own, EMSP: foreign}.Location(1)
+	put(t, o.Locations, location)
+	before := maps.Clone(got)
+	location.HelpPhone = new(ocpi.CiString("+31201234567"))
+	for range 2 { // the second time it is the same
+		put(t, o.Locations, location)
+	}
+	for _, v := range ocpi.Versions() {
+		listed(t, o.Locations, v)
+	}
+	for v, more := range map[string]int{"2.1.1": 1, "2.2.1": 1, "2.3.0": 0} {
+		key := "locations " + v
+		if got[key] != 2*before[key]+more {
+			t.Errorf("%s: %d, at first %d", key, got[key], before[key])
 		}
 	}
 }

@@ -20,6 +20,7 @@ type Metrics struct {
 	seconds  *prometheus.HistogramVec
 	findings *prometheus.CounterVec
 	quirks   *prometheus.CounterVec
+	losses   *prometheus.CounterVec
 
 	calls       *prometheus.CounterVec
 	callSeconds *prometheus.HistogramVec
@@ -46,6 +47,11 @@ func New() *Metrics {
 			Name: "roamwire_quirks_total",
 			Help: "Deviations of partners that were put right, once per message, by partner, module and quirk.",
 		}, []string{"partner", "module", "quirk"}),
+		losses: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "roamwire_losses_total",
+			Help: "What did not cross between our model and another version, by module, version, and direction: " +
+				"in for what partners sent, out for what we sent, stored for what was made ready for partners when our object changed.",
+		}, []string{"module", "version", "direction"}),
 	}
 	m.calls = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "roamwire_calls_total",
@@ -56,7 +62,7 @@ func New() *Metrics {
 		Help:    "Time partners took to answer our requests, in seconds.",
 		Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 	}, []string{"partner", "module"})
-	m.registry.MustRegister(m.requests, m.seconds, m.findings, m.quirks, m.calls, m.callSeconds,
+	m.registry.MustRegister(m.requests, m.seconds, m.findings, m.quirks, m.losses, m.calls, m.callSeconds,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -89,6 +95,19 @@ func (m *Metrics) Observe(_ context.Context, e ocpi.Exchange) {
 	}
 	for _, quirk := range e.Quirks {
 		m.quirks.WithLabelValues(e.Partner, module, quirk).Inc()
+	}
+	m.lost(e.Module, e.Version, string(ocpi.Inbound), e.Losses.In)
+	m.lost(e.Module, e.Version, string(ocpi.Outbound), e.Losses.Out)
+}
+
+// Rendered counts what a version cannot say of an object of ours that was made ready for its partners.
+func (m *Metrics) Rendered(module ocpi.ModuleID, version ocpi.Version, losses int) {
+	m.lost(module, version, "stored", losses)
+}
+
+func (m *Metrics) lost(module ocpi.ModuleID, version ocpi.Version, direction string, losses int) {
+	if losses > 0 {
+		m.losses.WithLabelValues(string(module), string(version), direction).Add(float64(losses))
 	}
 }
 

@@ -35,6 +35,27 @@ func TestDeviationsAreCountedByWhatTheyAre(t *testing.T) {
 	}
 }
 
+func TestLossesAreCountedByVersionAndDirection(t *testing.T) {
+	m := telemetry.New()
+	m.Observe(t.Context(), ocpi.Exchange{Module: ocpi.ModuleCDRs, Version: ocpi.V211, Losses: ocpi.Losses{In: 1, Out: 2}})
+	m.Observe(t.Context(), ocpi.Exchange{Module: ocpi.ModuleCDRs, Version: ocpi.V230})
+	m.Rendered(ocpi.ModuleCDRs, ocpi.V221, 3)
+	page := httptest.NewRecorder()
+	m.Handler().ServeHTTP(page, httptest.NewRequest("GET", "/metrics", nil))
+	for _, line := range []string{
+		`roamwire_losses_total{direction="in",module="cdrs",version="2.1.1"} 1`,
+		`roamwire_losses_total{direction="out",module="cdrs",version="2.1.1"} 2`,
+		`roamwire_losses_total{direction="stored",module="cdrs",version="2.2.1"} 3`,
+	} {
+		if !strings.Contains(page.Body.String(), line) {
+			t.Errorf("there is no %s", line)
+		}
+	}
+	if strings.Contains(page.Body.String(), `version="2.3.0"`) {
+		t.Error("nothing is lost in the model's own version")
+	}
+}
+
 func TestLanesAndPullsAreShownAsTheyAre(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	moves := telemetry.Moves{

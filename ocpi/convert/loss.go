@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/roamwire/roamwire/ocpi"
 )
 
 // A Loss is something that a translation could not say in the other version.
@@ -19,6 +21,32 @@ type Loss struct {
 // Withheld reports whether an object with these losses must not be sent.
 func Withheld(losses []Loss) bool {
 	return slices.ContainsFunc(losses, func(l Loss) bool { return l.Withhold })
+}
+
+// Tell adds losses to those of an exchange. d is the direction in which the object crossed, and at the place of the object
+// in the message, as a JSON Pointer.
+func Tell(all *ocpi.Losses, d ocpi.Direction, at string, losses []Loss) {
+	for _, l := range losses {
+		all.Add(d, ocpi.Loss{Pointer: at + l.Pointer, Reason: l.Reason, Withheld: l.Withhold})
+	}
+}
+
+// Added are the losses of an object after a change that it did not have before.
+func Added(before, after []Loss) []Loss {
+	if len(before) == 0 {
+		return after
+	}
+	had := make(map[Loss]bool, len(before))
+	for _, l := range before {
+		had[l] = true
+	}
+	var added []Loss
+	for _, l := range after {
+		if !had[l] {
+			added = append(added, l)
+		}
+	}
+	return added
 }
 
 // String returns "pointer: reason".

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/convert"
 	"github.com/roamwire/roamwire/ocpi/quirk"
 	"github.com/roamwire/roamwire/ocpi/v230"
 	"github.com/roamwire/roamwire/ocpi/wire"
@@ -53,7 +54,7 @@ func (r LocationReceiver) ComposeStatus(ctx context.Context, location ocpi.Key, 
 	}
 	c := r.client
 	only := v230.EVSE{UID: evse.UID, Status: evse.Status, LastUpdated: evse.LastUpdated}
-	raw, err := written(c.codecs.EVSEs, only, c.env(ctx, c.owner(location.Party)))
+	raw, _, err := written(c.codecs.EVSEs, only, c.env(ctx, c.owner(location.Party)))
 	if err != nil {
 		return Message{}, err
 	}
@@ -92,7 +93,7 @@ func (r CDRReceiver) ComposePost(ctx context.Context, cdr v230.CDR) (Message, er
 	owner := c.owner(newKey(cdr.CountryCode, cdr.PartyID, cdr.ID).Party)
 	m.routing = ocpi.Routing{To: driverOf(cdr.CDRToken), From: owner}
 	var err error
-	if m.body, m.quirks, err = rewritten(c, c.codecs.CDRs, cdr, c.env(ctx, owner)); err != nil {
+	if m.writing, err = rewritten(c, c.codecs.CDRs, cdr, c.env(ctx, owner)); err != nil {
 		return Message{}, err
 	}
 	return m, nil
@@ -103,7 +104,7 @@ func composePut[T, P any](ctx context.Context, r Receiver[T], codec wire.Codec[P
 	if err != nil {
 		return Message{}, err
 	}
-	m.body, m.quirks, err = rewritten(r.client, codec, part, r.client.env(ctx, r.client.owner(key.Party)))
+	m.writing, err = rewritten(r.client, codec, part, r.client.env(ctx, r.client.owner(key.Party)))
 	if err != nil {
 		return Message{}, err
 	}
@@ -118,11 +119,11 @@ func composePatch[T, P any](ctx context.Context, r Receiver[T], codec wire.Codec
 	c := r.client
 	patched := codec.ReadPatch != nil // tariffs are not since 2.2 (requirement DTA-01)
 	env := c.env(ctx, c.owner(key.Party))
-	was, err := written(codec, before, env)
+	was, had, err := written(codec, before, env)
 	if err != nil {
 		return Message{}, false, err
 	}
-	is, err := written(codec, after, env)
+	is, losses, err := written(codec, after, env)
 	if err != nil {
 		return Message{}, false, err
 	}
@@ -142,5 +143,6 @@ func composePatch[T, P any](ctx context.Context, r Receiver[T], codec wire.Codec
 		return m, true, nil
 	}
 	m.body, m.quirks = c.profile.WritePatch(c.config.Version, codec.Object, difference)
+	m.losses = convert.Added(had, losses)
 	return m, true, nil
 }

@@ -26,9 +26,7 @@ type Message struct {
 	// id is the object's. path leads from the endpoint to what changes, escaped, and is empty where it is posted to the
 	// endpoint itself; query are parameters, encoded.
 	id, path, query string
-	body            []byte
-	// quirks are those that shaped the body.
-	quirks []quirk.Name
+	writing
 }
 
 // Size is the length of the body in bytes.
@@ -120,6 +118,6 @@ func (c *Client) request(m Message) (request, error) {
 	}
 	target, quirks := c.at(endpoint, m.path, m.query)
 	return request{
-		method: m.method, url: target, module: m.module, role: m.role, routing: m.routing, body: m.body, quirks: append(quirks, m.quirks...),
+		method: m.method, url: target, module: m.module, role: m.role, routing: m.routing, body: m.body, quirks: append(quirks, m.quirks...), losses: m.losses,
 	}, nil
 }

@@ -139,34 +139,44 @@ func (c *Client) order(ctx context.Context, r request) error {
 
 // write makes the body for an object, as the partner wants it, and puts it into the request.
 func write[T any](c *Client, r *request, codec wire.Codec[T], object T, env convert.Env) error {
-	body, quirks, err := rewritten(c, codec, object, env)
+	w, err := rewritten(c, codec, object, env)
 	if err != nil {
 		return err
 	}
-	r.body, r.quirks = body, append(r.quirks, quirks...)
+	r.body, r.quirks, r.losses = w.body, append(r.quirks, w.quirks...), w.losses
 	return nil
 }
 
+// A writing is an object as a partner gets it.
+type writing struct {
+	body []byte
+	// quirks are those that shaped the body.
+	quirks []quirk.Name
+	// losses are what the partner's version cannot say of the object.
+	losses []convert.Loss
+}
+
 // rewritten is an object in the partner's version, as the partner wants it.
-func rewritten[T any](c *Client, codec wire.Codec[T], object T, env convert.Env) (body []byte, quirks []quirk.Name, err error) {
-	raw, err := written(codec, object, env)
+func rewritten[T any](c *Client, codec wire.Codec[T], object T, env convert.Env) (w writing, err error) {
+	raw, losses, err := written(codec, object, env)
 	if err != nil {
-		return nil, nil, err
+		return writing{}, err
 	}
-	body, quirks = c.profile.Write(c.config.Version, codec.Object, raw)
-	return body, quirks, nil
+	w.losses = losses
+	w.body, w.quirks = c.profile.Write(c.config.Version, codec.Object, raw)
+	return w, nil
 }
 
 // written is an object in the partner's version. What the model keeps of another version stays with us.
-func written[T any](codec wire.Codec[T], object T, env convert.Env) ([]byte, error) {
+func written[T any](codec wire.Codec[T], object T, env convert.Env) ([]byte, []convert.Loss, error) {
 	raw, losses, err := codec.Write(object, env)
 	if err != nil {
-		return nil, fmt.Errorf("ocpiclient: %w", err)
+		return nil, nil, fmt.Errorf("ocpiclient: %w", err)
 	}
 	for _, loss := range losses {
 		if loss.Withhold {
-			return nil, fmt.Errorf("ocpiclient: %s: %w: %s", codec.Object, ErrWithheld, loss)
+			return nil, nil, fmt.Errorf("ocpiclient: %s: %w: %s", codec.Object, ErrWithheld, loss)
 		}
 	}
-	return convert.StripLeftovers(raw), nil
+	return convert.StripLeftovers(raw), losses, nil
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/convert"
 	"github.com/roamwire/roamwire/ocpi/quirk"
 	"github.com/roamwire/roamwire/ocpi/wire"
 )
@@ -29,6 +30,8 @@ type request struct {
 	body []byte
 	// quirks are those that shaped the request.
 	quirks []quirk.Name
+	// losses are what the partner's version cannot say of what is in the body.
+	losses []convert.Loss
 	// secrets are tokens in the body, which no error may repeat.
 	secrets []string
 	// allowed is how long the call may take.
@@ -66,6 +69,7 @@ const maxFindings = 1000
 // note keeps what was found in a part of the answer.
 func (c *Client) note(a *reply, report wire.Report, at string) {
 	c.count(a, report.Quirks...)
+	convert.Tell(&a.exchange.Losses, ocpi.Inbound, at, report.Losses)
 	for _, f := range report.Findings {
 		if len(a.exchange.Findings) == maxFindings {
 			return
@@ -86,11 +90,12 @@ func (c *Client) tell(ctx context.Context, x ocpi.Exchange) {
 func (c *Client) send(ctx context.Context, r *request, target string) (*reply, error) {
 	a := &reply{request: r, routing: c.routingOf(ctx, r), exchange: ocpi.Exchange{
 		At: c.config.Now(), Direction: ocpi.Outbound, Partner: c.config.Partner.ID, Method: r.method, URL: target,
-		Module: r.module, RequestID: newID(), CorrelationID: correlationID(ctx),
+		Module: r.module, Version: c.config.Version, RequestID: newID(), CorrelationID: correlationID(ctx),
 		RequestSize: int64(len(r.body)), RequestBody: c.capture(r.body),
 		Secrets: c.secrets(r),
 	}}
 	c.count(a, r.quirks...)
+	convert.Tell(&a.exchange.Losses, ocpi.Outbound, "", r.losses)
 	err := c.roundTrip(ctx, a, target)
 	a.exchange.Duration = c.config.Now().Sub(a.exchange.At)
 	if err != nil {

@@ -96,7 +96,7 @@ func (d credentials) answer(c *call, own v230.Credentials) (answer, error) {
 	env := d.env(c, ocpi.Party{})
 	env.Role = d.side.role
 	c.secrets = append(c.secrets, own.Token)
-	raw, err := write(d.speaker, d.codecs.Credentials, own, env)
+	raw, err := write(c, d.speaker, d.codecs.Credentials, own, env, "")
 	return answer{data: raw}, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -58,7 +59,7 @@ func writeAll[T any](c *call, s *speaker, codec wire.Codec[T], objects []T) ([]j
 	var withheld error
 	env := s.env(c, ocpi.Party{})
 	for i, object := range objects {
-		raw, err := write(s, codec, object, env)
+		raw, err := write(c, s, codec, object, env, "/"+strconv.Itoa(i))
 		if errors.Is(err, errWithheld) {
 			withheld = err
 			continue
@@ -78,9 +79,11 @@ func writeAll[T any](c *call, s *speaker, codec wire.Codec[T], objects []T) ([]j
 // errWithheld marks an object that would say something else in the partner's version, and is not sent.
 var errWithheld = errors.New("withheld")
 
-// write is an object as the partner gets it. One that is withheld is not there for the partner.
-func write[T any](s *speaker, codec wire.Codec[T], object T, env convert.Env) ([]byte, error) {
+// write is an object as the partner gets it, and at its place in the answer. One that is withheld is not there for the
+// partner.
+func write[T any](c *call, s *speaker, codec wire.Codec[T], object T, env convert.Env, at string) ([]byte, error) {
 	raw, losses, err := codec.Write(object, env)
+	c.lost(ocpi.Outbound, at, losses)
 	if i := slices.IndexFunc(losses, func(l convert.Loss) bool { return l.Withhold }); i >= 0 {
 		e := ocpi.NotFound("this %s is not sent in version %s: %s", codec.Object, s.version, losses[i])
 		e.Err = errWithheld

@@ -209,6 +209,7 @@ func partMethods[T any](o owned[wire.Location], p part[T]) methods {
 			if err != nil {
 				return answer{}, err
 			}
+			defer func() { c.lost(ocpi.Inbound, "", body.Losses()) }()
 			return answer{}, o.receiver.Update(c.change(), c.partner, key, func(l *wire.Location) error {
 				return p.patch(c, l, body)
 			})

@@ -79,7 +79,7 @@ func (o owned[T]) get(c *call) (answer, error) {
 
 // written is the answer that holds one object.
 func written[T any](c *call, s *speaker, codec wire.Codec[T], object T, owner ocpi.Party) (answer, error) {
-	raw, err := write(s, codec, object, s.env(c, owner))
+	raw, err := write(c, s, codec, object, s.env(c, owner), "")
 	return answer{data: raw}, err
 }
 
@@ -138,6 +138,7 @@ func (o owned[T]) patch(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	defer func() { c.lost(ocpi.Inbound, "", patch.Losses()) }()
 	return answer{}, o.receiver.Update(c.change(), c.partner, key, func(object *T) error {
 		c.times.begin()
 		before := *object

@@ -3,6 +3,8 @@ package ocpiserver
 import (
 	"slices"
 
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/convert"
 	"github.com/roamwire/roamwire/ocpi/quirk"
 	"github.com/roamwire/roamwire/ocpi/wire"
 )
@@ -43,6 +45,13 @@ func (c *call) note(report wire.Report) {
 	for _, name := range report.Quirks {
 		c.count(name)
 	}
+	c.lost(ocpi.Inbound, "", report.Losses)
+}
+
+// lost keeps what did not cross between the partner's version and the model, for the observer. at is the place of the object
+// in the message.
+func (c *call) lost(d ocpi.Direction, at string, losses []convert.Loss) {
+	convert.Tell(&c.losses, d, at, losses)
 }
 
 // count notes a deviation for the observer, once.

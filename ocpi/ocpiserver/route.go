@@ -49,7 +49,7 @@ func (s *Server) handle(pattern string, res resource) {
 	s.mux.HandleFunc(pattern, func(_ http.ResponseWriter, r *http.Request) {
 		c := r.Context().Value(callKey{}).(*call)
 		c.r = r
-		c.route, c.module, c.root = pattern, res.module, res.root
+		c.route, c.module, c.root, c.version = pattern, res.module, res.root, res.version
 		a, err := c.run(res)
 		if err != nil {
 			c.fail(err)

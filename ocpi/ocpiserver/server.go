@@ -93,6 +93,9 @@ type call struct {
 	findings []ocpi.Finding
 	// quirks are the names of what was put right.
 	quirks []string
+	// version is that of the path, and losses what did not cross between it and the model.
+	version ocpi.Version
+	losses  ocpi.Losses
 	// lookup is a failure to look up what an answer needs, where the code in between can only say that it is not there.
 	lookup error
 	// times are the partner's own in a change.
@@ -174,7 +177,7 @@ func (c *call) done() {
 		At: c.started, Direction: ocpi.Inbound, Partner: c.partnerID(), Method: c.r.Method, URL: c.requestURI, Route: c.route,
 		Module: c.module, RequestID: c.requestID, CorrelationID: c.correlationID, HTTP: c.http, Status: c.status,
 		Duration: s.config.Now().Sub(c.started), RequestSize: c.requestSize, ResponseSize: c.responseSize,
-		RequestBody: c.requestBody, ResponseBody: c.responseBody, Findings: c.findings, Quirks: c.quirks,
+		RequestBody: c.requestBody, ResponseBody: c.responseBody, Findings: c.findings, Quirks: c.quirks, Version: c.version, Losses: c.losses,
 		Secrets: append(presented(c.r.Header.Get("Authorization")), c.secrets...),
 	})
 }

@@ -53,6 +53,16 @@ type Patch[T any] struct {
 	LastUpdated ocpi.Field[ocpi.DateTime]
 	// EVSEs are the uids of the EVSEs in the PATCH of a location, absent where it names no list.
 	EVSEs ocpi.Field[[]string]
+
+	lost *[]convert.Loss
+}
+
+// Losses are what the last Apply changed in a way that the model could not take over.
+func (p Patch[T]) Losses() []convert.Loss {
+	if p.lost == nil {
+		return nil
+	}
+	return *p.lost
 }
 
 // Codecs are the codecs of one version.

@@ -75,22 +75,29 @@ func patched[P, Old, T any](
 			return Patch[T]{}, report, err
 		}
 		c := of(body)
+		lost := new([]convert.Loss)
 		apply := func(model *T, now ocpi.DateTime) error {
 			after, losses := down(*model, env)
 			if err := c.apply(&after, now); err != nil {
 				return err
 			}
-			patched, _ := up(after, env)
+			patched, missing := up(after, env)
+			*lost = nil
+			if len(losses) == 0 && len(missing) == 0 {
+				*model = patched
+				return nil
+			}
+			before, _ := down(*model, env)
+			seen, had := up(before, env)
+			*lost = convert.Added(had, missing)
 			if len(losses) == 0 {
 				*model = patched
 				return nil
 			}
 			// The model says more than this version can. What the PATCH does not touch has to stay.
-			before, _ := down(*model, env)
-			seen, _ := up(before, env)
 			return rebase(model, seen, patched)
 		}
-		return Patch[T]{Apply: apply, ID: c.id, LastUpdated: c.given, EVSEs: c.evses}, report, nil
+		return Patch[T]{Apply: apply, ID: c.id, LastUpdated: c.given, EVSEs: c.evses, lost: lost}, report, nil
 	}
 }
 

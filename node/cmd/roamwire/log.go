@@ -24,7 +24,7 @@ type logCmd struct {
 	Since     sinceFlag `help:"Only messages since then: 10m, 2h, 7d, or a time such as 2026-01-31T12:00 in UTC." placeholder:"TIME"`
 	Limit     int       `help:"At most so many, the newest; 0 for all." default:"100" placeholder:"N"`
 	Follow    bool      `help:"Go on with messages as they are recorded, until interrupted." short:"f"`
-	Bodies    bool      `help:"Show URLs, ids, bodies and findings, too."`
+	Bodies    bool      `help:"Show URLs, ids, bodies, findings and losses, too."`
 	JSON      bool      `help:"Write JSON lines." name:"json"`
 	// The setting of the node, to say so where nothing is recorded.
 	ExchangeLog bool `hidden:"" default:"true" negatable:""`

@@ -83,6 +83,9 @@ func what(r *exchange.Record) string {
 	if n := len(r.Findings); n > 0 {
 		text += fmt.Sprintf(" (findings: %d)", n)
 	}
+	if len(r.Losses) > 0 {
+		text += " (losses)"
+	}
 	if len(r.Quirks) > 0 {
 		text += " (" + strings.Join(r.Quirks, ", ") + ")"
 	}
@@ -97,6 +100,9 @@ func detail(w io.Writer, r *exchange.Record) {
 	fmt.Fprintf(w, "    %s\n    request id %s, correlation id %s\n", printable(r.URL), printable(r.RequestID), printable(r.CorrelationID))
 	for _, f := range r.Findings {
 		fmt.Fprintf(w, "    finding %s\n", printable(f))
+	}
+	for _, l := range r.Losses {
+		fmt.Fprintf(w, "    lost %s\n", printable(l))
 	}
 	for _, b := range []struct {
 		name, text string
@@ -183,6 +189,7 @@ type exchangeLine struct {
 	Response      string          `json:"response,omitempty"`
 	Findings      []string        `json:"findings,omitempty"`
 	Quirks        []string        `json:"quirks,omitempty"`
+	Losses        []string        `json:"losses,omitempty"`
 	Error         string          `json:"error,omitempty"`
 }
 
@@ -191,7 +198,7 @@ func jsonLine(w io.Writer, r *exchange.Record) error {
 		Time: r.At.UTC(), Direction: r.Direction, Partner: r.Partner, Method: r.Method, URL: r.URL, Module: r.Module, Object: r.Object,
 		HTTP: r.HTTP, Status: r.Status, Microseconds: r.Duration.Microseconds(), RequestID: r.RequestID, CorrelationID: r.CorrelationID,
 		RequestSize: r.RequestSize, ResponseSize: r.ResponseSize, Request: r.Request, Response: r.Response,
-		Findings: r.Findings, Quirks: r.Quirks, Error: r.Error,
+		Findings: r.Findings, Quirks: r.Quirks, Losses: r.Losses, Error: r.Error,
 	})
 	if err != nil {
 		return err

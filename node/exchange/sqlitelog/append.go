@@ -80,6 +80,7 @@ func (l *Log) insert(id int64, r *exchange.Record) error {
 	i.text(16, strings.Join(r.Findings, "\n"))
 	i.text(17, strings.Join(r.Quirks, "\n"))
 	i.text(18, r.Error)
+	i.text(19, strings.Join(r.Losses, "\n"))
 	if i.err != nil {
 		return i.err
 	}
@@ -88,8 +89,8 @@ func (l *Log) insert(id int64, r *exchange.Record) error {
 
 const (
 	columns = `id, at, duration, direction, partner, method, url, module, object, http, status, request_id, correlation_id,
-	request_size, response_size, findings, quirks, error`
-	columnCount = 18
+	request_size, response_size, findings, quirks, error, losses`
+	columnCount = 19
 )
 
 // An insertion is the statement that adds an exchange. It binds only what differs from the exchange before, because most

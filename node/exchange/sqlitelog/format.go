@@ -53,7 +53,8 @@ const tables = `
 		response_size INTEGER NOT NULL,
 		findings TEXT NOT NULL, -- one a line
 		quirks TEXT NOT NULL,
-		error TEXT NOT NULL
+		error TEXT NOT NULL,
+		losses TEXT NOT NULL DEFAULT '' -- one a line
 	) STRICT;
 	CREATE TABLE body (
 		id INTEGER PRIMARY KEY,
@@ -77,7 +78,7 @@ var errForeign = errors.New("the file is a database of another program")
 // prepare makes the tables of a new file, and refuses files that are not ours.
 func (l *Log) prepare() error {
 	if err := l.checkFormat(); !errors.Is(err, errEmpty) {
-		return err
+		return errors.Join(err, l.addLosses())
 	}
 	if err := l.writeAhead(); err != nil {
 		return err
@@ -90,11 +91,31 @@ func (l *Log) prepare() error {
 	})
 }
 
+// addLosses adds the column for losses to a table that was made without it. Programs that do not know it can go on with the
+// table: it has a default.
+func (l *Log) addLosses() error {
+	if !l.noLosses {
+		return nil
+	}
+	return l.write(context.Background(), func() error {
+		if err := l.checkFormat(); err != nil || !l.noLosses {
+			return err // another process has added it meanwhile
+		}
+		l.noLosses = false
+		return l.run(`ALTER TABLE exchange ADD COLUMN losses TEXT NOT NULL DEFAULT ''`)
+	})
+}
+
 // errEmpty is about a file without tables, which is as good as none.
 var errEmpty = fmt.Errorf("the file is empty: %w", fs.ErrNotExist)
 
 func (l *Log) checkFormat() error {
 	id, found, tables, err := l.readFormat()
+	if err == nil && tables > 0 && id == applicationID {
+		var columns int64
+		columns, err = l.number(`SELECT count(*) FROM pragma_table_info('exchange') WHERE name = 'losses'`)
+		l.noLosses = columns == 0
+	}
 	switch {
 	case err != nil:
 		return err

@@ -24,6 +24,8 @@ type Log struct {
 	statements map[string]*sqlite3.Stmt
 	insertion  insertion
 	packer     packer
+	// noLosses tells that the table has no column for losses: an older version of the program has made it.
+	noLosses bool
 	// searched is up to where there are no exchanges with strangers that have to go.
 	searched int64
 }

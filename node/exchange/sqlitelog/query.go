@@ -27,7 +27,11 @@ func (l *Log) List(ctx context.Context, f exchange.Filter) ([]exchange.Record, e
 	if f.Bodies {
 		bodies = `(SELECT request FROM body WHERE body.id = exchange.id), (SELECT response FROM body WHERE body.id = exchange.id)`
 	}
-	sql := `SELECT ` + columns + `, ` + bodies + ` FROM exchange WHERE ` + where + ` ORDER BY id DESC LIMIT ?`
+	wanted := columns
+	if l.noLosses { // a file that no writer has opened since
+		wanted = strings.TrimSuffix(columns, `losses`) + `''`
+	}
+	sql := `SELECT ` + wanted + `, ` + bodies + ` FROM exchange WHERE ` + where + ` ORDER BY id DESC LIMIT ?`
 	var records []exchange.Record
 	var bad error
 	err := l.query(func(s *sqlite3.Stmt) {
@@ -111,10 +115,11 @@ func record(s *sqlite3.Stmt) (exchange.Record, error) {
 		Module: ocpi.ModuleID(s.ColumnText(7)), Object: s.ColumnText(8), HTTP: s.ColumnInt(9), Status: ocpi.StatusCode(s.ColumnInt(10)),
 		RequestID: s.ColumnText(11), CorrelationID: s.ColumnText(12), RequestSize: s.ColumnInt64(13), ResponseSize: s.ColumnInt64(14),
 		Findings: lines(s.ColumnText(15)), Quirks: lines(s.ColumnText(16)), Error: s.ColumnText(17),
+		Losses: lines(s.ColumnText(18)),
 	}
 	var requestErr, responseErr error
-	r.Request, requestErr = body(s, 18)
-	r.Response, responseErr = body(s, 19)
+	r.Request, requestErr = body(s, 19)
+	r.Response, responseErr = body(s, 20)
 	return r, errors.Join(requestErr, responseErr)
 }
 

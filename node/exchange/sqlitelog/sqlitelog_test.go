@@ -82,7 +82,7 @@ func TestARecordComesBackWhole(t *testing.T) {
 			At: start, Direction: ocpi.Outbound, Partner: "p", Method: "PUT", URL: "https://x.example.com/a", Module: ocpi.ModuleTokens,
 			Object: "LOC1/EVSE1", RequestID: "r", CorrelationID: "c", HTTP: 200, Status: 1000, Duration: 1234 * time.Microsecond,
 			RequestSize: 5, ResponseSize: 100_000, Request: `{"a":1}`, Response: strings.Repeat(`{"id":"ü"}`, 10_000),
-			Findings: []string{"a: b", "c"}, Quirks: []string{"q", "r"}, Error: "e",
+			Findings: []string{"a: b", "c"}, Quirks: []string{"q", "r"}, Losses: []string{"/a: lost", "and 7 more"}, Error: "e",
 		},
 		{At: start, Direction: ocpi.Inbound},
 	}
