@@ -59,5 +59,9 @@ func (d *down) lostOfCDR(in *v230.CDR) {
 	lostField(d, "total_parking_cost", in.TotalParkingCost)
 	lostField(d, "total_reservation_cost", in.TotalReservationCost)
 	lostField(d, "invoice_reference_id", in.InvoiceReferenceID)
-	lostField(d, "home_charging_compensation", in.HomeChargingCompensation)
+	if compensated := in.HomeChargingCompensation; compensated != nil && *compensated { // a partner on 2.1.1 would bill the driver for it
+		d.withhold("home_charging_compensation", "2.1.1 does not say that the driver is compensated: do not send it")
+	} else {
+		lostField(d, "home_charging_compensation", compensated)
+	}
 }

@@ -208,17 +208,21 @@ func (d *lowering) lostExtra(extra ocpi.Extra) {
 	}
 }
 
-// lostParty records that an object belongs to another party than the connection or URL says. Where that is not known,
-// the caller knows better.
+// lostParty records that an object belongs to another party than the connection or URL says, and must not be sent as that
+// party's. Where that is not known, the caller knows better.
 func (d *down) lostParty(countryCode, partyID ocpi.CiString, said ocpi.Party) {
 	if said == (ocpi.Party{}) || said == (ocpi.Party{CountryCode: string(countryCode), PartyID: string(partyID)}) {
 		return
 	}
+	lost, reason := (*trail).withhold, "2.1.1 says the party outside the object, and there it is "+said.String()+": do not send it"
+	if countryCode == "" && partyID == "" { // it says nothing that would become wrong
+		lost, reason = (*trail).lose, "2.1.1 says the party outside the object, and there it is "+said.String()
+	}
 	if !countryCode.Equal(ocpi.CiString(said.CountryCode)) {
-		d.lose("country_code", "2.1.1 says the party outside the object, and there it is "+said.String())
+		lost(&d.trail, "country_code", reason)
 	}
 	if !partyID.Equal(ocpi.CiString(said.PartyID)) {
-		d.lose("party_id", "2.1.1 says the party outside the object, and there it is "+said.String())
+		lost(&d.trail, "party_id", reason)
 	}
 }
 

@@ -207,6 +207,7 @@ func TestCDRTo211(t *testing.T) {
 	checkChanges(t, baseCDR, known, CDRTo211, []change{
 		{"the copy of the location is complete with what is known here", ``, map[string]string{"/location/type": `"UNKNOWN"`, "/location/evses/0/evse_id": `"DE*ROA*E1"`, "/location/evses/0/status": `"UNKNOWN"`, "/location/evses/0/connectors/0/voltage": `230`, "/location/last_updated": `"2026-01-01T02:00:00Z"`, "/stop_date_time": `"2026-01-01T01:00:00Z"`, "/total_cost": `1.00`}, nil},
 		{"there are no credit CDRs (CDR-07)", `{"credit":true,"credit_reference_id":"R0"}`, nil, []string{"/credit", "/credit_reference_id"}},
+		{"there is no compensation of drivers (DD-15)", `{"home_charging_compensation":true}`, nil, []string{"/home_charging_compensation"}},
 		{"sums and references of 2.3.0 are lost", `{"session_id":"S1","total_energy_cost":{"before_taxes":1}}`, nil, []string{"/session_id", "/total_energy_cost"}},
 		{"tariffs inside lose as tariffs do", `{"tariffs":[` + strings.Replace(baseTariff, `"NO"`, `"YES"`, 1) + `]}`, nil, []string{"/tariffs/0/tax_included", "/tariffs/0/elements/0/price_components/0/price"}},
 	})
