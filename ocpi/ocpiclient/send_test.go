@@ -241,13 +241,13 @@ func TestObserve(t *testing.T) {
 	x[0].RequestSize, x[0].RequestID, x[1].RequestID, x[1].ResponseSize, x[1].Findings, x[1].Quirks = 0, "", "", 0, nil, nil
 	want := []ocpi.Exchange{{
 		At: time.Date(2026, 11, 23, 4, 26, 10, 0, time.UTC), Direction: ocpi.Outbound, Partner: "them", Method: "PUT",
-		URL: partner.URL + "/ocpi/emsp/2.1.1/tariffs/BE/TST/AC-STANDARD", Module: ocpi.ModuleTariffs, CorrelationID: "work-17",
+		URL: partner.URL + "/ocpi/emsp/2.1.1/tariffs/BE/TST/AC-STANDARD", Module: ocpi.ModuleTariffs, CorrelationID: "work-17", Version: ocpi.V211,
 		HTTP: 200, Status: 2001, Duration: time.Second, ResponseSize: 77,
 		RequestBody: []byte(`{"id":"AC-STANDARD",`), ResponseBody: []byte(`{"status_code":2001,`),
 		Secrets: []string{token},
 	}, {
 		At: time.Date(2026, 11, 23, 4, 26, 13, 0, time.UTC), Direction: ocpi.Outbound, Partner: "them", Method: "GET",
-		URL: partner.URL + "/ocpi/cpo/2.1.1/tariffs", Module: ocpi.ModuleTariffs, CorrelationID: "work-17",
+		URL: partner.URL + "/ocpi/cpo/2.1.1/tariffs", Module: ocpi.ModuleTariffs, CorrelationID: "work-17", Version: ocpi.V211,
 		HTTP: 200, Status: 1000, Duration: time.Second, ResponseBody: []byte(`{"data":[{"id":"T","`),
 		Secrets: []string{token},
 	}}
