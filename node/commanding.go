@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/roamwire/roamwire/node/command"
 	"github.com/roamwire/roamwire/node/object"
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/node/store/sqlite"
 	"github.com/roamwire/roamwire/ocpi"
+	library "github.com/roamwire/roamwire/ocpi/command"
 	"github.com/roamwire/roamwire/ocpi/ocpiclient"
 	"github.com/roamwire/roamwire/ocpi/ocpiserver"
 	"github.com/roamwire/roamwire/ocpi/v230"
@@ -23,8 +27,28 @@ var (
 func (n *Node) newCommands() *command.Commands {
 	return command.New(command.Config{
 		Store: n.db, Journal: n.db, Clients: commandClients{n}, Locations: n.Objects.Locations, Sessions: n.Objects.Sessions, HasSession: n.hasSession,
-		BaseURL: n.URL(), Settings: n.config.Commands, Logger: n.config.Logger, Now: n.config.Now,
+		Party: n.partyOf, BaseURL: n.URL(), Settings: n.config.Commands, Logger: n.config.Logger, Now: n.config.Now,
 	})
+}
+
+// partyOf is the party of a partner's that has the location or the session of a command; zero where we do not have it.
+func (n *Node) partyOf(ctx context.Context, c library.Command) ocpi.Party {
+	var about struct {
+		Location ocpi.CiString `json:"location_id"`
+		Session  ocpi.CiString `json:"session_id"`
+	}
+	if err := json.Unmarshal(c.Request, &about, jsontext.AllowDuplicateNames(true)); err != nil {
+		return ocpi.Party{}
+	}
+	module, id := ocpi.ModuleLocations, string(about.Location)
+	if id == "" {
+		module, id = ocpi.ModuleSessions, string(about.Session)
+	}
+	found, err := n.db.Find(ctx, store.Selection{Module: module, Source: c.Partner, AnyAudience: true}, id)
+	if err != nil {
+		return ocpi.Party{}
+	}
+	return found.Key.Party
 }
 
 // chargings is the sessions module of our CPO side: our sessions, and what their drivers want of them.

@@ -58,6 +58,8 @@ type Config struct {
 	// HasSession tells whether one of our parties that a partner deals with has a session, whoever's driver it is about; nil where
 	// no partner is a smart charging provider.
 	HasSession func(ctx context.Context, with *ocpi.Partner, id string) (bool, error)
+	// Party returns which party of a partner's a command of ours is for; nil where partners have one each.
+	Party func(ctx context.Context, c library.Command) ocpi.Party
 	// BaseURL is where the node serves OCPI.
 	BaseURL  string
 	Settings Settings
@@ -125,7 +127,7 @@ func New(config Config) *Commands {
 	s := config.Settings
 	c := &Commands{config: config, home: home{config.Store}}
 	c.Sender = library.NewSender(library.SenderConfig{
-		Store: c.home, Client: config.Clients.Client, BaseURL: config.BaseURL, SendWithin: s.SendWithin, Timeout: s.Timeout,
+		Store: c.home, Client: config.Clients.Client, Party: config.Party, BaseURL: config.BaseURL, SendWithin: s.SendWithin, Timeout: s.Timeout,
 		Logger: config.Logger, Now: config.Now,
 	})
 	c.Receiver = library.NewReceiver(library.ReceiverConfig{

@@ -37,9 +37,12 @@ type Command struct {
 	Received bool `json:"received"`
 	// Partner is our name for the partner.
 	Partner string `json:"partner"`
-	// Party is the partner's party that has sent a command, where it says so or can be no other.
-	Party ocpi.Party       `json:"party,omitzero"`
-	Type  v230.CommandType `json:"type"`
+	// Party is the partner's party that has sent a command, where it says so or can be no other, or that a command of ours is
+	// for, where that is known. The result of a received command goes to it (requirement DT-21).
+	Party ocpi.Party `json:"party,omitzero"`
+	// Own is our party that a received command was for, where it says so. Its result comes from that.
+	Own  ocpi.Party       `json:"own,omitzero"`
+	Type v230.CommandType `json:"type"`
 	// Request is the command in the model's terms (package v230); As reads it. It is empty for a result that belongs to
 	// no command.
 	Request jsontext.Value `json:"request,omitempty"`

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/convert"
 	"github.com/roamwire/roamwire/ocpi/ocpiclient"
 )
@@ -162,12 +163,21 @@ func (r *Receiver) post(ctx context.Context, c *Command, outcome Outcome, text s
 	if err != nil {
 		return err
 	}
+	ctx = c.routed(ctx)
 	if IsProfile(c.Type) {
 		return postProfile(ctx, client, c, outcome)
 	}
 	result := convert.CommandResult(string(outcome))
 	result.Message = message(text)
 	return client.EMSP().CommandResult(ctx, c.ResponseURL, result)
+}
+
+// routed makes what is sent about a command be for the party of the partner's that it belongs to, and from ours.
+func (c *Command) routed(ctx context.Context) context.Context {
+	if c.Party == (ocpi.Party{}) || c.Own == (ocpi.Party{}) {
+		return ocpiclient.WithReceiver(ctx, c.Party)
+	}
+	return ocpiclient.WithRouting(ctx, ocpi.Routing{To: c.Party, From: c.Own})
 }
 
 // hopeless reports whether the same result will never be taken there.

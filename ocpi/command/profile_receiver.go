@@ -114,7 +114,8 @@ func (r *Receiver) update(ctx context.Context, set *Command, active v230.ActiveC
 	}
 	now := r.now()
 	c := Command{
-		ID: newID(), Received: true, Partner: set.Partner, Party: set.Party, Type: UpdateProfile, Request: raw, Created: now, Changed: now, Match: set.Match,
+		ID: newID(), Received: true, Partner: set.Partner, Party: set.Party, Own: set.Own, Type: UpdateProfile, Request: raw, Created: now,
+		Changed: now, Match: set.Match,
 	}
 	c.end(&Step{At: now, What: Resulted}, accepted, Delivering)
 	if err := r.store.Add(ctx, c); err != nil {

@@ -35,6 +35,7 @@ func (s *Sender) dispatch(ctx context.Context, client *ocpiclient.Client, c Comm
 // call sends a command as it is stored.
 func call(ctx context.Context, client *ocpiclient.Client, c *Command) (v230.CommandResponse, error) {
 	commands := client.CPO().Commands
+	ctx = c.routed(ctx)
 	switch c.Type {
 	case v230.CommandTypeStartSession:
 		return callWith(ctx, c, commands.StartSession)

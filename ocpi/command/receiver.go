@@ -25,7 +25,7 @@ type ReceiverConfig struct {
 	// Check looks at a command before anybody is asked; nil for nobody. An Answer with a Result is the answer, and an
 	// *ocpi.Error what the partner is told, such as one with ocpi.StatusUnknownLocation (requirement CMD-10).
 	Check func(ctx context.Context, from *ocpi.Partner, c Command) (Answer, error)
-	// Routing tells which of a partner's parties a message is from, as ocpiserver.RoutingOf does; nil where partners have one
+	// Routing tells which of a partner's parties a message is from and which of ours it is for, as ocpiserver.RoutingOf does; nil where partners have one
 	// each.
 	Routing func(ctx context.Context) ocpi.Routing
 	// Requested is told of a command that wants an answer, in a goroutine of its own; nil for nobody. It, or whoever it
@@ -130,7 +130,8 @@ func take[T any](ctx context.Context, r *Receiver, from *ocpi.Partner, kind v230
 	now := r.now()
 	c := Command{
 		ID: newID(), Received: true, Partner: from.ID, Type: kind, Request: convert.StripLeftovers(raw), ResponseURL: responseURL,
-		State: Asked, Created: now, Changed: now, Due: now.Add(r.config.AnswerWithin), Match: match, Party: r.partyOf(ctx, from),
+		State: Asked, Created: now, Changed: now, Due: now.Add(r.config.AnswerWithin), Match: match,
+		Party: r.partyOf(ctx, from), Own: r.routing(ctx).To,
 	}
 	c.Reservation = reservation(&c, request)
 	answer, refusal := r.check(ctx, from, &c)
@@ -158,15 +159,21 @@ func take[T any](ctx context.Context, r *Receiver, from *ocpi.Partner, kind v230
 
 // partyOf is the partner's party that a message is from: the one that it says, or its only one with drivers.
 func (r *Receiver) partyOf(ctx context.Context, from *ocpi.Partner) ocpi.Party {
-	if r.config.Routing != nil {
-		if party := r.config.Routing(ctx).From; party != (ocpi.Party{}) {
-			return party
-		}
+	if party := r.routing(ctx).From; party != (ocpi.Party{}) {
+		return party
 	}
 	if parties := from.Parties(ocpi.RoleEMSP); len(parties) == 1 {
 		return parties[0]
 	}
 	return ocpi.Party{}
+}
+
+// routing is whom a message says that it is for and from.
+func (r *Receiver) routing(ctx context.Context) ocpi.Routing {
+	if r.config.Routing == nil {
+		return ocpi.Routing{}
+	}
+	return r.config.Routing(ctx)
 }
 
 // check answers a command without asking anybody, where that is possible.

@@ -24,6 +24,10 @@ type SenderConfig struct {
 	Store Store
 	// Client returns what calls a partner.
 	Client Clients
+	// Party returns which of a partner's parties a command is for: the one with the location or the session that it is about.
+	// It is the zero Party where that is not known, and the command is then for the partner's first CPO. Nil where partners
+	// have one each.
+	Party func(ctx context.Context, c Command) ocpi.Party
 	// BaseURL is that of the ocpiserver that takes the results.
 	BaseURL string
 	// Timeout is how long a command may take, counted anew when it is accepted. A partner whose version can say how long
@@ -60,6 +64,7 @@ type Sender struct {
 	*desk
 	baseURL    string
 	sendWithin time.Duration
+	party      func(ctx context.Context, c Command) ocpi.Party
 	// life ends with Close, and with it what is being sent.
 	life context.Context
 	stop context.CancelFunc
@@ -73,7 +78,7 @@ func NewSender(config SenderConfig) *Sender {
 	config = config.withDefaults()
 	s := &Sender{
 		desk:    newDesk(config.Store, false, config.Client, config.Logger, config.Now),
-		baseURL: strings.TrimRight(config.BaseURL, "/"), sendWithin: config.SendWithin, strays: map[string]straying{},
+		baseURL: strings.TrimRight(config.BaseURL, "/"), sendWithin: config.SendWithin, party: config.Party, strays: map[string]straying{},
 	}
 	s.limits.result = config.Timeout
 	s.life, s.stop = context.WithCancel(context.Background())
@@ -212,6 +217,9 @@ func send[T any](ctx context.Context, s *Sender, partner string, o order[T], req
 
 // launch stores a command, sends it, and returns when it has its answer or ctx ends.
 func (s *Sender) launch(ctx context.Context, client *ocpiclient.Client, c Command) (Command, error) {
+	if s.party != nil {
+		c.Party = s.party(ctx, c)
+	}
 	if err := s.store.Add(ctx, c); err != nil {
 		return Command{}, fmt.Errorf("store %s: %w", c.Type, err)
 	}

@@ -20,6 +20,18 @@ func WithRouting(ctx context.Context, routing ocpi.Routing) context.Context {
 	return context.WithValue(ctx, routingKey{}, routing)
 }
 
+type receiverKey struct{}
+
+// WithReceiver makes the calls under ctx be for this party of the partner's, and from whom they would be without it. It is for
+// partners with several parties where the call itself does not tell which is meant, such as lists and commands, and changes
+// nothing for the zero Party. WithRouting goes before it.
+func WithReceiver(ctx context.Context, party ocpi.Party) context.Context {
+	if party == (ocpi.Party{}) {
+		return ctx
+	}
+	return context.WithValue(ctx, receiverKey{}, party)
+}
+
 // routingOf is whom a call is for and from (requirements DT-18 to DT-22). The call may name either; a receiver that it names
 // counts where the partner speaks for it.
 func (c *Client) routingOf(ctx context.Context, r *request) ocpi.Routing {
@@ -29,7 +41,11 @@ func (c *Client) routingOf(ctx context.Context, r *request) ocpi.Routing {
 	if given, ok := ctx.Value(routingKey{}).(ocpi.Routing); ok {
 		return given
 	}
-	return ocpi.Routing{To: c.receiver(r.role, r.routing.To), From: c.owner(r.routing.From)}
+	routing := ocpi.Routing{To: c.receiver(r.role, r.routing.To), From: c.owner(r.routing.From)}
+	if party, ok := ctx.Value(receiverKey{}).(ocpi.Party); ok {
+		routing.To = party
+	}
+	return routing
 }
 
 // receiver is the party of the partner's that a call is for. A hub reaches parties that it does not tell us about.
