@@ -303,7 +303,7 @@ func TestObserveIsToldOfEachRequest(t *testing.T) {
 	want := []ocpi.Exchange{
 		{
 			Partner: "tester", Method: "PATCH", URL: "/ocpi/emsp/2.1.1/tariffs/BE/TST/none",
-			Route: "/emsp/2.1.1/tariffs/{country_code}/{party_id}/{tariff_id}", Module: ocpi.ModuleTariffs,
+			Route: "/emsp/2.1.1/tariffs/{country_code}/{party_id}/{tariff_id}", Module: ocpi.ModuleTariffs, Version: ocpi.V211,
 			RequestSize: 19, RequestBody: []byte(`{"curren`), HTTP: 404, Status: ocpi.StatusClientError,
 			Findings: []ocpi.Finding{
 				{Pointer: "/currency", Code: ocpi.FindingLength, Message: "4 characters, 3 are allowed"},
@@ -313,7 +313,7 @@ func TestObserveIsToldOfEachRequest(t *testing.T) {
 		},
 		{
 			Partner: "tester", Method: "PATCH", URL: "/ocpi/emsp/2.1.1/tariffs/BE/TST/none",
-			Route: "/emsp/2.1.1/tariffs/{country_code}/{party_id}/{tariff_id}", Module: ocpi.ModuleTariffs,
+			Route: "/emsp/2.1.1/tariffs/{country_code}/{party_id}/{tariff_id}", Module: ocpi.ModuleTariffs, Version: ocpi.V211,
 			RequestSize: 32, RequestBody: []byte(`{"id":"o`), HTTP: 200, Status: ocpi.StatusInvalidParameters,
 			Findings: []ocpi.Finding{
 				{Pointer: "/currency", Code: ocpi.FindingLength, Message: "4 characters, 3 are allowed"},
