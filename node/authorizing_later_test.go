@@ -22,6 +22,7 @@ import (
 func TestATokenThatWasNeverSentIsAskedAbout_DK05(t *testing.T) {
 	for _, version := range ocpi.Versions() {
 		t.Run(string(version), func(t *testing.T) {
+			t.Parallel()
 			cpo, emsp := twoNodesIn(t, version)
 			err := cpo.Partners.ChangePolicy(t.Context(), "greenwheels", func(p *partner.Policy) error {
 				p.Pull.Off = true

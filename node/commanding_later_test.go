@@ -27,6 +27,7 @@ func twoNodesIn(t *testing.T, version ocpi.Version) (cpo, emsp running) {
 
 // A reservation is made, and given up by either side, in every version that can (requirements DM-01, DM-04, DM-07).
 func TestReservationsBetweenTwoNodes_DM01(t *testing.T) {
+	t.Parallel()
 	for _, version := range ocpi.Versions() {
 		t.Run(string(version), func(t *testing.T) {
 			cpo, emsp := twoNodesIn(t, version)

@@ -206,6 +206,7 @@ func TestWithoutABackendCommandsAreRejected(t *testing.T) {
 // The CPO always posts a result for what it has accepted, also after a restart, and until the eMSP has it (requirements CMD-05,
 // CMD-08).
 func TestEveryAcceptedCommandGetsItsResultAfterARestart(t *testing.T) {
+	t.Parallel()
 	for name, backend := range map[string]bool{"from the backend": true, "TIMEOUT without one": false} {
 		t.Run(name, func(t *testing.T) {
 			var configured node.Config
@@ -295,6 +296,7 @@ func TestTheTokenIsNotSentToWhereAResponseURLLeads(t *testing.T) {
 
 // A result that does not come, comes late, twice, or for no command (requirement CMD-08); an answer that is lost.
 func TestWhatComesOfASentCommandIsKept(t *testing.T) {
+	t.Parallel()
 	n, p := readerWith(t, func(c *node.Config) { c.Commands.Timeout = 700 * time.Millisecond })
 	p.Mean(ocpitest.Fault{On: ocpitest.Paths("/commands/"), Times: 1, Do: ocpitest.CutBody()})
 	c, err := n.Commands.Sender.StartSession(t.Context(), "grenspaal", sample.StartSession(""))
@@ -340,6 +342,7 @@ func TestWhatComesOfASentCommandIsKept(t *testing.T) {
 
 // A command that was open when the node stopped ends by its deadline when it is back.
 func TestOpenCommandsEndAfterARestart(t *testing.T) {
+	t.Parallel()
 	var configured node.Config
 	n, _ := readerWith(t, func(c *node.Config) {
 		c.Commands.Timeout = time.Second

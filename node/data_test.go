@@ -224,6 +224,7 @@ func TestEverythingIsThereAfterARestart(t *testing.T) {
 
 // Bad input: slow headers get 408 and the connection is closed; an idle connection is closed without a word.
 func TestSlowHeadersGet408(t *testing.T) {
+	t.Parallel()
 	c := config(t)
 	c.HeaderTimeout, c.IdleTimeout = 100*time.Millisecond, 100*time.Millisecond
 	n := start(t, c)

@@ -20,6 +20,7 @@ import (
 // Whatever the suite sends and gets, in both roles and with all its mistakes, is recorded, and nobody can call us or
 // charge a car with what is in the record.
 func TestEverythingIsRecordedButSecrets(t *testing.T) {
+	t.Parallel()
 	c := config(t)
 	c.PageLimit, c.Versions = 3, ocpi.Versions()
 	n := start(t, c)

@@ -81,6 +81,7 @@ func addPartner(t *testing.T, n *node.Node, party ocpi.Party) servertest.Partner
 
 // The node passes the suite that the library's server passes on memory: same requests, other home.
 func TestNodeSpeaksOCPI(t *testing.T) {
+	t.Parallel()
 	c := config(t)
 	c.PageLimit, c.Versions = 3, ocpi.Versions()
 	n := start(t, c)

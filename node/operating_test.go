@@ -132,6 +132,7 @@ func startBody(more string) string {
 // The app of the one operator and the charge point management of the other talk to each other by nothing but the APIs of their
 // nodes.
 func TestOperatingACommandFromAppToCharger(t *testing.T) {
+	t.Parallel()
 	cpo, emsp := twoOperators(t, nil)
 	chargers, app := keyed(t, cpo, "cpms", backend.ScopeWrite), keyed(t, emsp, "app", backend.ScopeWrite)
 	next := chargers.hears("?type=command.*")
@@ -200,6 +201,7 @@ func TestOperatingCommandsThatCannotBeSent(t *testing.T) {
 
 // A command that nobody answers has its end all the same, and who does not wait can follow it.
 func TestOperatingACommandThatNobodyAnswers(t *testing.T) {
+	t.Parallel()
 	_, emsp := twoOperators(t, nil)
 	app := keyed(t, emsp, "app", backend.ScopeWrite)
 	var c backend.Command
@@ -216,6 +218,7 @@ func TestOperatingACommandThatNobodyAnswers(t *testing.T) {
 
 // A result is shown where one was said, and not where a deadline has passed.
 func TestOperatingACommandThatEndsWithoutAResult(t *testing.T) {
+	t.Parallel()
 	cpo, emsp := twoOperators(t, func(c *node.Config) { c.Commands.Timeout = 700 * time.Millisecond })
 	app, chargers := keyed(t, emsp, "app", backend.ScopeWrite), keyed(t, cpo, "chargers", backend.ScopeWrite)
 	var c backend.Command
@@ -237,6 +240,7 @@ func TestOperatingACommandThatEndsWithoutAResult(t *testing.T) {
 
 // The simulated chargers of the demo: a session appears at the eMSP, grows, and ends with a CDR.
 func TestOperatingSimulatedChargersFromTheApp(t *testing.T) {
+	t.Parallel()
 	cpo, emsp := twoOperators(t, nil)
 	app := keyed(t, emsp, "app", backend.ScopeWrite)
 	day := simulate.New(simulate.Config{Network: cpo.Network(own), Speed: 1200})
@@ -378,6 +382,7 @@ func manageHook(t *testing.T, admin operator, secret *atomic.Value) {
 
 // A driver with a card that the CPO has never heard of: its eMSP decides in real time, by the operator's own system.
 func TestOperatingAnUnknownCardIsAuthorizedInRealTime(t *testing.T) {
+	t.Parallel()
 	var questions atomic.Int64
 	decides := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		questions.Add(1)
@@ -449,6 +454,7 @@ func TestOperatingKeysAreGoodForTheirScopes(t *testing.T) {
 
 // A node that stops does not wait for those who listen or wait.
 func TestOperatingClientsDoNotHoldUpTheEnd(t *testing.T) {
+	t.Parallel()
 	cpo, emsp := twoOperators(t, nil)
 	app, chargers := keyed(t, emsp, "app", backend.ScopeWrite), keyed(t, cpo, "cpms", backend.ScopeWrite)
 	app.hears("")

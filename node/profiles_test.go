@@ -31,6 +31,7 @@ func charged(t *testing.T, cpo running) {
 // The whole way, between two nodes and their operators' systems: a profile is set, changes are told, and it is asked for and cleared
 // (requirements DP-01 to DP-07).
 func TestChargingProfilesBetweenTwoNodes_DP01(t *testing.T) {
+	t.Parallel()
 	for _, version := range []ocpi.Version{ocpi.V221, ocpi.V230} {
 		t.Run(string(version), func(t *testing.T) {
 			cpo, emsp := twoNodesIn(t, version)

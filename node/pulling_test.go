@@ -210,6 +210,7 @@ func TestAnAnswerWithoutAListProvesNothing(t *testing.T) {
 
 // A partner that has gone and registers again is asked for everything, as a new one is.
 func TestARegistrationThatIsMadeAgainPullsEverything(t *testing.T) {
+	t.Parallel()
 	n, p := reader(t)
 	before := pullOf(t, n, ocpi.ModuleLocations)
 	if err := p.Unregister(t.Context()); err != nil {
@@ -239,6 +240,7 @@ func TestABrokenObjectIsTold(t *testing.T) {
 // One object that the partner cannot send, whatever it answers to pages with it, does not keep the others away, and is told with
 // its place and the answer. The pull is not complete (requirements TF-17, TF-28).
 func TestAnObjectThatThePartnerCannotSendIsTold(t *testing.T) {
+	t.Parallel()
 	n, p := readerWith(t, func(c *node.Config) { c.APIListen = "127.0.0.1:0" })
 	inPagesOf(t, n, 4)
 	next := keyed(t, n, "operator", backend.ScopeRead).hears("?type=pull.finished")
@@ -295,6 +297,7 @@ func inPagesOf(t *testing.T, n running, objects int) {
 // A page of 100 MB and a location with too many EVSEs cost what is on them, and nothing else. A location with 10,000 EVSEs is
 // taken like any other.
 func TestWhatIsTooLargeIsToldAndTheRestIsStored(t *testing.T) {
+	t.Parallel()
 	n, p := readerWith(t, func(c *node.Config) { // the test's own partner takes its time for such pages
 		c.Registration.CallTimeout, c.Registration.Timeout = time.Minute, 5*time.Minute
 	})
@@ -425,6 +428,7 @@ func TestAnIgnoredDateFromIsFoundOut(t *testing.T) {
 
 // Two processes never pull the same thing at once.
 func TestAPullIsLeased(t *testing.T) {
+	t.Parallel()
 	n, p := reader(t)
 	held := p.Mean(ocpitest.Fault{On: ocpitest.Calls(http.MethodGet, ocpi.ModuleTariffs), Do: ocpitest.Slow(time.Second)})
 	defer held.Remove()

@@ -320,6 +320,7 @@ func TestACDRIsPostedUntilItIsTaken(t *testing.T) {
 // An object that the partner keeps refusing is parked with the reason, the others go on, and a person can have it tried
 // again.
 func TestWhatIsRefusedIsParked(t *testing.T) {
+	t.Parallel()
 	n, p := cpo(t, func(c *node.Config) { c.Push.Backoff = push.Backoff{First: 10 * time.Millisecond} })
 	bad, good := sample.Tariff(1), sample.Tariff(2)
 	p.Mean(ocpitest.Fault{On: ocpitest.Paths(string(bad.ID)), Do: ocpitest.OCPIError(ocpi.StatusInvalidParameters)})
@@ -355,6 +356,7 @@ func TestATariffThatIsGoneIsDeleted(t *testing.T) {
 // A partner that was away gets each object once, in its present state, and the node remembers across its own restart that
 // the partner was away.
 func TestAPartnerThatWasAwayGetsWhatIsTrueNow(t *testing.T) {
+	t.Parallel()
 	c := config(t)
 	c.Parties[0].Roles, c.AllowPrivate = []ocpi.Role{ocpi.RoleCPO}, true
 	c.Push.Backoff = push.Backoff{First: 50 * time.Millisecond, Longest: 200 * time.Millisecond}
@@ -407,6 +409,7 @@ func TestADeadPartnerHurtsOnlyItself(t *testing.T) {
 
 // Pushes are as the policy says.
 func TestPushesFollowThePolicy(t *testing.T) {
+	t.Parallel()
 	n, p := cpo(t, nil)
 	err := n.Partners.ChangePolicy(t.Context(), emsp, func(policy *partner.Policy) error {
 		policy.Push.Except, policy.Push.Whole = []ocpi.ModuleID{ocpi.ModuleTariffs}, true
@@ -435,6 +438,7 @@ func TestPushesFollowThePolicy(t *testing.T) {
 
 // What two nodes of ours tell each other arrives as it was written.
 func TestTwoNodesAgree(t *testing.T) {
+	t.Parallel()
 	a := config(t)
 	a.Parties[0].Roles, a.AllowPrivate = []ocpi.Role{ocpi.RoleCPO}, true
 	b := config(t)

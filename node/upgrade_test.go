@@ -207,6 +207,7 @@ func (m *move) posts() map[string]int {
 // A partner that upgrades by PUT moves over without losing an object, a cursor or a running session, and gets what its
 // version before could not say; CDRs are not posted twice (requirement C-12).
 func TestAPartnerThatUpgradesByPutLosesNothing_C12(t *testing.T) {
+	t.Parallel()
 	m := newMove(t)
 	m.hasAll(ocpi.V211)
 	m.grows(ocpi.V211, "20.5", 1, v230.SessionStatusActive)

@@ -171,6 +171,7 @@ func TestDataMovesAcrossEveryPairOfVersions(t *testing.T) {
 	for i, a := range versions {
 		for _, b := range versions[i:] {
 			t.Run(string(a)+" and "+string(b), func(t *testing.T) {
+				t.Parallel()
 				cpo := platform(t, own, versions, ocpi.RoleCPO)
 				var partners audience
 				for name, version := range map[string]ocpi.Version{"first": a, "second": b} {
@@ -212,6 +213,7 @@ func within(t *testing.T, partners audience) audience {
 func TestASessionAndItsCDRInEveryVersion(t *testing.T) {
 	for _, version := range ocpi.Versions() {
 		t.Run(string(version), func(t *testing.T) {
+			t.Parallel()
 			cpo := platform(t, own, ocpi.Versions(), ocpi.RoleCPO)
 			emsp := platform(t, theirs, []ocpi.Version{version}, ocpi.RoleEMSP)
 			partnership(t, cpo, emsp, "greenwheels", "cpo", handshake.Terms{Role: ocpi.RoleCPO})
