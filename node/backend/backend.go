@@ -136,7 +136,7 @@ type API struct {
 	once      once
 	wrongKeys throttle
 	evses     evseIndex
-	document  document
+	document  []byte
 }
 
 // New returns the API.

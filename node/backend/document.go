@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json"
@@ -15,9 +16,6 @@ import (
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/jsonschema"
 )
-
-// A document is the OpenAPI document in both forms.
-type document struct{ json, yaml []byte }
 
 const documentIntro = `The API by which an operator's own systems feed a Roamwire node and ask it.
 
@@ -75,30 +73,35 @@ func (a *API) describe() error {
 	if err := value.Indent(); err != nil {
 		return err
 	}
-	a.document.json = value
-	if a.document.yaml, err = yaml.JSONToYAML(value); err != nil {
-		return err
-	}
-	serve := func(path, contentType string, text []byte) {
-		tag := tagOf(text)
-		a.mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("ETag", tag)
-			w.Header().Set("Cache-Control", "no-cache")
-			if lists(r.Header.Get("If-None-Match"), tag) {
-				w.WriteHeader(http.StatusNotModified)
-				return
-			}
-			w.Header().Set("Content-Type", contentType)
-			_, _ = w.Write(text) // whoever does not read it misses it
-		})
-	}
-	serve(DocumentURL, "application/openapi+json", a.document.json)
-	serve("/api/openapi.yaml", "application/openapi+yaml", a.document.yaml)
+	a.document = value
+	a.serveDocument(DocumentURL, "application/openapi+json", func() ([]byte, error) { return value, nil })
+	// Few ask for it, and it takes longer to make than all the rest of a node's start.
+	a.serveDocument("/api/openapi.yaml", "application/openapi+yaml", sync.OnceValues(func() ([]byte, error) { return yaml.JSONToYAML(value) }))
 	if a.config.Docs != nil {
 		a.mux.Handle("GET "+DocsPrefix, a.config.Docs)
 		a.mux.Handle("GET "+DocsPrefix+"/", a.config.Docs)
 	}
 	return nil
+}
+
+// serveDocument serves the document in one of its forms.
+func (a *API) serveDocument(path, contentType string, text func() ([]byte, error)) {
+	a.mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
+		text, err := text()
+		if err != nil {
+			a.fail(w, r, err)
+			return
+		}
+		tag := tagOf(text)
+		w.Header().Set("ETag", tag)
+		w.Header().Set("Cache-Control", "no-cache")
+		if lists(r.Header.Get("If-None-Match"), tag) {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		w.Header().Set("Content-Type", contentType)
+		_, _ = w.Write(text) // whoever does not read it misses it
+	})
 }
 
 // tagged reports whether an operation stands in a chapter.
@@ -114,7 +117,7 @@ func (a *API) tagged(name string) bool {
 }
 
 // Document returns the OpenAPI document, as JSON.
-func (a *API) Document() []byte { return bytes.Clone(a.document.json) }
+func (a *API) Document() []byte { return bytes.Clone(a.document) }
 
 // withSchemas puts the schemas of the model into the document.
 func withSchemas(raw []byte) ([]byte, error) {
