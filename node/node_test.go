@@ -81,6 +81,9 @@ func addPartner(t *testing.T, n *node.Node, party ocpi.Party) servertest.Partner
 
 // The node passes the suite that the library's server passes on memory: same requests, other home.
 func TestNodeSpeaksOCPI(t *testing.T) {
+	if testing.Short() {
+		t.Skip("TestEverythingIsRecordedButSecrets runs the same requests")
+	}
 	t.Parallel()
 	c := config(t)
 	c.PageLimit, c.Versions = 3, ocpi.Versions()
