@@ -33,6 +33,7 @@ type options struct {
 	moving    bool
 	fanout    bool
 	operating bool
+	versioned bool
 	away      time.Duration
 	profile   string
 }
@@ -50,6 +51,7 @@ func main() {
 	flag.BoolVar(&o.moving, "moving", false, "only what moves between nodes")
 	flag.BoolVar(&o.fanout, "fanout", false, "only what is pushed to many partners")
 	flag.BoolVar(&o.operating, "operating", false, "only what the operator's own systems do")
+	flag.BoolVar(&o.versioned, "versions", false, "only pages in each version of OCPI")
 	flag.DurationVar(&o.away, "away", 0, "only a partner that is back after this time; in the other runs it is away for as long as the changes take")
 	flag.StringVar(&o.profile, "cpuprofile", "", "write a profile of this process to a file, for what runs in it: -moving and -fanout; with -operating, profiles of the node to files that begin so")
 	flag.BoolVar(&o.keep, "keep", false, "keep the data folder")
@@ -83,7 +85,7 @@ func measure(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	b := &bench{options: o, out: out, folder: folder, program: filepath.Join(folder, "roamwire")}
 	steps := []func(context.Context) error{
-		b.build, b.fill, b.start, b.pages, b.lastPage, b.puts, b.patches, b.memory, b.restart, b.exchanges, b.operate,
+		b.build, b.fill, b.start, b.pages, b.versions, b.lastPage, b.puts, b.patches, b.memory, b.restart, b.exchanges, b.operate,
 		b.betweenNodes, b.toMany, b.back,
 	}
 	if o.moving {
@@ -94,6 +96,9 @@ func measure(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	if o.operating {
 		steps = []func(context.Context) error{b.build, b.operate}
+	}
+	if o.versioned {
+		steps = []func(context.Context) error{b.build, b.fill, b.start, b.versions}
 	}
 	if o.away > 0 {
 		steps = []func(context.Context) error{b.back}
