@@ -123,6 +123,7 @@ func (k kind[T]) remove(tx store.Tx, key store.Key) error {
 	if err != nil {
 		return err
 	}
+	key = stored.Key
 	e, err := k.event(key, stored.Body, nil)
 	if err != nil {
 		return err

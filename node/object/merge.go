@@ -20,6 +20,8 @@ type merging struct {
 	// pushed tells that what is here has changed since the list was asked for.
 	pushed     bool
 	allowOlder bool
+	// anyCase tells that ids of parts that differ in case alone are of one part.
+	anyCase bool
 	// at is when the list came.
 	at time.Time
 	// small tells to leave out what can be, because the object has become too large.
@@ -95,13 +97,13 @@ func mergeLocation(here, listed *v230.Location, m *merging) {
 // is no proof that they are gone. Of what is removed they say so for a while.
 func mergeEVSEs(here, listed []v230.EVSE, m *merging) []v230.EVSE {
 	evses := slices.Clone(listed)
-	at := make(map[ocpi.CiString]int, len(evses))
-	for i := range evses {
-		at[evses[i].UID] = i
+	if m.anyCase { // the partner's times of parts are known by the ids that are here
+		evses, _ = respelled(here, evses, evseUID)
 	}
+	at := namesOf(evses, evseUID, false)
 	for i := range here {
 		evse := &here[i]
-		if j, ok := at[evse.UID]; ok {
+		if j, ok := at.find(evse.UID); ok {
 			mergeEVSE(evse, &evses[j], m)
 			continue
 		}
@@ -127,6 +129,9 @@ func (m *merging) forgets(evse *v230.EVSE) bool {
 // EVSE: where the listed EVSE is not older than what the one here shows, its connectors are not either.
 func mergeEVSE(here, listed *v230.EVSE, m *merging) {
 	part := ocpiserver.PartPath(string(here.UID))
+	if m.anyCase {
+		listed.Connectors, _ = respelled(here.Connectors, listed.Connectors, connectorID)
+	}
 	newer := listed.LastUpdated.Compare(here.LastUpdated) >= 0
 	if m.stays(part, here.LastUpdated, &listed.LastUpdated) {
 		*listed = *here

@@ -37,8 +37,8 @@ type Store interface {
 type kind[T any] struct {
 	module ocpi.ModuleID
 	name   string
-	// id returns an object's identifier, party a pointer to each part of its owner.
-	id          func(*T) string
+	// id returns a pointer to an object's identifier, party to each part of its owner.
+	id          func(*T) *ocpi.CiString
 	party       func(*T) (country, party *ocpi.CiString)
 	lastUpdated func(*T) *ocpi.DateTime
 	// newest is when the object or anything in it was last updated; nil for objects without parts.
@@ -50,6 +50,9 @@ type kind[T any] struct {
 	// vanish from it; nil for objects without parts.
 	touched func(before, after *T) []store.Part
 	keep    func(before, after *T)
+	// respell writes the ids of the parts of an object of ours as they were before, where they differ in case alone; nil for
+	// objects without parts.
+	respell func(before, after *T)
 	// narrow makes what events tell of an object in which only parts have changed; nil for objects without parts.
 	narrow func(object *T, parts []store.Part) any
 	// freeze keeps with an object of ours the copy of its location that partners of some versions get with it, as it was
@@ -66,15 +69,15 @@ type kind[T any] struct {
 var (
 	locations = kind[v230.Location]{
 		module: ocpi.ModuleLocations, name: "location",
-		id:          func(l *v230.Location) string { return string(l.ID) },
+		id:          func(l *v230.Location) *ocpi.CiString { return &l.ID },
 		party:       func(l *v230.Location) (*ocpi.CiString, *ocpi.CiString) { return &l.CountryCode, &l.PartyID },
 		lastUpdated: func(l *v230.Location) *ocpi.DateTime { return &l.LastUpdated },
-		newest:      newest, touched: touched, keep: keepEVSEs, narrow: narrow, merge: mergeLocation,
+		newest:      newest, touched: touched, keep: keepEVSEs, respell: respellParts, narrow: narrow, merge: mergeLocation,
 		codec: func(c wire.Codecs) wire.Codec[v230.Location] { return c.Locations },
 	}
 	sessions = kind[v230.Session]{
 		module: ocpi.ModuleSessions, name: "session",
-		id:          func(s *v230.Session) string { return string(s.ID) },
+		id:          func(s *v230.Session) *ocpi.CiString { return &s.ID },
 		party:       func(s *v230.Session) (*ocpi.CiString, *ocpi.CiString) { return &s.CountryCode, &s.PartyID },
 		lastUpdated: func(s *v230.Session) *ocpi.DateTime { return &s.LastUpdated },
 		audience:    func(s *v230.Session) ocpi.Party { return driverOf(&s.CDRToken) },
@@ -83,7 +86,7 @@ var (
 	}
 	cdrs = kind[v230.CDR]{
 		module: ocpi.ModuleCDRs, name: "CDR",
-		id:          func(d *v230.CDR) string { return string(d.ID) },
+		id:          func(d *v230.CDR) *ocpi.CiString { return &d.ID },
 		party:       func(d *v230.CDR) (*ocpi.CiString, *ocpi.CiString) { return &d.CountryCode, &d.PartyID },
 		lastUpdated: func(d *v230.CDR) *ocpi.DateTime { return &d.LastUpdated },
 		audience:    func(d *v230.CDR) ocpi.Party { return driverOf(&d.CDRToken) },
@@ -93,14 +96,14 @@ var (
 	}
 	tariffs = kind[v230.Tariff]{
 		module: ocpi.ModuleTariffs, name: "tariff",
-		id:          func(t *v230.Tariff) string { return string(t.ID) },
+		id:          func(t *v230.Tariff) *ocpi.CiString { return &t.ID },
 		party:       func(t *v230.Tariff) (*ocpi.CiString, *ocpi.CiString) { return &t.CountryCode, &t.PartyID },
 		lastUpdated: func(t *v230.Tariff) *ocpi.DateTime { return &t.LastUpdated },
 		codec:       func(c wire.Codecs) wire.Codec[v230.Tariff] { return c.Tariffs },
 	}
 	tokens = kind[v230.Token]{
 		module: ocpi.ModuleTokens, name: "token",
-		id:          func(t *v230.Token) string { return string(t.UID) },
+		id:          func(t *v230.Token) *ocpi.CiString { return &t.UID },
 		party:       func(t *v230.Token) (*ocpi.CiString, *ocpi.CiString) { return &t.CountryCode, &t.PartyID },
 		lastUpdated: func(t *v230.Token) *ocpi.DateTime { return &t.LastUpdated },
 		tokenType:   func(t *v230.Token) string { return string(t.Type) },
@@ -153,6 +156,7 @@ func (k kind[T]) record(source string, key ocpi.Key, object *T) (store.Object, e
 	}
 	country, party := k.party(object)
 	*country, *party = ocpi.CiString(key.Party.CountryCode), ocpi.CiString(key.Party.PartyID)
+	*k.id(object) = ocpi.CiString(key.ID)
 	body, err := json.Marshal(object)
 	if err != nil {
 		return store.Object{}, fmt.Errorf("write %s %s: %w", k.name, key.ID, err)

@@ -22,8 +22,10 @@ type Own[T any] struct {
 	kind     kind[T]
 	store    Store
 	versions []wire.Codecs
-	pages    pages
-	count    LossCounter // nil for nobody
+	// anyCase tells that ids that differ in case alone are of one object: one of the versions says so.
+	anyCase bool
+	pages   pages
+	count   LossCounter // nil for nobody
 	// location looks up one of our locations, for versions whose sessions and CDRs carry a copy of it.
 	location func(ctx context.Context, owner ocpi.Party, id string) (v230.Location, error)
 }
@@ -38,8 +40,13 @@ type Objects struct {
 }
 
 // New returns our objects of all modules. Each object is rendered for the given versions when it is written.
+//
+// Where one of the versions is 2.2 or later, the ids of objects and of their parts are the same whatever their case (requirement
+// DT-31), and stay as they were written first: partners of 2.1.1, to whom another case is another object, go on with those
+// they know. Ids that are there already and differ in case alone stay objects of their own.
 func New(s Store, versions []ocpi.Version) (*Objects, error) {
 	var codecs []wire.Codecs
+	folds := slices.ContainsFunc(versions, anyCase)
 	for _, v := range versions {
 		c, ok := wire.For(v)
 		if !ok {
@@ -48,11 +55,11 @@ func New(s Store, versions []ocpi.Version) (*Objects, error) {
 		codecs = append(codecs, c)
 	}
 	o := &Objects{
-		Locations: &Own[v230.Location]{kind: locations, store: s, versions: codecs},
-		Sessions:  &Own[v230.Session]{kind: sessions, store: s, versions: codecs},
-		CDRs:      &Own[v230.CDR]{kind: cdrs, store: s, versions: codecs},
-		Tariffs:   &Own[v230.Tariff]{kind: tariffs, store: s, versions: codecs},
-		Tokens:    &Own[v230.Token]{kind: tokens, store: s, versions: codecs},
+		Locations: &Own[v230.Location]{kind: locations, store: s, versions: codecs, anyCase: folds},
+		Sessions:  &Own[v230.Session]{kind: sessions, store: s, versions: codecs, anyCase: folds},
+		CDRs:      &Own[v230.CDR]{kind: cdrs, store: s, versions: codecs, anyCase: folds},
+		Tariffs:   &Own[v230.Tariff]{kind: tariffs, store: s, versions: codecs, anyCase: folds},
+		Tokens:    &Own[v230.Token]{kind: tokens, store: s, versions: codecs, anyCase: folds},
 	}
 	location := func(ctx context.Context, owner ocpi.Party, id string) (v230.Location, error) {
 		return o.Locations.Find(ctx, []ocpi.Party{owner}, id)
@@ -162,7 +169,7 @@ func (p *prepared) put(tx store.Tx, created *int) error {
 
 // prepare finds out what an object changes. allow looks at it beside what is there, as Save says; nil for no look.
 func (o *Own[T]) prepare(ctx context.Context, item *Item[T], tx store.Tx, allow func(before, after *T) error) (p prepared, err error) {
-	stored, err := o.stored(ctx, o.kind.storeKey("", o.key(item)), tx)
+	stored, err := o.stored(ctx, o.lookupKey(o.key(item)), tx)
 	if errors.Is(err, store.ErrNotFound) {
 		if allow != nil {
 			if err := allow(nil, &item.Object); err != nil {
@@ -181,12 +188,31 @@ func (o *Own[T]) prepare(ctx context.Context, item *Item[T], tx store.Tx, allow 
 	if err != nil {
 		return p, err
 	}
+	o.respell(stored.ID, &before, &item.Object)
 	if allow != nil {
 		if err := allow(&before, &item.Object); err != nil {
 			return p, err
 		}
 	}
 	return o.compare(ctx, item, stored, before)
+}
+
+// lookupKey is a key by which an object of ours is looked up.
+func (o *Own[T]) lookupKey(key ocpi.Key) store.Key {
+	k := o.kind.storeKey("", key)
+	k.AnyCase = o.anyCase
+	return k
+}
+
+// respell writes the id of an object, and those of its parts, as they were before, where they differ in case alone.
+func (o *Own[T]) respell(id string, before, after *T) {
+	if !o.anyCase {
+		return
+	}
+	*o.kind.id(after) = ocpi.CiString(id)
+	if o.kind.respell != nil {
+		o.kind.respell(before, after)
+	}
 }
 
 // compare finds out what an object changes of the one that is stored.
@@ -208,7 +234,7 @@ func (o *Own[T]) compare(ctx context.Context, item *Item[T], stored store.Object
 }
 
 func (o *Own[T]) key(item *Item[T]) ocpi.Key {
-	key := ocpi.Key{Party: item.Party, ID: o.kind.id(&item.Object)}
+	key := ocpi.Key{Party: item.Party, ID: string(*o.kind.id(&item.Object))}
 	if o.kind.tokenType != nil {
 		key.TokenType = o.kind.tokenType(&item.Object)
 	}
@@ -252,7 +278,7 @@ func (o *Own[T]) derive(ctx context.Context, key ocpi.Key, after derivation[T]) 
 
 // derived is the new state of the object with a key, ready to be stored. It is read through a transaction where one is given.
 func (o *Own[T]) derived(ctx context.Context, key ocpi.Key, tx store.Tx, after derivation[T]) (p prepared, err error) {
-	stored, err := o.stored(ctx, o.kind.storeKey("", key), tx)
+	stored, err := o.stored(ctx, o.lookupKey(key), tx)
 	if err != nil {
 		return p, o.kind.notFound(err, key.ID)
 	}
@@ -264,6 +290,9 @@ func (o *Own[T]) derived(ctx context.Context, key ocpi.Key, tx store.Tx, after d
 	item := Item[T]{Party: key.Party}
 	if item.Object, err = after(stored, &before); err != nil {
 		return p, err
+	}
+	if o.anyCase && o.kind.id(&item.Object).Equal(ocpi.CiString(stored.ID)) {
+		o.respell(stored.ID, &before, &item.Object)
 	}
 	if is := o.key(&item); is != was {
 		return p, fmt.Errorf("%s %s keeps its id, it cannot become %s", o.kind.name, was.ID, strings.TrimSpace(is.ID+" "+is.TokenType))
@@ -282,7 +311,7 @@ func (o *Own[T]) stored(ctx context.Context, key store.Key, tx store.Tx) (store.
 // (requirement TF-42).
 func (o *Own[T]) Delete(ctx context.Context, key ocpi.Key) error {
 	return o.store.Write(ctx, func(tx store.Tx) error {
-		return o.kind.notFound(o.kind.remove(tx, o.kind.storeKey("", key)), key.ID)
+		return o.kind.notFound(o.kind.remove(tx, o.lookupKey(key)), key.ID)
 	})
 }
 
@@ -307,6 +336,7 @@ func (o *Own[T]) render(ctx context.Context, item *Item[T], before *T, p *prepar
 		return err
 	}
 	record := &p.record
+	record.AnyCase = o.anyCase
 	record.Renditions = make(map[ocpi.Version][]byte, len(o.versions))
 	for _, version := range o.versions {
 		if version.Version == model {
@@ -494,7 +524,7 @@ func (o *Own[T]) Get(ctx context.Context, to *ocpi.Partner, id string) (T, error
 
 // Find returns the oldest object of ours with this id that one of the parties owns; of any party if none is given.
 func (o *Own[T]) Find(ctx context.Context, parties []ocpi.Party, id string) (T, error) {
-	return o.find(ctx, store.Selection{Module: o.kind.module, Parties: parties, AnyAudience: true}, id)
+	return o.find(ctx, store.Selection{Module: o.kind.module, Parties: parties, AnyAudience: true, AnyCase: o.anyCase}, id)
 }
 
 func (o *Own[T]) find(ctx context.Context, sel store.Selection, id string) (T, error) {
@@ -509,5 +539,5 @@ func (o *Own[T]) find(ctx context.Context, sel store.Selection, id string) (T, e
 // visible selects what a partner may see: objects of the parties that deal with it, and of those that are meant for
 // one party only, its own (requirements TF-16, CDR-02). What the version cannot say is not among them.
 func (o *Own[T]) visible(to *ocpi.Partner, v ocpi.Version) store.Selection {
-	return store.Selection{Module: o.kind.module, Parties: to.Serves, Audience: to.Parties(ocpi.RoleEMSP), Version: v}
+	return store.Selection{Module: o.kind.module, Parties: to.Serves, Audience: to.Parties(ocpi.RoleEMSP), Version: v, AnyCase: anyCase(v)}
 }

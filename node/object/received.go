@@ -37,12 +37,30 @@ func ReceivedTokens(s Store) *Received[v230.Token] { return &Received[v230.Token
 
 // Get implements ocpiserver.Receiver.
 func (r *Received[T]) Get(ctx context.Context, from *ocpi.Partner, key ocpi.Key) (T, error) {
-	record, err := r.store.Object(ctx, r.kind.storeKey(from.ID, key))
+	record, err := r.store.Object(ctx, r.key(from, key))
 	if err != nil {
 		var none T
 		return none, r.kind.notFound(err, key.ID)
 	}
 	return r.kind.read(record)
+}
+
+// key is a key by which an object of a partner's is looked up. Where any case will do, an object that comes with its id in
+// another case is the same object, and has the id in that case from then on.
+func (r *Received[T]) key(from *ocpi.Partner, key ocpi.Key) store.Key {
+	k := r.kind.storeKey(from.ID, key)
+	k.AnyCase = anyCase(from.Version)
+	return k
+}
+
+// record is the stored form of an object, under its key.
+func (r *Received[T]) record(from *ocpi.Partner, key ocpi.Key, object *T) (store.Object, error) {
+	if id := *r.kind.id(object); anyCase(from.Version) && id.Equal(ocpi.CiString(key.ID)) {
+		key.ID = string(id) // as the partner writes it; what is in a URL may be another's writing
+	}
+	record, err := r.kind.record(from.ID, key, object)
+	record.AnyCase = anyCase(from.Version)
+	return record, err
 }
 
 // Put implements ocpiserver.Receiver.
@@ -52,7 +70,7 @@ func (r *Received[T]) Put(ctx context.Context, from *ocpi.Partner, key ocpi.Key,
 
 // Replace implements ocpiserver.Replacer. What is the same as before changes nothing.
 func (r *Received[T]) Replace(ctx context.Context, from *ocpi.Partner, key ocpi.Key, object T, allow func(before *T) error) (created bool, err error) {
-	record, err := r.kind.record(from.ID, key, &object)
+	record, err := r.record(from, key, &object)
 	if err != nil {
 		return false, err
 	}
@@ -103,7 +121,7 @@ func (r *Received[T]) Update(ctx context.Context, from *ocpi.Partner, key ocpi.K
 		}
 	}
 	return r.store.Write(ctx, func(tx store.Tx) error {
-		stored, err := tx.Object(r.kind.storeKey(from.ID, key))
+		stored, err := tx.Object(r.key(from, key))
 		if err != nil {
 			return r.kind.notFound(err, key.ID)
 		}
@@ -120,7 +138,7 @@ const updateAttempts = 3
 
 // tryUpdate makes one attempt; it is not done if the object has been changed meanwhile.
 func (r *Received[T]) tryUpdate(ctx context.Context, from *ocpi.Partner, key ocpi.Key, fn func(*T) error) (done bool, err error) {
-	stored, err := r.store.Object(ctx, r.kind.storeKey(from.ID, key))
+	stored, err := r.store.Object(ctx, r.key(from, key))
 	if err != nil {
 		return false, r.kind.notFound(err, key.ID)
 	}
@@ -158,7 +176,7 @@ func (r *Received[T]) updated(
 	if err := fn(&object); err != nil {
 		return record, e, err
 	}
-	key.TokenType = stored.TokenType
+	key.ID, key.TokenType = stored.ID, stored.TokenType
 	if record, err = r.kind.record(from.ID, key, &object); err != nil {
 		return record, e, err
 	}
@@ -210,7 +228,7 @@ func writeTimes(times ocpiserver.PartnerTimes) ([]byte, error) {
 // Delete implements ocpiserver.Deleter.
 func (r *Received[T]) Delete(ctx context.Context, from *ocpi.Partner, key ocpi.Key) error {
 	return r.store.Write(ctx, func(tx store.Tx) error {
-		return r.kind.notFound(r.kind.remove(tx, r.kind.storeKey(from.ID, key)), key.ID)
+		return r.kind.notFound(r.kind.remove(tx, r.key(from, key)), key.ID)
 	})
 }
 

@@ -99,7 +99,7 @@ func (o *Outcome) put(tx store.Tx, p *prepared) error {
 // Remove is Delete where allow does not refuse to let the object go.
 func (o *Own[T]) Remove(ctx context.Context, key ocpi.Key, allow func(*T) error) error {
 	return o.store.Write(ctx, func(tx store.Tx) error {
-		stored, err := tx.Object(o.kind.storeKey("", key))
+		stored, err := tx.Object(o.lookupKey(key))
 		if err != nil {
 			return o.kind.notFound(err, key.ID)
 		}

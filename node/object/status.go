@@ -14,13 +14,13 @@ import (
 // it copies no more of the location than it changes. changed is whether the EVSE was in another status before, updated when it
 // was last updated.
 func (o *Objects) SetStatus(
-	ctx context.Context, location ocpi.Key, evseUID string, status v230.Status, at time.Time,
+	ctx context.Context, location ocpi.Key, uid string, status v230.Status, at time.Time,
 ) (changed bool, updated ocpi.DateTime, err error) {
 	err = o.Locations.derive(ctx, location, func(_ store.Object, before *v230.Location) (v230.Location, error) {
 		after := *before
-		i := slices.IndexFunc(before.EVSEs, func(e v230.EVSE) bool { return string(e.UID) == evseUID })
+		i := o.Locations.indexEVSE(before.EVSEs, ocpi.CiString(uid))
 		if i < 0 {
-			return after, ocpi.NotFound("location %s has no EVSE %s", location.ID, evseUID)
+			return after, ocpi.NotFound("location %s has no EVSE %s", location.ID, uid)
 		}
 		after.EVSEs = slices.Clone(before.EVSEs)
 		evse := &after.EVSEs[i]
@@ -33,4 +33,13 @@ func (o *Objects) SetStatus(
 		return after, nil
 	})
 	return changed, updated, err
+}
+
+// indexEVSE is where an EVSE of a location of ours is; -1 for nowhere.
+func (o *Own[T]) indexEVSE(evses []v230.EVSE, uid ocpi.CiString) int {
+	i := slices.IndexFunc(evses, func(e v230.EVSE) bool { return e.UID == uid })
+	if i < 0 && o.anyCase {
+		i = slices.IndexFunc(evses, func(e v230.EVSE) bool { return e.UID.Equal(uid) })
+	}
+	return i
 }

@@ -57,7 +57,7 @@ func (r *Received[T]) Take(ctx context.Context, from *ocpi.Partner, list Fetched
 		item, err := r.incoming(from, &list.Objects[i])
 		t.taken.see(&item.record)
 		if err != nil {
-			t.taken.refuse(r.kind.id(item.object), err)
+			t.taken.refuse(item.key.ID, err)
 			continue
 		}
 		stretch = append(stretch, item)
@@ -77,7 +77,7 @@ const stretchBytes = 512 << 10
 
 // see notes that an object was there.
 func (t *Taken) see(record *store.Object) {
-	t.Keys = append(t.Keys, record.Key)
+	t.Keys = append(t.Keys, named(record.Key))
 	at := record.LastUpdated
 	if at.IsZero() {
 		return
@@ -88,6 +88,12 @@ func (t *Taken) see(record *store.Object) {
 	if t.Oldest.IsZero() || at.Before(t.Oldest) {
 		t.Oldest = at
 	}
+}
+
+// named is a key as the name of an object, which it has once it is stored.
+func named(key store.Key) store.Key {
+	key.AnyCase = false
+	return key
 }
 
 func (t *Taken) refuse(id string, reason error) { t.Refused = append(t.Refused, Refusal{id, reason}) }
@@ -113,11 +119,11 @@ type incoming[T any] struct {
 // incoming prepares an object, if it is one of the partner's.
 func (r *Received[T]) incoming(from *ocpi.Partner, object *T) (*incoming[T], error) {
 	country, party := r.kind.party(object)
-	key := ocpi.Key{Party: ocpi.NewParty(string(*country), string(*party)), ID: r.kind.id(object)}
+	key := ocpi.Key{Party: ocpi.NewParty(string(*country), string(*party)), ID: string(*r.kind.id(object))}
 	if r.kind.tokenType != nil {
 		key.TokenType = r.kind.tokenType(object)
 	}
-	item := &incoming[T]{object: object, key: key, record: store.Object{Key: r.kind.storeKey(from.ID, key)}}
+	item := &incoming[T]{object: object, key: key, record: store.Object{Key: r.key(from, key)}}
 	role := ocpi.RoleCPO
 	if r.kind.module == ocpi.ModuleTokens {
 		role = ocpi.RoleEMSP
@@ -125,7 +131,7 @@ func (r *Received[T]) incoming(from *ocpi.Partner, object *T) (*incoming[T], err
 	if !from.Speaks(role, key.Party) {
 		return item, fmt.Errorf("it belongs to %s, for which the partner does not speak", key.Party)
 	}
-	record, err := r.kind.record(from.ID, key, object)
+	record, err := r.record(from, key, object)
 	if err == nil {
 		item.record = record
 	}
@@ -306,14 +312,14 @@ func (t *taking[T]) merge(v *verdict[T], stored store.Object) error {
 	if err != nil {
 		return err
 	}
-	m := &merging{theirs: theirs, pushed: stored.Change > t.since, allowOlder: t.from.Receive.AllowOlder, at: t.at}
+	m := &merging{theirs: theirs, pushed: stored.Change > t.since, allowOlder: t.from.Receive.AllowOlder, anyCase: anyCase(t.from.Version), at: t.at}
 	record, err := t.merged(m, v.item, &here)
 	if err != nil {
 		m.small = true
 		record, err = t.merged(m, v.item, &here)
 	}
 	for _, uid := range m.missing {
-		v.one.MissingEVSEs = append(v.one.MissingEVSEs, store.Missing{Key: v.item.record.Key, EVSE: uid})
+		v.one.MissingEVSEs = append(v.one.MissingEVSEs, store.Missing{Key: named(v.item.record.Key), EVSE: uid})
 	}
 	switch {
 	case err != nil:
@@ -338,7 +344,8 @@ func (t *taking[T]) merged(m *merging, item *incoming[T], here *T) (store.Object
 	case m.stays("", *t.kind.lastUpdated(here), t.kind.lastUpdated(&left)):
 		left = *here
 	}
-	record, err := t.kind.record(t.from.ID, item.key, &left)
+	*t.kind.id(&left) = ocpi.CiString(item.key.ID) // also of one that stays as it is here
+	record, err := t.record(t.from, item.key, &left)
 	if err != nil {
 		return record, err
 	}

@@ -33,11 +33,16 @@ type Key struct {
 	Source string
 	// Party owns the object.
 	Party ocpi.Party
-	// ID compares exactly, because 2.1.1 ids do; only CDR ids compare without case (requirement CDR-17).
+	// ID compares exactly, because 2.1.1 ids do; only CDR ids compare without case (requirement CDR-17), and others where
+	// AnyCase says so.
 	ID string
 	// TokenType is part of a token's identity and empty for everything else. When a token is looked up, empty means
 	// the RFID token with this ID if there is one, and the oldest other one if not.
 	TokenType string
+	// AnyCase is for looking an object up as partners of 2.2 and later mean it (requirement DT-31): where there is none with
+	// this ID, the key stands for the oldest whose id differs from it in the case of ASCII letters alone. An object that is
+	// put under such a key replaces the one it stands for, and its ID. What the store returns never has it.
+	AnyCase bool
 }
 
 // An Object is a stored object of any module.
@@ -86,6 +91,8 @@ type Selection struct {
 	// Version is the version of who asks: objects that are withheld from it are left out. Empty for our own use, and
 	// includes all.
 	Version ocpi.Version
+	// AnyCase is that of a Key, where one object of the selection is looked up by its id.
+	AnyCase bool
 }
 
 // Sees reports whether the selection includes objects for this audience that are withheld from these versions.
@@ -112,8 +119,8 @@ type Tx interface {
 	// Change returns the number of an object's latest change as this transaction sees it, or ErrNotFound. It costs less
 	// than reading the object.
 	Change(Key) (int64, error)
-	// Removed returns the number of the change that removed an object which is not there; 0 where none has, or where it is
-	// there again.
+	// Removed returns the number of the latest change that removed an object which is not there; 0 where none has, or where it
+	// is there again.
 	Removed(Key) (int64, error)
 	// Put creates the object or replaces the one with its key, which keeps its Created. It ignores Created and
 	// Change of its argument.

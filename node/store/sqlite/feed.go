@@ -180,6 +180,7 @@ func (c *conn) parts(created, after int64) (parts []store.Part, err error) {
 // there is neither the object nor a trace of its removal.
 func (db *DB) ChangeOf(ctx context.Context, key store.Key, after int64) (change store.Change, err error) {
 	change.Key = key
+	change.AnyCase = false
 	err = db.read(ctx, func(c *conn) error {
 		created, err := c.find(key)
 		if err == nil {
@@ -188,11 +189,16 @@ func (db *DB) ChangeOf(ctx context.Context, key store.Key, after int64) (change 
 		if !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		err = c.query(func(s *sqlite3.Stmt) { scanChange(s, &change); change.Removed = true },
-			`SELECT r.created, r.id, r.token_type, r.audience, r.change, r.last_updated, r.changed
-				FROM collection c JOIN removed r ON r.collection = c.id
-				WHERE c.module = ?1 AND c.source = ?2 AND c.country_code = ?3 AND c.party_id = ?4 AND r.id_key = ?5 AND r.token_type = ?6`,
-			string(key.Module), key.Source, key.Party.CountryCode, key.Party.PartyID, idKey(key.Module, key.ID), key.TokenType)
+		meant := choose(&key)
+		err = c.query(func(s *sqlite3.Stmt) {
+			if meant.takes(s.ColumnText(1), -s.ColumnInt64(4)) { // the latest
+				scanChange(s, &change)
+				change.Removed = true
+			}
+		}, `SELECT r.created, r.id, r.token_type, r.audience, r.change, r.last_updated, r.changed
+			FROM collection c JOIN removed r ON r.collection = c.id
+			WHERE c.module = ?1 AND c.source = ?2 AND c.country_code = ?3 AND c.party_id = ?4 AND r.id_key = ?5 AND r.token_type = ?6`,
+			string(key.Module), key.Source, key.Party.CountryCode, key.Party.PartyID, idKey(key.ID), key.TokenType)
 		if err == nil && !change.Removed {
 			err = store.ErrNotFound
 		}

@@ -206,6 +206,49 @@ func TestWhatWasForNobodyIsWithheldFrom211Alone(t *testing.T) {
 	}
 }
 
+// Requirement DT-31: what was stored while ids compared with case is all there, and is found in any case where that is asked for.
+func TestObjectsOfFormerFormatsAreFoundInAnyCase(t *testing.T) {
+	path, c := oldFile(t, 9)
+	for _, sql := range []string{
+		`INSERT INTO collection (id, module, source, country_code, party_id) VALUES (1, 'tariffs', 'p', 'NL', 'ABC'), (2, 'cdrs', 'p', 'NL', 'ABC')`,
+		`INSERT INTO object (created, collection, id, id_key, token_type, audience, change, whole, last_updated) VALUES
+			(1, 1, 'T1', 'T1', '', '', 1, 1, 1), (2, 1, 't1', 't1', '', '', 2, 2, 2), (3, 1, 'TÄ', 'TÄ', '', '', 3, 3, 3), (4, 2, 'C1', 'c1', '', '', 4, 4, 4)`,
+		`INSERT INTO content (id, json) VALUES (1, x'31'), (2, x'32'), (3, x'33'), (4, x'34')`,
+		`INSERT INTO removed (collection, id_key, token_type, id, audience, created, change, changed, last_updated) VALUES
+			(1, 'G1', '', 'G1', '', 8, 5, 5, 5), (1, 'g1', '', 'g1', '', 9, 6, 6, 6)`,
+		`UPDATE sequence SET value = 6 WHERE name = 'change'`,
+	} {
+		if err := c.run(sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.close(); err != nil {
+		t.Fatal(err)
+	}
+	db := openTest(t, path)
+	for asked, want := range map[string]string{
+		"tariffs T1": "T1 1", "tariffs t1": "t1 2", "tariffs tÄ": "TÄ 3", "cdrs c1": "C1 4", "tariffs G1": "G1 removed 5", "tariffs g1": "g1 removed 6",
+	} {
+		module, id, _ := strings.Cut(asked, " ")
+		key := store.Key{Module: ocpi.ModuleID(module), Source: "p", Party: ocpi.NewParty("NL", "ABC"), ID: id, AnyCase: true}
+		got, err := db.ChangeOf(t.Context(), key, 0)
+		if err != nil {
+			t.Fatal(asked, err)
+		}
+		text := fmt.Sprintf("%s %s", got.ID, got.Body)
+		if got.Removed {
+			text = fmt.Sprintf("%s removed %d", got.ID, got.Object.Change)
+		}
+		if text != want {
+			t.Errorf("%s is %s, want %s", asked, text, want)
+		}
+	}
+	feed, err := db.Changes(t.Context(), store.Selection{Module: ocpi.ModuleTariffs, Source: "p"}, 0, 9)
+	if err != nil || len(feed.Changes) != 5 {
+		t.Errorf("%d changes, want 5: %v", len(feed.Changes), err)
+	}
+}
+
 func TestANewerFileIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "node.db")
 	if err := openTest(t, path).Close(); err != nil {

@@ -139,14 +139,16 @@ func (db *DB) Object(ctx context.Context, key store.Key) (o store.Object, err er
 }
 
 // Find returns the object with this id among the selection, or store.ErrNotFound. If several parties have one, it is
-// the oldest; a token of type RFID goes before all others. It has no Renditions.
+// the oldest; a token of type RFID goes before all others. Where the selection says AnyCase, an object with the very id goes before
+// those that differ in case. It has no Renditions.
 //
 // Tokens that are asked for again and again cost next to nothing while none is written; their bodies are shared with other callers.
 func (db *DB) Find(ctx context.Context, selection store.Selection, id string) (o store.Object, err error) {
 	if selection.Module != ocpi.ModuleTokens {
 		return db.find(ctx, selection, id)
 	}
-	key := fmt.Sprintf("found %q %q %q %q %t %q %q", selection.Source, selection.Parties, selection.TokenType, selection.Audience, selection.AnyAudience, selection.Version, id)
+	key := fmt.Sprintf("found %q %q %q %q %t %q %t %q", selection.Source, selection.Parties, selection.TokenType, selection.Audience,
+		selection.AnyAudience, selection.Version, selection.AnyCase, id)
 	found, err := db.tokensThrough(key, func() ([]store.Object, error) {
 		o, err := db.find(ctx, selection, id)
 		return []store.Object{o}, err
@@ -173,16 +175,19 @@ func anyType(key store.Key) bool { return key.Module == ocpi.ModuleTokens && key
 
 // only selects what one party owns, for a key that is not complete.
 func only(key store.Key) store.Selection {
-	return store.Selection{Module: key.Module, Source: key.Source, Parties: []ocpi.Party{key.Party}, AnyAudience: true}
+	return store.Selection{Module: key.Module, Source: key.Source, Parties: []ocpi.Party{key.Party}, AnyAudience: true, AnyCase: key.AnyCase}
 }
 
 func (c *conn) object(key store.Key) (o store.Object, err error) {
 	if anyType(key) {
 		return c.first(only(key), key.ID)
 	}
-	found := false
+	meant := choose(&key)
+	key.AnyCase = false
 	err = c.query(func(s *sqlite3.Stmt) {
-		found = true
+		if !meant.takes(s.ColumnText(1), s.ColumnInt64(0)) {
+			return
+		}
 		o = store.Object{Key: key, Body: s.ColumnBlob(6, nil), Times: s.ColumnBlob(7, nil)}
 		scan(s, &o)
 	}, `SELECT o.created, o.id, o.token_type, o.audience, o.change, o.last_updated, b.json, o.times
@@ -191,8 +196,8 @@ func (c *conn) object(key store.Key) (o store.Object, err error) {
 		JOIN content b ON b.id = o.created
 		WHERE c.module = ?1 AND c.source = ?2 AND c.country_code = ?3 AND c.party_id = ?4
 			AND o.id_key = ?5 AND o.token_type = ?6`,
-		string(key.Module), key.Source, key.Party.CountryCode, key.Party.PartyID, idKey(key.Module, key.ID), key.TokenType)
-	if err == nil && !found {
+		string(key.Module), key.Source, key.Party.CountryCode, key.Party.PartyID, idKey(key.ID), key.TokenType)
+	if err == nil && !meant.found {
 		err = store.ErrNotFound
 	}
 	return o, err
@@ -209,16 +214,21 @@ func scan(s *sqlite3.Stmt, o *store.Object) {
 }
 
 // find returns the Created of the object with this key.
-func (c *conn) find(key store.Key) (int64, error) {
+func (c *conn) find(key store.Key) (created int64, err error) {
 	if anyType(key) {
 		best, err := c.first(only(key), key.ID)
 		return best.Created, err
 	}
-	created, ok, err := c.number(`SELECT o.created FROM collection c JOIN object o ON o.collection = c.id
+	meant := choose(&key)
+	err = c.query(func(s *sqlite3.Stmt) {
+		if at := s.ColumnInt64(0); meant.takes(s.ColumnText(1), at) {
+			created = at
+		}
+	}, `SELECT o.created, o.id FROM collection c JOIN object o ON o.collection = c.id
 		WHERE c.module = ?1 AND c.source = ?2 AND c.country_code = ?3 AND c.party_id = ?4
 			AND o.id_key = ?5 AND o.token_type = ?6`,
-		string(key.Module), key.Source, key.Party.CountryCode, key.Party.PartyID, idKey(key.Module, key.ID), key.TokenType)
-	if err == nil && !ok {
+		string(key.Module), key.Source, key.Party.CountryCode, key.Party.PartyID, idKey(key.ID), key.TokenType)
+	if err == nil && !meant.found {
 		err = store.ErrNotFound
 	}
 	return created, err
@@ -226,12 +236,14 @@ func (c *conn) find(key store.Key) (int64, error) {
 
 // first returns the object that a selection and an id stand for.
 func (c *conn) first(selection store.Selection, id string) (best store.Object, err error) {
+	meant := chooseBy(selection.Module, id, selection.AnyCase)
 	err = c.query(func(s *sqlite3.Stmt) {
 		found := store.Object{Key: store.Key{
 			Module: selection.Module, Source: selection.Source, Party: ocpi.Party{CountryCode: s.ColumnText(6), PartyID: s.ColumnText(7)},
 		}}
 		scan(s, &found)
-		if !selects(selection, found.Party, s.ColumnText(3), found.TokenType) || best.Created != 0 && !before(&found, &best) {
+		if !meant.fits(found.ID) || !selects(selection, found.Party, s.ColumnText(3), found.TokenType) ||
+			best.Created != 0 && !before(&found, &best, id) {
 			return
 		}
 		found.Body, found.Times = s.ColumnBlob(8, nil), s.ColumnBlob(9, nil)
@@ -241,15 +253,18 @@ func (c *conn) first(selection store.Selection, id string) (best store.Object, e
 		JOIN object o ON o.collection = c.id
 		JOIN content b ON b.id = o.created
 		WHERE c.module = ?1 AND c.source = ?2 AND o.id_key = ?3`,
-		string(selection.Module), selection.Source, idKey(selection.Module, id))
+		string(selection.Module), selection.Source, idKey(id))
 	if err == nil && best.Created == 0 {
 		err = store.ErrNotFound
 	}
 	return best, err
 }
 
-// before reports whether of two objects with the right id it is the first that is meant.
-func before(a, b *store.Object) bool {
+// before reports whether of two objects that an id can stand for it is the first that is meant.
+func before(a, b *store.Object, id string) bool {
+	if exact := a.ID == id; exact != (b.ID == id) {
+		return exact
+	}
 	if rfid := a.TokenType == "RFID"; rfid != (b.TokenType == "RFID") {
 		return rfid
 	}

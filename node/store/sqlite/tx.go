@@ -3,7 +3,6 @@ package sqlite
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -75,17 +74,20 @@ func (t *tx) change(key store.Key) (int64, error) {
 	return at.change, err
 }
 
-// A row is where an object is, if its id is not 0.
+// A row is where an object is, if its id is not 0. Its name is the object's id.
 type row struct {
-	id, change int64
-	audience   string
+	id, change     int64
+	audience, name string
 }
 
 func (t *tx) at(collection int64, key store.Key) (at row, err error) {
+	meant := choose(&key)
 	err = t.conn.query(func(s *sqlite3.Stmt) {
-		at = row{s.ColumnInt64(0), s.ColumnInt64(1), s.ColumnText(2)}
-	}, `SELECT created, change, audience FROM object WHERE collection = ?1 AND id_key = ?2 AND token_type = ?3`,
-		collection, idKey(key.Module, key.ID), key.TokenType)
+		if created, name := s.ColumnInt64(0), s.ColumnText(3); meant.takes(name, created) {
+			at = row{created, s.ColumnInt64(1), s.ColumnText(2), name}
+		}
+	}, `SELECT created, change, audience, id FROM object WHERE collection = ?1 AND id_key = ?2 AND token_type = ?3`,
+		collection, idKey(key.ID), key.TokenType)
 	return at, err
 }
 
@@ -94,9 +96,14 @@ func (t *tx) Removed(key store.Key) (int64, error) {
 	if t.over {
 		return 0, errOver
 	}
-	change, _, err := t.conn.number(`SELECT r.change FROM collection c JOIN removed r ON r.collection = c.id
+	meant, change := choose(&key), int64(0)
+	err := t.conn.query(func(s *sqlite3.Stmt) {
+		if meant.fits(s.ColumnText(1)) {
+			change = max(change, s.ColumnInt64(0))
+		}
+	}, `SELECT r.change, r.id FROM collection c JOIN removed r ON r.collection = c.id
 		WHERE c.module = ?1 AND c.source = ?2 AND c.country_code = ?3 AND c.party_id = ?4 AND r.id_key = ?5 AND r.token_type = ?6`,
-		string(key.Module), key.Source, key.Party.CountryCode, key.Party.PartyID, idKey(key.Module, key.ID), key.TokenType)
+		string(key.Module), key.Source, key.Party.CountryCode, key.Party.PartyID, idKey(key.ID), key.TokenType)
 	if err != nil {
 		return 0, fmt.Errorf("read removal of %s: %w", describe(key), explain(err))
 	}
@@ -200,12 +207,13 @@ func (t *tx) collection(key store.Key) (int64, error) {
 func (t *tx) insert(collection, change int64, o *store.Object) (int64, error) {
 	err := t.conn.run(`INSERT INTO object (collection, id, id_key, token_type, audience, change, whole, changed, times, last_updated)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9)`,
-		collection, o.ID, idKey(o.Module, o.ID), o.TokenType, audienceText(o), change, time.Now().UnixMicro(), o.Times, o.LastUpdated.UnixMicro())
+		collection, o.ID, idKey(o.ID), o.TokenType, audienceText(o), change, time.Now().UnixMicro(), o.Times, o.LastUpdated.UnixMicro())
 	id := t.conn.LastInsertRowID()
 	if err != nil {
 		return 0, err
 	}
-	return id, t.conn.run(`DELETE FROM removed WHERE collection = ?1 AND id_key = ?2 AND token_type = ?3`, collection, idKey(o.Module, o.ID), o.TokenType)
+	return id, t.conn.run(`DELETE FROM removed WHERE collection = ?1 AND id_key = ?2 AND token_type = ?3 AND (?4 OR id = ?5)`,
+		collection, idKey(o.ID), o.TokenType, o.Module == ocpi.ModuleCDRs, o.ID)
 }
 
 func (t *tx) update(at row, collection, change int64, o *store.Object) error {
@@ -218,9 +226,14 @@ func (t *tx) update(at row, collection, change int64, o *store.Object) error {
 	if err := t.touch(at.id, collection, change, o.Touched); err != nil {
 		return err
 	}
-	return t.conn.run(`UPDATE object SET id = ?2, audience = ?3, change = ?4, whole = iif(?8, ?4, whole), changed = ?5, times = ?6, last_updated = ?7
+	if at.name != o.ID { // which is in an index, so it is left alone where it stays
+		if err := t.conn.run(`UPDATE object SET id = ?2 WHERE created = ?1`, at.id, o.ID); err != nil {
+			return err
+		}
+	}
+	return t.conn.run(`UPDATE object SET audience = ?2, change = ?3, whole = iif(?7, ?3, whole), changed = ?4, times = ?5, last_updated = ?6
 		WHERE created = ?1`,
-		at.id, o.ID, audience, change, time.Now().UnixMicro(), o.Times, o.LastUpdated.UnixMicro(), whole)
+		at.id, audience, change, time.Now().UnixMicro(), o.Times, o.LastUpdated.UnixMicro(), whole)
 }
 
 // touch notes which parts of an object change; none stands for all of it, and makes what was noted before of no use.
@@ -293,19 +306,6 @@ func (c *conn) forms() (map[ocpi.Version]int64, error) {
 
 // contentID is the number of the row that holds an object in one of its forms; form 0 is the object itself.
 func contentID(form, created int64) int64 { return form<<48 + created }
-
-// idKey is an id as it is compared. OCPI ids have ASCII letters only where they compare without case.
-func idKey(module ocpi.ModuleID, id string) string {
-	if module != ocpi.ModuleCDRs {
-		return id
-	}
-	return strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			return r + 'a' - 'A'
-		}
-		return r
-	}, id)
-}
 
 func describe(key store.Key) string {
 	if key.Source == "" {

@@ -40,28 +40,36 @@ type plainHome struct{ objects []store.Object }
 func (p *plainHome) index(key store.Key) int {
 	best := -1
 	for i, o := range p.objects {
-		if !matches(o.Key, key) {
-			continue
-		}
-		if best < 0 || o.TokenType == "RFID" && p.objects[best].TokenType != "RFID" {
+		if matches(o.Key, key) && (best < 0 || meant(key, o.Key, p.objects[best].Key)) {
 			best = i
 		}
 	}
 	return best
 }
 
+// meant reports whether of two objects that a key can stand for it is the later one.
+func meant(key, later, earlier store.Key) bool {
+	if exact := later.ID == key.ID; exact != (earlier.ID == key.ID) {
+		return exact
+	}
+	return later.TokenType == "RFID" && earlier.TokenType != "RFID"
+}
+
 func matches(stored, asked store.Key) bool {
 	if asked.Module == ocpi.ModuleTokens && asked.TokenType == "" {
 		asked.TokenType = stored.TokenType
 	}
-	if asked.Module == ocpi.ModuleCDRs && strings.EqualFold(stored.ID, asked.ID) {
+	if (asked.AnyCase || asked.Module == ocpi.ModuleCDRs) && strings.EqualFold(stored.ID, asked.ID) {
 		asked.ID = stored.ID
 	}
+	asked.AnyCase = false
 	return stored == asked
 }
 
 func (p *plainHome) put(o store.Object) (created bool) {
-	if i := p.index(o.Key); i >= 0 {
+	i := p.index(o.Key)
+	o.AnyCase = false
+	if i >= 0 {
 		p.objects[i] = o
 		return false
 	}
@@ -105,6 +113,8 @@ func (m *modelTest) key(r *rapid.T, tokenTypes ...string) store.Key {
 		Source: rapid.SampledFrom(m.sources).Draw(r, "source"),
 		Party:  anyParty.Draw(r, "party"),
 		ID:     anyID.Draw(r, "id"),
+
+		AnyCase: rapid.Bool().Draw(r, "any case"),
 	}
 	if key.Module == ocpi.ModuleTokens {
 		key.TokenType = rapid.SampledFrom(tokenTypes).Draw(r, "type")

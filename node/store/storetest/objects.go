@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -104,6 +105,90 @@ var objectTests = []test{
 				t.Errorf("%s: %d objects, want 2", module, got)
 			}
 		}
+	}},
+	{name: "a key of any case stands for the very id, or else for the oldest in another case (DT-31)", run: func(t *testing.T, home Home) {
+		for _, module := range []ocpi.ModuleID{ocpi.ModuleLocations, ocpi.ModuleSessions, ocpi.ModuleTariffs, ocpi.ModuleTokens} {
+			at := func(id string, anyCase bool) store.Key {
+				key := object(module, abc, id).Key
+				key.AnyCase = anyCase
+				if module == ocpi.ModuleTokens {
+					key.TokenType = "RFID"
+				}
+				return key
+			}
+			upper, lower := store.Object{Key: at("LOC1", false), Body: []byte(`1`)}, store.Object{Key: at("loc1", false), Body: []byte(`2`)}
+			put(t, home, upper, lower)
+			for id, want := range map[string]store.Object{"LOC1": upper, "loc1": lower, "Loc1": upper} {
+				equal(t, "by "+id, get(t, home, at(id, true)), want)
+				found, err := home.Find(t.Context(), store.Selection{Module: module, AnyCase: true}, id)
+				equal(t, "found by "+id, found, want)
+				wantError(t, "Find", err, nil)
+				change, err := home.ChangeOf(t.Context(), at(id, true), 0)
+				equal(t, "change by "+id, change.Object, want)
+				wantError(t, "ChangeOf", err, nil)
+			}
+			_, err := home.Object(t.Context(), at("Loc1", false))
+			wantError(t, "Object in one case", err, store.ErrNotFound)
+			_, err = home.Find(t.Context(), store.Selection{Module: module}, "Loc1")
+			wantError(t, "Find in one case", err, store.ErrNotFound)
+			_, err = home.ChangeOf(t.Context(), at("Loc1", false), 0)
+			wantError(t, "ChangeOf in one case", err, store.ErrNotFound)
+			if module == ocpi.ModuleTokens {
+				anyType := at("Loc1", true)
+				anyType.TokenType = ""
+				equal(t, "a token of any type and case", get(t, home, anyType), upper)
+			}
+		}
+	}},
+	{name: "what is put under a key of any case replaces what it stands for, and its id (DT-31)", run: func(t *testing.T, home Home) {
+		put(t, home, location("LOC1"), location("LOC2"), location("loc2"))
+		for _, id := range []string{"loc1", "Loc1", "loc2", "Loc2", "LOC3"} {
+			o := location(id)
+			o.AnyCase = true
+			put(t, home, o)
+		}
+		page := list(t, home, ownLocations, ocpi.Query{Limit: 9})
+		equal(t, "ids", ids(page.Objects), []string{"Loc1", "Loc2", "loc2", "LOC3"})
+		equal(t, "total", page.Total, 4)
+		feed, err := home.Changes(t.Context(), ownLocations, 0, 9)
+		wantError(t, "Changes", err, nil)
+		if len(feed.Changes) != 4 {
+			t.Errorf("%d changes, want one of each object", len(feed.Changes))
+		}
+	}},
+	{name: "what is deleted under a key of any case is what it stands for, and is known as removed (DT-31)", run: func(t *testing.T, home Home) {
+		put(t, home, location("LOC1"), location("LOC2"), location("loc2"))
+		key := func(id string, anyCase bool) store.Key {
+			key := location(id).Key
+			key.AnyCase = anyCase
+			return key
+		}
+		err := home.Write(t.Context(), func(tx store.Tx) error {
+			wantError(t, "Delete in one case", tx.Delete(key("loc1", false)), store.ErrNotFound)
+			wantError(t, "Delete of what is gone", errors.Join(tx.Delete(key("loc1", true)), tx.Delete(key("loc2", true)), tx.Delete(key("loc2", true))), nil)
+			for id, want := range map[string][2]bool{"LOC1": {true, true}, "loc1": {false, true}, "LOC2": {true, true}, "loc2": {true, true}, "LOC3": {}} {
+				for i, anyCase := range []bool{false, true} {
+					change, err := tx.Removed(key(id, anyCase))
+					if err != nil || (change > 0) != want[i] {
+						t.Errorf("%s, any case %t: removed by change %d, %v", id, anyCase, change, err)
+					}
+				}
+			}
+			return nil
+		})
+		wantError(t, "Write", err, nil)
+		removed, err := home.ChangeOf(t.Context(), key("loc1", true), 0)
+		if err != nil || !removed.Removed || removed.ID != "LOC1" {
+			t.Errorf("%+v %v", removed, err)
+		}
+		put(t, home, location("loc2"))
+		feed, err := home.Changes(t.Context(), ownLocations, 0, 9)
+		wantError(t, "Changes", err, nil)
+		var got []string
+		for _, c := range feed.Changes {
+			got = append(got, fmt.Sprint(c.ID, " ", c.Removed))
+		}
+		equal(t, "feed", got, []string{"LOC1 true", "LOC2 true", "loc2 false"})
 	}},
 	{name: "a token without a type is the RFID token, or else the oldest (TOK-03)", run: func(t *testing.T, home Home) {
 		other, app, rfid := token("012345", "OTHER"), token("012345", "APP_USER"), token("012345", "RFID")
