@@ -37,6 +37,7 @@ func newBackend(n *Node) (*backend.API, error) {
 			Locations: ownObjects(n.Objects.Locations), Sessions: ownObjects(n.Objects.Sessions), CDRs: ownObjects(n.Objects.CDRs),
 			Tariffs: ownObjects(n.Objects.Tariffs), Tokens: ownObjects(n.Objects.Tokens), Statuses: n.Objects,
 		},
+		AnyCase:  n.Objects.AnyCase(),
 		Partners: partners{n.Partners}, Registrations: registrations{n.handshake, n.Data}, Moves: moves{n}, Pusher: pushNow{n},
 		Commands: commands{n}, HubClients: n.hubClients, Authorizer: authorizer{n}, Webhooks: webhooks{n.events.Webhooks},
 		Events: backend.Events{Stream: n.events.Stream(), Socket: n.events.Socket()},

@@ -145,7 +145,7 @@ func (c commands) receiver(ctx context.Context, r *backend.CommandRequest) (stri
 		if r.Partner != "" && p.ID != r.Partner || relations[i].State != handshake.Registered || !p.Has(ocpi.RoleCPO) {
 			continue
 		}
-		object, err := c.n.db.Find(ctx, theirs(p.ID, module, about.Party), about.ID)
+		object, err := c.n.db.Find(ctx, theirs(p, module, about.Party), about.ID)
 		switch {
 		case errors.Is(err, store.ErrNotFound) && r.Partner != "": // it may have come to the CPO's mind since
 			return r.Partner, nil
@@ -154,7 +154,7 @@ func (c commands) receiver(ctx context.Context, r *backend.CommandRequest) (stri
 		case err != nil:
 			return "", err
 		}
-		if err := checkPlace(module, object, r); err != nil {
+		if err := checkPlace(module, object, r, anyCase(p.Version)); err != nil {
 			return "", err
 		}
 		found = append(found, p.ID)
@@ -204,8 +204,8 @@ func (c commands) reserver(ctx context.Context, r *backend.CommandRequest) (stri
 }
 
 // theirs selects the objects of a partner; those of one of its parties where one is given.
-func theirs(partner string, module ocpi.ModuleID, owner ocpi.Party) store.Selection {
-	sel := store.Selection{Module: module, Source: partner, AnyAudience: true}
+func theirs(partner *ocpi.Partner, module ocpi.ModuleID, owner ocpi.Party) store.Selection {
+	sel := store.Selection{Module: module, Source: partner.ID, AnyAudience: true, AnyCase: anyCase(partner.Version)}
 	if owner != (ocpi.Party{}) {
 		sel.Parties = []ocpi.Party{owner}
 	}
@@ -214,7 +214,7 @@ func theirs(partner string, module ocpi.ModuleID, owner ocpi.Party) store.Select
 
 // checkPlace refuses an EVSE or a connector that a location has not, and a start without a connector where that is needed
 // (requirements DL-10, DM-09).
-func checkPlace(module ocpi.ModuleID, object store.Object, r *backend.CommandRequest) error {
+func checkPlace(module ocpi.ModuleID, object store.Object, r *backend.CommandRequest, anyCase bool) error {
 	switch {
 	case module != ocpi.ModuleLocations:
 		return nil
@@ -227,16 +227,19 @@ func checkPlace(module ocpi.ModuleID, object store.Object, r *backend.CommandReq
 	if err := json.Unmarshal(object.Body, &location, jsontext.AllowDuplicateNames(true)); err != nil {
 		return fmt.Errorf("read location %s: %w", object.ID, err)
 	}
+	same := func(is ocpi.CiString, asked string) bool {
+		return string(is) == asked || anyCase && is.Equal(ocpi.CiString(asked))
+	}
 	for i := range location.EVSEs {
 		evse := &location.EVSEs[i]
-		if string(evse.UID) != r.EVSEUID {
+		if !same(evse.UID, r.EVSEUID) {
 			continue
 		}
 		if r.Type == v230.CommandTypeStartSession && r.ConnectorID == "" && slices.Contains(evse.Capabilities, v230.CapabilityStartSessionConnectorRequired) {
 			return badCommand("/connector_id", ocpi.FindingMissing, "EVSE %s has START_SESSION_CONNECTOR_REQUIRED", r.EVSEUID)
 		}
 		for j := range evse.Connectors {
-			if string(evse.Connectors[j].ID) == r.ConnectorID {
+			if same(evse.Connectors[j].ID, r.ConnectorID) {
 				return nil
 			}
 		}
@@ -260,7 +263,7 @@ func (c commands) token(ctx context.Context, r *backend.CommandRequest) (v230.To
 	case r.TokenKey.ID == "":
 		return v230.Token{}, nil
 	}
-	sel := store.Selection{Module: ocpi.ModuleTokens, TokenType: r.TokenKey.TokenType, AnyAudience: true}
+	sel := store.Selection{Module: ocpi.ModuleTokens, TokenType: r.TokenKey.TokenType, AnyAudience: true, AnyCase: c.n.Objects.AnyCase()}
 	stored, err := c.n.db.Find(ctx, sel, r.TokenKey.ID)
 	if errors.Is(err, store.ErrNotFound) {
 		return v230.Token{}, badCommand("/token_uid", ocpi.FindingMismatch, "there is no such token of ours")

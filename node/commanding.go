@@ -44,7 +44,7 @@ func (n *Node) partyOf(ctx context.Context, c library.Command) ocpi.Party {
 	if id == "" {
 		module, id = ocpi.ModuleSessions, string(about.Session)
 	}
-	found, err := n.db.Find(ctx, store.Selection{Module: module, Source: c.Partner, AnyAudience: true}, id)
+	found, err := n.db.Find(ctx, store.Selection{Module: module, Source: c.Partner, AnyAudience: true, AnyCase: true}, id)
 	if err != nil {
 		return ocpi.Party{}
 	}
@@ -62,9 +62,14 @@ var (
 	_ ocpiserver.PreferenceTaker = (*chargings)(nil)
 )
 
+// anyCase reports whether ids are the same in a version whatever their case (requirement DT-31).
+func anyCase(v ocpi.Version) bool { return v.Compare("2.2") >= 0 }
+
 // hasSession tells whether one of our parties that a partner deals with has a session.
 func (n *Node) hasSession(ctx context.Context, with *ocpi.Partner, id string) (bool, error) {
-	_, err := n.db.Find(ctx, store.Selection{Module: ocpi.ModuleSessions, Parties: with.Serves, AnyAudience: true}, id)
+	_, err := n.db.Find(ctx, store.Selection{
+		Module: ocpi.ModuleSessions, Parties: with.Serves, AnyAudience: true, AnyCase: anyCase(with.Version),
+	}, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	}

@@ -12,7 +12,7 @@ import (
 // Copy returns our copy of a partner's object, as JSON of the model (OCPI 2.3.0), and when it was last changed here. It is
 // ocpi.ErrNotFound where there is none.
 func (d *Data) Copy(ctx context.Context, partner string, module ocpi.ModuleID, key ocpi.Key) (raw []byte, changed time.Time, err error) {
-	c, err := d.db.ChangeOf(ctx, store.Key{Module: module, Source: partner, Party: key.Party, ID: key.ID, TokenType: key.TokenType}, 0)
+	c, err := d.db.ChangeOf(ctx, store.Key{Module: module, Source: partner, Party: key.Party, ID: key.ID, TokenType: key.TokenType, AnyCase: true}, 0)
 	if errors.Is(err, store.ErrNotFound) || err == nil && c.Removed {
 		return nil, time.Time{}, ocpi.ErrNotFound
 	}

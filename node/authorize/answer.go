@@ -122,7 +122,7 @@ func (a *Answerer) token(ctx context.Context, from *ocpi.Partner, request ocpise
 			continue
 		}
 		o, err := a.config.Store.Find(ctx, store.Selection{
-			Module: ocpi.ModuleTokens, Parties: from.Serves, TokenType: string(tokenType), AnyAudience: true,
+			Module: ocpi.ModuleTokens, Parties: from.Serves, TokenType: string(tokenType), AnyAudience: true, AnyCase: anyCase(from),
 		}, request.TokenUID)
 		if errors.Is(err, store.ErrNotFound) {
 			continue

@@ -142,6 +142,28 @@ func TestAnEMSPAnswersFromItsTokens(t *testing.T) {
 	}
 }
 
+// Requirement DT-31: since 2.2 a CPO names a token, and a location of its own, in any case.
+func TestTokensAreAskedAboutInAnyCaseSince22(t *testing.T) {
+	db, o := open(t)
+	put(t, o.Tokens, token(nil))
+	later := *cpo
+	later.Version = ocpi.V221
+	location := ocpitest.Network(foreign).Location(1)
+	location.ID = "LOC1"
+	if _, err := object.ReceivedLocations(db).Put(t.Context(), &later, ocpi.Key{Party: foreign, ID: "LOC1"}, location); err != nil {
+		t.Fatal(err)
+	}
+	answerer := authorize.NewAnswerer(authorize.AnswererConfig{Store: db, Logger: quiet})
+	for uid, at := range map[string]string{"card": "loc1", "Card": "LOC1", "CARD": "Loc1"} {
+		info, err := answerer.Authorize(t.Context(), &later, ocpiserver.AuthorizeRequest{
+			TokenUID: uid, TokenType: "RFID", At: &v230.LocationReferences{LocationID: ocpi.CiString(at), EVSEUIDs: []ocpi.CiString{"NONE"}},
+		})
+		if err != nil || info.Allowed != notAllowed { // the location is known, and has no such EVSE
+			t.Errorf("%s at %s: %s, %v", uid, at, info.Allowed, err)
+		}
+	}
+}
+
 // The server asks for each type that 2.1.1 calls OTHER. The partner has asked once.
 func TestOneQuestionAboutAnUnknownTokenIsOneEvent(t *testing.T) {
 	db, _ := open(t)

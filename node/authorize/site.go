@@ -65,12 +65,15 @@ func contains(ids []string, id string) bool {
 	return slices.ContainsFunc(ids, func(other string) bool { return strings.EqualFold(other, id) })
 }
 
+// anyCase reports whether ids are the same to a partner whatever their case (requirement DT-31).
+func anyCase(p *ocpi.Partner) bool { return p.Version.Compare("2.2") >= 0 }
+
 // partnersSite is a location that a CPO has sent; nil where it has not, or not yet its EVSEs. Of a CPO that speaks for
 // several parties, a question does not say which one's it is: then it is what they have of this id together.
 func partnersSite(ctx context.Context, s Store, from *ocpi.Partner, id string) (*site, error) {
 	var all site
 	for _, party := range from.Parties(ocpi.RoleCPO) {
-		o, err := s.Object(ctx, store.Key{Module: ocpi.ModuleLocations, Source: from.ID, Party: party, ID: id})
+		o, err := s.Object(ctx, store.Key{Module: ocpi.ModuleLocations, Source: from.ID, Party: party, ID: id, AnyCase: anyCase(from)})
 		if errors.Is(err, store.ErrNotFound) {
 			continue
 		}
@@ -91,7 +94,7 @@ func partnersSite(ctx context.Context, s Store, from *ocpi.Partner, id string) (
 
 // ownSite is a location of ours; nil where there is none, or one without EVSEs.
 func ownSite(ctx context.Context, s Store, id string) (*site, error) {
-	o, err := s.Find(ctx, store.Selection{Module: ocpi.ModuleLocations, AnyAudience: true}, id)
+	o, err := s.Find(ctx, store.Selection{Module: ocpi.ModuleLocations, AnyAudience: true, AnyCase: true}, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
 	}

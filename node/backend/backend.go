@@ -36,6 +36,8 @@ type Config struct {
 	// Parties are ours: objects of others are not ours.
 	Parties []ocpi.PartyRole
 	Objects Objects
+	// AnyCase tells that ids that differ in case alone are of one object or part, as OCPI has it since 2.2.
+	AnyCase bool
 
 	Partners      Partners
 	Registrations Registrations
@@ -91,6 +93,8 @@ type Own[T any] interface {
 	Update(ctx context.Context, key ocpi.Key, fn func(*T) error) error
 	// Remove removes an object if allow does not refuse it, or returns ocpi.ErrNotFound.
 	Remove(ctx context.Context, key ocpi.Key, allow func(*T) error) error
+	// Respell writes the ids of an object and its parts as they were before, where they are the same in another case.
+	Respell(before, after *T)
 }
 
 // An Item is an object with its owner.
@@ -149,7 +153,7 @@ func New(config Config) (*API, error) {
 	config = config.withDefaults()
 	a := &API{
 		config: config, mux: http.NewServeMux(), once: once{answers: config.Answers, now: config.Now, log: config.Logger},
-		evses: evseIndex{store: config.Store},
+		evses: evseIndex{store: config.Store, anyCase: config.AnyCase},
 	}
 	a.huma = humago.New(a.mux, humaConfig(config.Version))
 	a.huma.UseMiddleware(a.guard)

@@ -28,6 +28,8 @@ type module[T any] struct {
 	stamp func(before, after *T, now ocpi.DateTime)
 	// retire does what OCPI has in place of deleting; nil where objects can go.
 	retire func(*T, ocpi.DateTime)
+	// respell writes ids as they were before, where they are the same in another case; nil for as they come.
+	respell func(before, after *T)
 	// immutable tells that an object is created and never changed.
 	immutable bool
 }
@@ -55,7 +57,7 @@ func (m module[T]) storeKey(source string, key ocpi.Key) store.Key {
 
 func locations(a *API) module[v230.Location] {
 	return module[v230.Location]{
-		id: ocpi.ModuleLocations, own: a.config.Objects.Locations, object: "Location", noun: "location", idName: "id",
+		id: ocpi.ModuleLocations, own: a.config.Objects.Locations, respell: a.config.Objects.Locations.Respell, object: "Location", noun: "location", idName: "id",
 		decode: v230.DecodeLocation,
 		parts: func(l *v230.Location) identity {
 			return identity{country: &l.CountryCode, party: &l.PartyID, id: &l.ID, updated: &l.LastUpdated}
@@ -66,7 +68,7 @@ func locations(a *API) module[v230.Location] {
 
 func sessions(a *API) module[v230.Session] {
 	m := module[v230.Session]{
-		id: ocpi.ModuleSessions, own: a.config.Objects.Sessions, object: "Session", noun: "session", idName: "id",
+		id: ocpi.ModuleSessions, own: a.config.Objects.Sessions, respell: a.config.Objects.Sessions.Respell, object: "Session", noun: "session", idName: "id",
 		decode: v230.DecodeSession,
 		parts: func(s *v230.Session) identity {
 			return identity{country: &s.CountryCode, party: &s.PartyID, id: &s.ID, updated: &s.LastUpdated}
@@ -84,7 +86,7 @@ func sessions(a *API) module[v230.Session] {
 
 func tariffs(a *API) module[v230.Tariff] {
 	m := module[v230.Tariff]{
-		id: ocpi.ModuleTariffs, own: a.config.Objects.Tariffs, object: "Tariff", noun: "tariff", idName: "id",
+		id: ocpi.ModuleTariffs, own: a.config.Objects.Tariffs, respell: a.config.Objects.Tariffs.Respell, object: "Tariff", noun: "tariff", idName: "id",
 		decode: v230.DecodeTariff,
 		parts: func(t *v230.Tariff) identity {
 			return identity{country: &t.CountryCode, party: &t.PartyID, id: &t.ID, updated: &t.LastUpdated}
@@ -97,7 +99,7 @@ func tariffs(a *API) module[v230.Tariff] {
 
 func tokens(a *API) module[v230.Token] {
 	m := module[v230.Token]{
-		id: ocpi.ModuleTokens, own: a.config.Objects.Tokens, object: "Token", noun: "token", idName: "uid",
+		id: ocpi.ModuleTokens, own: a.config.Objects.Tokens, respell: a.config.Objects.Tokens.Respell, object: "Token", noun: "token", idName: "uid",
 		decode: v230.DecodeToken,
 		parts: func(t *v230.Token) identity {
 			return identity{country: &t.CountryCode, party: &t.PartyID, id: &t.UID, tokenType: &t.Type, updated: &t.LastUpdated}
@@ -115,7 +117,7 @@ func tokens(a *API) module[v230.Token] {
 
 func cdrs(a *API) module[v230.CDR] {
 	m := module[v230.CDR]{
-		id: ocpi.ModuleCDRs, own: a.config.Objects.CDRs, object: "CDR", noun: "CDR", idName: "id",
+		id: ocpi.ModuleCDRs, own: a.config.Objects.CDRs, respell: a.config.Objects.CDRs.Respell, object: "CDR", noun: "CDR", idName: "id",
 		decode: v230.DecodeCDR, immutable: true,
 		parts: func(d *v230.CDR) identity {
 			return identity{country: &d.CountryCode, party: &d.PartyID, id: &d.ID, updated: &d.LastUpdated}
@@ -147,6 +149,7 @@ func (k PathKey) key() ocpi.Key { return ocpi.Key{Party: ocpi.NewParty(k.Country
 
 // read reads an object as it is stored.
 func (a *API) read(ctx context.Context, key store.Key) (store.Object, error) {
+	key.AnyCase = a.config.AnyCase
 	o, err := a.config.Store.Object(ctx, key)
 	if isNotFound(err) {
 		return o, problem(404, "there is no %s %s of %s", strings.TrimSuffix(string(key.Module), "s"), key.ID, key.Party)

@@ -257,6 +257,7 @@ func patchObject[T any](ctx context.Context, a *API, m module[T], key ocpi.Key, 
 			return err
 		}
 		was := m.parts(object).key()
+		m.respell(object, &after)
 		if findings := named(m.parts(&after), was, m.idName); len(findings) > 0 {
 			return invalid("the patched "+m.noun, findings)
 		}

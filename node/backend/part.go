@@ -56,6 +56,8 @@ type (
 type partRequest struct {
 	location        ocpi.Key
 	evse, connector string
+	// anyCase tells that these are the same in any case.
+	anyCase bool
 	// id is that of the part.
 	id            string
 	preconditions Preconditions
@@ -74,13 +76,13 @@ type part[T any] struct {
 	take func(*v230.Location, partRequest, ocpi.DateTime) error
 }
 
-func evses() part[v230.EVSE] {
+func evses(a *API) part[v230.EVSE] {
 	return part[v230.EVSE]{
-		module: module[v230.EVSE]{object: "EVSE", noun: "EVSE", idName: "uid", decode: v230.DecodeEVSE, stamp: stampEVSE, leftovers: keepEVSE, doubles: doubleConnectors},
+		module: module[v230.EVSE]{object: "EVSE", noun: "EVSE", idName: "uid", decode: v230.DecodeEVSE, stamp: stampEVSE, leftovers: keepEVSE, doubles: doubleConnectors, respell: a.respellEVSE},
 		id:     func(e *v230.EVSE) *ocpi.CiString { return &e.UID },
-		find:   func(l *v230.Location, r partRequest) *v230.EVSE { return findEVSE(l, r.evse) },
+		find:   func(l *v230.Location, r partRequest) *v230.EVSE { return r.findEVSE(l) },
 		put: func(l *v230.Location, r partRequest, evse v230.EVSE) error {
-			if is := findEVSE(l, r.evse); is != nil {
+			if is := r.findEVSE(l); is != nil {
 				*is = evse
 			} else {
 				l.EVSEs = append(l.EVSEs, evse)
@@ -89,7 +91,7 @@ func evses() part[v230.EVSE] {
 			return nil
 		},
 		take: func(l *v230.Location, r partRequest, now ocpi.DateTime) error {
-			evse := findEVSE(l, r.evse)
+			evse := r.findEVSE(l)
 			if evse == nil {
 				return r.missing()
 			}
@@ -100,26 +102,27 @@ func evses() part[v230.EVSE] {
 	}
 }
 
-func connectors() part[v230.Connector] {
+func connectors(a *API) part[v230.Connector] {
 	return part[v230.Connector]{
 		module: module[v230.Connector]{
 			object: "Connector", noun: "connector", idName: "id", decode: v230.DecodeConnector,
 			stamp:     func(before, after *v230.Connector, now ocpi.DateTime) { stamp(before, after, connectorUpdated, now) },
 			leftovers: func(before, after *v230.Connector) { keepExtra(&before.Extra, &after.Extra) },
+			respell:   a.respellConnector,
 		},
 		id: func(c *v230.Connector) *ocpi.CiString { return &c.ID },
 		find: func(l *v230.Location, r partRequest) *v230.Connector {
-			if evse := findEVSE(l, r.evse); evse != nil {
-				return findConnector(evse, r.connector)
+			if evse := r.findEVSE(l); evse != nil {
+				return r.findConnector(evse)
 			}
 			return nil
 		},
 		put: func(l *v230.Location, r partRequest, connector v230.Connector) error {
-			evse := findEVSE(l, r.evse)
+			evse := r.findEVSE(l)
 			if evse == nil {
 				return problem(http.StatusNotFound, "location %s has no EVSE %s", r.location.ID, r.evse)
 			}
-			if is := findConnector(evse, r.connector); is != nil {
+			if is := r.findConnector(evse); is != nil {
 				*is = connector
 			} else {
 				evse.Connectors = append(evse.Connectors, connector)
@@ -132,18 +135,44 @@ func connectors() part[v230.Connector] {
 	}
 }
 
+// respellEVSE and respellConnector are respell for parts, as their location does it.
+func (a *API) respellEVSE(before, after *v230.EVSE) {
+	was, is := v230.Location{EVSEs: []v230.EVSE{*before}}, v230.Location{EVSEs: []v230.EVSE{*after}}
+	a.config.Objects.Locations.Respell(&was, &is)
+	*after = is.EVSEs[0]
+}
+
+func (a *API) respellConnector(before, after *v230.Connector) {
+	was, is := v230.EVSE{Connectors: []v230.Connector{*before}}, v230.EVSE{Connectors: []v230.Connector{*after}}
+	a.respellEVSE(&was, &is)
+	*after = is.Connectors[0]
+}
+
 func takeConnector(l *v230.Location, r partRequest, now ocpi.DateTime) error {
-	evse := findEVSE(l, r.evse)
-	if evse == nil || findConnector(evse, r.connector) == nil {
+	evse := r.findEVSE(l)
+	if evse == nil {
+		return r.missing()
+	}
+	connector := r.findConnector(evse)
+	if connector == nil {
 		return r.missing()
 	}
 	if len(evse.Connectors) == 1 {
 		return problem(http.StatusUnprocessableEntity, "an EVSE has at least one connector: remove the EVSE")
 	}
-	evse.Connectors = slices.DeleteFunc(evse.Connectors, func(c v230.Connector) bool { return string(c.ID) == r.connector })
+	id := connector.ID
+	evse.Connectors = slices.DeleteFunc(evse.Connectors, func(c v230.Connector) bool { return c.ID == id })
 	evse.LastUpdated = later(evse.LastUpdated, now)
 	l.LastUpdated = later(l.LastUpdated, now)
 	return nil
+}
+
+func (r partRequest) findEVSE(l *v230.Location) *v230.EVSE {
+	return find(l.EVSEs, evseUID, r.evse, r.anyCase)
+}
+
+func (r partRequest) findConnector(e *v230.EVSE) *v230.Connector {
+	return find(e.Connectors, connectorID, r.connector, r.anyCase)
 }
 
 func (r partRequest) missing() error {
@@ -153,46 +182,48 @@ func (r partRequest) missing() error {
 	return problem(http.StatusNotFound, "location %s has no EVSE %s", r.location.ID, r.evse)
 }
 
-func (p EVSEPath) request(pre Preconditions, body []byte) partRequest {
-	return partRequest{location: p.key(), evse: p.UID, id: p.UID, preconditions: pre, body: body}
+func (p EVSEPath) request(a *API, pre Preconditions, body []byte) partRequest {
+	return partRequest{location: p.key(), evse: p.UID, anyCase: a.config.AnyCase, id: p.UID, preconditions: pre, body: body}
 }
 
-func (p ConnectorPath) request(pre Preconditions, body []byte) partRequest {
-	return partRequest{location: p.key(), evse: p.UID, connector: p.ConnectorID, id: p.ConnectorID, preconditions: pre, body: body}
+func (p ConnectorPath) request(a *API, pre Preconditions, body []byte) partRequest {
+	return partRequest{
+		location: p.key(), evse: p.UID, connector: p.ConnectorID, anyCase: a.config.AnyCase, id: p.ConnectorID, preconditions: pre, body: body,
+	}
 }
 
 // addParts adds the operations on EVSEs and connectors.
 func (a *API) addParts() {
 	const evsePath = "/locations/{country}/{party}/{id}/evses/{uid}"
-	e, c := evses(), connectors()
+	e, c := evses(a), connectors(a)
 	operations := partOperations(e.module, evsePath)
 	add(a, operations[0], func(ctx context.Context, in *evseInput) (*answer, error) {
-		return getPart(ctx, a, e, in.request(in.Preconditions, nil))
+		return getPart(ctx, a, e, in.request(a, in.Preconditions, nil))
 	})
 	add(a, operations[1], func(ctx context.Context, in *putEVSEInput) (*answer, error) {
-		return putPart(ctx, a, e, in.request(in.Preconditions, in.RawBody))
+		return putPart(ctx, a, e, in.request(a, in.Preconditions, in.RawBody))
 	})
 	add(a, operations[2], func(ctx context.Context, in *patchEVSEInput) (*answer, error) {
-		return patchPart(ctx, a, e, in.request(in.Preconditions, in.RawBody))
+		return patchPart(ctx, a, e, in.request(a, in.Preconditions, in.RawBody))
 	})
 	operations[3].doc = "The EVSE becomes REMOVED, which partners are told, and stays in its location."
 	add(a, operations[3], func(ctx context.Context, in *evseInput) (*answer, error) {
-		return deletePart(ctx, a, e, in.request(in.Preconditions, nil))
+		return deletePart(ctx, a, e, in.request(a, in.Preconditions, nil))
 	})
 	operations = partOperations(c.module, evsePath+"/connectors/{connector_id}")
 	add(a, operations[0], func(ctx context.Context, in *connectorInput) (*answer, error) {
-		return getPart(ctx, a, c, in.request(in.Preconditions, nil))
+		return getPart(ctx, a, c, in.request(a, in.Preconditions, nil))
 	})
 	add(a, operations[1], func(ctx context.Context, in *putConnectorInput) (*answer, error) {
-		return putPart(ctx, a, c, in.request(in.Preconditions, in.RawBody))
+		return putPart(ctx, a, c, in.request(a, in.Preconditions, in.RawBody))
 	})
 	add(a, operations[2], func(ctx context.Context, in *patchConnectorInput) (*answer, error) {
-		return patchPart(ctx, a, c, in.request(in.Preconditions, in.RawBody))
+		return patchPart(ctx, a, c, in.request(a, in.Preconditions, in.RawBody))
 	})
 	operations[3].doc = "The EVSE is sent to partners without it. An EVSE keeps at least one connector."
 	operations[3].result, operations[3].statuses = nil, []int{http.StatusNoContent}
 	add(a, operations[3], func(ctx context.Context, in *connectorInput) (*answer, error) {
-		return deletePart(ctx, a, c, in.request(in.Preconditions, nil))
+		return deletePart(ctx, a, c, in.request(a, in.Preconditions, nil))
 	})
 }
 
@@ -251,7 +282,8 @@ func patchPart[T any](ctx context.Context, a *API, p part[T], r partRequest) (*a
 		if after, err = patched(p.module, before, r.body); err != nil {
 			return after, err
 		}
-		if is := string(*p.id(&after)); is != r.id {
+		p.respell(before, &after)
+		if is := *p.id(&after); is != *p.id(before) {
 			return after, mistake("/"+p.idName, ocpi.FindingMismatch, "the path says %s, the patched %s %s", r.id, p.noun, is)
 		}
 		p.stamp(before, &after, a.now())

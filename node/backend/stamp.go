@@ -70,22 +70,29 @@ func stampEVSE(before, after *v230.EVSE, now ocpi.DateTime) {
 	stamp(before, after, evseUpdated, now)
 }
 
-func findEVSE(l *v230.Location, uid string) *v230.EVSE {
-	for i := range l.EVSEs {
-		if string(l.EVSEs[i].UID) == uid {
-			return &l.EVSEs[i]
-		}
-	}
-	return nil
+// findEVSE finds an EVSE by its very uid.
+func findEVSE(l *v230.Location, uid string) *v230.EVSE { return find(l.EVSEs, evseUID, uid, false) }
+
+// findConnector finds a connector by its very id.
+func findConnector(e *v230.EVSE, id string) *v230.Connector {
+	return find(e.Connectors, connectorID, id, false)
 }
 
-func findConnector(e *v230.EVSE, id string) *v230.Connector {
-	for i := range e.Connectors {
-		if string(e.Connectors[i].ID) == id {
-			return &e.Connectors[i]
+func evseUID(e *v230.EVSE) *ocpi.CiString          { return &e.UID }
+func connectorID(c *v230.Connector) *ocpi.CiString { return &c.ID }
+
+// find finds the part with an id, or else the first with the id in another case, where any case will do; nil for none.
+func find[T any](parts []T, id func(*T) *ocpi.CiString, want string, anyCase bool) *T {
+	var like *T
+	for i := range parts {
+		switch is := *id(&parts[i]); {
+		case string(is) == want:
+			return &parts[i]
+		case anyCase && like == nil && is.Equal(ocpi.CiString(want)):
+			like = &parts[i]
 		}
 	}
-	return nil
+	return like
 }
 
 // retireLocation does what OCPI has for a location that is gone: its EVSEs are removed (requirement L-16).

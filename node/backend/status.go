@@ -66,7 +66,7 @@ func (a *API) setStatus(ctx context.Context, in *statusInput) (StatusChange, err
 		return StatusChange{}, err
 	}
 	if len(places) > 1 {
-		if places, err = a.having(ctx, places, in.UID); err != nil {
+		if places, err = a.meant(ctx, places, in.UID); err != nil {
 			return StatusChange{}, err
 		}
 	}
@@ -104,8 +104,17 @@ func (a *API) changeStatus(ctx context.Context, location ocpi.Key, uid string, s
 	return StatusChange{Location: placeName(location), EVSE: uid, Status: status, LastUpdated: updated.Time(), Changed: changed}, err
 }
 
+// meant are those of some locations that have an EVSE: with the very uid, or else with one that is the same in another case.
+func (a *API) meant(ctx context.Context, places []ocpi.Key, uid string) ([]ocpi.Key, error) {
+	exactly, err := a.having(ctx, places, uid, false)
+	if err != nil || len(exactly) > 0 || !a.config.AnyCase {
+		return exactly, err
+	}
+	return a.having(ctx, places, uid, true)
+}
+
 // having are those of some locations that have an EVSE; where there are any that have not removed it, those alone.
-func (a *API) having(ctx context.Context, places []ocpi.Key, uid string) ([]ocpi.Key, error) {
+func (a *API) having(ctx context.Context, places []ocpi.Key, uid string, anyCase bool) ([]ocpi.Key, error) {
 	var have, had []ocpi.Key
 	for _, key := range places {
 		location, err := stored(ctx, a, locations(a), key)
@@ -115,7 +124,7 @@ func (a *API) having(ctx context.Context, places []ocpi.Key, uid string) ([]ocpi
 		if err != nil {
 			return nil, err
 		}
-		switch evse := findEVSE(&location, uid); {
+		switch evse := find(location.EVSEs, evseUID, uid, anyCase); {
 		case evse == nil:
 		case evse.Status == v230.StatusRemoved:
 			had = append(had, key)
@@ -140,6 +149,8 @@ type evseIndex struct {
 	keys    []ocpi.Key
 	numbers map[ocpi.Key]int32
 	where   map[string][]int32
+	// anyCase tells that uids are the same in any case: then where has them folded.
+	anyCase bool
 }
 
 // places are the locations in which an EVSE may be.
@@ -153,11 +164,20 @@ func (x *evseIndex) places(ctx context.Context, uid string) ([]ocpi.Key, error) 
 	if err := x.follow(ctx, latest); err != nil {
 		return nil, err
 	}
-	places := make([]ocpi.Key, len(x.where[uid]))
-	for i, number := range x.where[uid] {
+	numbers := x.where[x.folded(uid)]
+	places := make([]ocpi.Key, len(numbers))
+	for i, number := range numbers {
 		places[i] = x.keys[number]
 	}
 	return places, nil
+}
+
+// folded is a uid as it is looked up.
+func (x *evseIndex) folded(uid string) string {
+	if x.anyCase {
+		return ocpi.CiString(uid).Fold()
+	}
+	return uid
 }
 
 const readAtOnce = 500
@@ -215,6 +235,7 @@ func (x *evseIndex) add(uid string, key ocpi.Key) {
 		number = int32(len(x.keys))
 		x.keys, x.numbers[key] = append(x.keys, key), number
 	}
+	uid = x.folded(uid)
 	if !slices.Contains(x.where[uid], number) {
 		x.where[uid] = append(x.where[uid], number)
 	}

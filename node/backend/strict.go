@@ -180,6 +180,9 @@ func (in *incoming[T]) against(before *T, now ocpi.DateTime) (T, error) {
 		}
 	}
 	after := in.object
+	if before != nil && in.module.respell != nil {
+		in.module.respell(before, &after)
+	}
 	in.module.stamp(before, &after, now)
 	if before == nil {
 		return after, nil

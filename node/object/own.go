@@ -68,6 +68,9 @@ func New(s Store, versions []ocpi.Version) (*Objects, error) {
 	return o, nil
 }
 
+// AnyCase reports whether ids that differ in case alone are of one object of ours.
+func (o *Objects) AnyCase() bool { return o.Locations.anyCase }
+
 // An Item is an object to be written, with its owner.
 type Item[T any] struct {
 	Party  ocpi.Party
@@ -188,11 +191,12 @@ func (o *Own[T]) prepare(ctx context.Context, item *Item[T], tx store.Tx, allow 
 	if err != nil {
 		return p, err
 	}
-	o.respell(stored.ID, &before, &item.Object)
+	o.Respell(&before, &item.Object)
 	if allow != nil {
 		if err := allow(&before, &item.Object); err != nil {
 			return p, err
 		}
+		o.Respell(&before, &item.Object) // it may be another now
 	}
 	return o.compare(ctx, item, stored, before)
 }
@@ -204,12 +208,14 @@ func (o *Own[T]) lookupKey(key ocpi.Key) store.Key {
 	return k
 }
 
-// respell writes the id of an object, and those of its parts, as they were before, where they differ in case alone.
-func (o *Own[T]) respell(id string, before, after *T) {
-	if !o.anyCase {
+// Respell writes the id of an object, and those of its parts, as they were before, where they differ in case alone and that is
+// the same to the node.
+func (o *Own[T]) Respell(before, after *T) {
+	was, is := o.kind.id(before), o.kind.id(after)
+	if !o.anyCase || !was.Equal(*is) {
 		return
 	}
-	*o.kind.id(after) = ocpi.CiString(id)
+	*is = *was
 	if o.kind.respell != nil {
 		o.kind.respell(before, after)
 	}
@@ -291,9 +297,7 @@ func (o *Own[T]) derived(ctx context.Context, key ocpi.Key, tx store.Tx, after d
 	if item.Object, err = after(stored, &before); err != nil {
 		return p, err
 	}
-	if o.anyCase && o.kind.id(&item.Object).Equal(ocpi.CiString(stored.ID)) {
-		o.respell(stored.ID, &before, &item.Object)
-	}
+	o.Respell(&before, &item.Object)
 	if is := o.key(&item); is != was {
 		return p, fmt.Errorf("%s %s keeps its id, it cannot become %s", o.kind.name, was.ID, strings.TrimSpace(is.ID+" "+is.TokenType))
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -372,6 +373,42 @@ func TestIdentifiersAreTheSameInEitherCaseSince22(t *testing.T) {
 		}
 		if got := server.EMSP.Locations.From("tester")[0]; len(got.EVSEs) != len(location.EVSEs) || got.EVSEs[0].Status != v230.StatusBlocked || got.EVSEs[0].UID != evse.UID {
 			t.Errorf("%d EVSEs, the first %s is %s", len(got.EVSEs), got.EVSEs[0].UID, got.EVSEs[0].Status)
+		}
+	})
+}
+
+// Requirement DT-31: EVSEs in the PATCH of a location are those that stay, and those in its PUT are held against what is here,
+// in either case.
+func TestEVSEsInALocationAreTheSameInEitherCaseSince22(t *testing.T) {
+	eachLater(t, func(t *testing.T, v ocpi.Version, server *ocpitest.Server) {
+		tester, err := server.Partners.PartnerByToken(t.Context(), server.Token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		replacing := *tester
+		replacing.Receive.EVSEs = ocpi.ReplaceEVSEs
+		server.Partners.Add("replacing", replacing)
+		location := ocpitest.Network(ocpi.NewParty("BE", "TST")).Location(1)
+		location.EVSEs = location.EVSEs[:1]
+		location.EVSEs[0].UID, location.EVSEs[0].Connectors[0].ID = "EVSE1", "C1"
+		path := "/" + string(v) + "/receiver/locations/be/tst/" + string(location.ID)
+		locations := func(c wire.Codecs) wire.Codec[v230.Location] { return c.Locations }
+		body := inVersion(t, v, locations, location)
+		if response, envelope := call(t, server, "PUT", path, body); response.StatusCode != http.StatusCreated {
+			t.Fatalf("HTTP %d: %s", response.StatusCode, envelope.StatusMessage)
+		}
+		older := location
+		older.EVSEs = slices.Clone(location.EVSEs)
+		older.EVSEs[0].UID, older.EVSEs[0].LastUpdated = "evse1", ocpi.NewDateTime(time.Unix(1e9, 0))
+		if _, envelope := call(t, server, "PUT", path, inVersion(t, v, locations, older)); envelope.StatusCode != ocpi.StatusInvalidParameters {
+			t.Errorf("an older EVSE is taken: %d %s", envelope.StatusCode, envelope.StatusMessage)
+		}
+		patch := `{"evses":[{"uid":"evse1","status":"BLOCKED"}],"last_updated":"2030-01-01T00:00:00Z"}`
+		if _, envelope := call(t, server, "PATCH", path, patch, "Authorization", "Token replacing"); !envelope.StatusCode.Success() {
+			t.Fatalf("%d %s", envelope.StatusCode, envelope.StatusMessage)
+		}
+		if got := server.EMSP.Locations.From("tester")[0]; len(got.EVSEs) != 1 || got.EVSEs[0].Status != v230.StatusBlocked {
+			t.Errorf("%+v", got.EVSEs)
 		}
 	})
 }

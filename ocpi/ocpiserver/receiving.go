@@ -40,13 +40,10 @@ func (c *call) olderLocation(before, after *wire.Location) error {
 	if err := c.older("Location", "", "", before.LastUpdated, after.LastUpdated); err != nil {
 		return err
 	}
-	known := make(map[ocpi.CiString]*wire.EVSE, len(before.EVSEs))
-	for i := range before.EVSEs {
-		known[before.EVSEs[i].UID] = &before.EVSEs[i]
-	}
+	known := c.evses(before)
 	for i := range after.EVSEs {
-		was, ok := known[after.EVSEs[i].UID]
-		if !ok {
+		was := known(after.EVSEs[i].UID)
+		if was == nil {
 			continue
 		}
 		if err := c.olderEVSE(fmt.Sprintf("/evses/%d", i), was, &after.EVSEs[i]); err != nil {
@@ -55,6 +52,27 @@ func (c *call) olderLocation(before, after *wire.Location) error {
 	}
 	return nil
 }
+
+// evses finds the EVSEs of a location: by their very uid, or else since 2.2 by one in another case (requirement DT-31); nil for
+// none.
+func (c *call) evses(l *wire.Location) func(uid ocpi.CiString) *wire.EVSE {
+	exactly, folded := make(map[ocpi.CiString]*wire.EVSE, len(l.EVSEs)), map[string]*wire.EVSE{}
+	for i := range l.EVSEs {
+		exactly[l.EVSEs[i].UID] = &l.EVSEs[i]
+		if c.anyCase() {
+			folded[l.EVSEs[i].UID.Fold()] = &l.EVSEs[i]
+		}
+	}
+	return func(uid ocpi.CiString) *wire.EVSE {
+		if evse := exactly[uid]; evse != nil || !c.anyCase() {
+			return evse
+		}
+		return folded[uid.Fold()]
+	}
+}
+
+// anyCase reports whether ids are the same whatever their case in the version of the call.
+func (c *call) anyCase() bool { return c.version.Compare(ocpi.V221) >= 0 }
 
 // olderEVSE refuses an EVSE that would put it or one of its connectors back. What is newer than all that the EVSE shows is
 // newer than its connectors.
@@ -66,10 +84,13 @@ func (c *call) olderEVSE(pointer string, before, after *wire.EVSE) error {
 	for i := range after.Connectors {
 		is := &after.Connectors[i]
 		j := slices.IndexFunc(before.Connectors, func(n wire.Connector) bool { return n.ID == is.ID })
+		if j < 0 && c.anyCase() {
+			j = slices.IndexFunc(before.Connectors, func(n wire.Connector) bool { return n.ID.Equal(is.ID) })
+		}
 		if j < 0 {
 			continue
 		}
-		part := PartPath(string(before.UID), string(is.ID))
+		part := PartPath(string(before.UID), string(before.Connectors[j].ID))
 		if err := c.older("Connector", fmt.Sprintf("%s/connectors/%d", pointer, i), part, before.Connectors[j].LastUpdated, is.LastUpdated); err != nil {
 			return err
 		}
@@ -111,13 +132,19 @@ func patchLocation(c *call, patch *wire.Patch[wire.Location], before, after *wir
 			Message: "EVSEs are not taken in the PATCH of a location; PATCH or PUT each by itself",
 		}})
 	case named && c.partner.Receive.EVSEs == ocpi.ReplaceEVSEs:
+		name := func(uid string) string {
+			if c.anyCase() {
+				return ocpi.CiString(uid).Fold()
+			}
+			return uid
+		}
 		stays := make(map[string]bool, len(uids))
 		for _, uid := range uids {
-			stays[uid] = true
+			stays[name(uid)] = true
 		}
-		after.EVSEs = slices.DeleteFunc(slices.Clone(after.EVSEs), func(e wire.EVSE) bool { return !stays[string(e.UID)] })
+		after.EVSEs = slices.DeleteFunc(slices.Clone(after.EVSEs), func(e wire.EVSE) bool { return !stays[name(string(e.UID))] })
 		for i := range before.EVSEs {
-			if uid := string(before.EVSEs[i].UID); !stays[uid] {
+			if uid := string(before.EVSEs[i].UID); !stays[name(uid)] {
 				c.times.replace(PartPath(uid))
 			}
 		}
