@@ -23,6 +23,7 @@ func (n *Node) Run(ctx context.Context) error {
 	work.Go(func() { n.puller.Run(background) })
 	work.Go(func() { n.Commands.Run(background) })
 	work.Go(func() { n.events.Run(background) })
+	work.Go(func() { n.render(background) })
 	var err error
 	select {
 	case <-ctx.Done():
@@ -47,6 +48,19 @@ func stop(grace context.Context, s *http.Server) error {
 		return errors.Join(fmt.Errorf("requests were still under way when the node stopped"), s.Close())
 	}
 	return err
+}
+
+// render makes ready for partners' pages what was stored before a version was switched on. Until then pages are slower and their
+// totals count what is withheld.
+func (n *Node) render(ctx context.Context) {
+	rendered, err := n.Objects.Render(ctx, n.config.Logger)
+	switch {
+	case ctx.Err() != nil: // the next start goes on with it
+	case err != nil:
+		n.config.Logger.Error("objects could not be made ready for partners' pages, which are slower; the next start tries again", "error", err)
+	case rendered > 0:
+		n.config.Logger.Info("objects from before are ready for partners' pages in every version", "objects", rendered)
+	}
 }
 
 // start serves on the listeners in the background.

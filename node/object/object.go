@@ -27,6 +27,11 @@ type Store interface {
 	List(ctx context.Context, sel store.Selection, q ocpi.Query) (store.Page, error)
 	// ListRenditions reads a page with the renditions of a version; objects that lack it come with their Body instead.
 	ListRenditions(ctx context.Context, sel store.Selection, q ocpi.Query, v ocpi.Version) (store.Page, error)
+	// Unrendered returns those of some objects of ours, in the order of creation, that lack a rendition of one of the versions,
+	// and after which to go on; 0 at the end.
+	Unrendered(ctx context.Context, module ocpi.ModuleID, versions []ocpi.Version, after int64, limit int) ([]store.Object, int64, error)
+	// Render gives objects that have not changed since other renditions and versions that they are withheld from.
+	Render(ctx context.Context, objects []store.Object) error
 	// LatestChange returns the number of the latest change to an object of this module from this source.
 	LatestChange(ctx context.Context, module ocpi.ModuleID, source string) (int64, error)
 	// Write runs fn as one transaction that is on disk when Write returns without error.

@@ -114,6 +114,13 @@ type prepared struct {
 	lost   func(ocpi.Version, int)
 }
 
+// tellLosses tells what each version cannot say of an object that was stored.
+func (p *prepared) tellLosses() {
+	for version, losses := range p.losses {
+		p.lost(version, losses)
+	}
+}
+
 // tryPut makes one attempt. The work is done beside the writer, or in its transaction where one is given.
 func (o *Own[T]) tryPut(ctx context.Context, items []Item[T], tx store.Tx) (created int, err error) {
 	if tx != nil {
@@ -163,9 +170,7 @@ func (p *prepared) put(tx store.Tx, created *int) error {
 		*created++
 	}
 	if err == nil {
-		for version, losses := range p.losses {
-			p.lost(version, losses)
-		}
+		p.tellLosses()
 	}
 	return err
 }
@@ -335,12 +340,18 @@ func (o *Own[T]) render(ctx context.Context, item *Item[T], before *T, p *prepar
 			return look.failed
 		}
 	}
-	p.lost = o.lost
 	if p.record, err = o.kind.record("", o.key(item), &item.Object); err != nil {
 		return err
 	}
+	p.record.AnyCase = o.anyCase
+	return o.translations(ctx, item, p)
+}
+
+// translations puts into p what partners of each version get of an object.
+func (o *Own[T]) translations(ctx context.Context, item *Item[T], p *prepared) error {
+	p.lost = o.lost
 	record := &p.record
-	record.AnyCase = o.anyCase
+	record.Withheld = nil
 	record.Renditions = make(map[ocpi.Version][]byte, len(o.versions))
 	for _, version := range o.versions {
 		if version.Version == model {
@@ -468,6 +479,7 @@ func (o *Own[T]) ListRendered(ctx context.Context, to *ocpi.Partner, v ocpi.Vers
 		return ocpi.Page[jsontext.Value]{}, err
 	}
 	key := keyOf(sel, v, q)
+	key.age = o.pages.ageNow()
 	if page, ok := o.pages.get(latest, key); ok {
 		return page, nil
 	}

@@ -16,8 +16,10 @@ type pages struct {
 	mu sync.Mutex
 	// latest is the change up to which the pages hold.
 	latest int64
-	kept   map[pageKey]ocpi.Page[jsontext.Value]
-	bytes  int
+	// age counts how often all were forgotten.
+	age   int
+	kept  map[pageKey]ocpi.Page[jsontext.Value]
+	bytes int
 }
 
 const (
@@ -33,6 +35,8 @@ type pageKey struct {
 	version           ocpi.Version
 	offset, limit     int
 	cursor            string
+	// age is how often all pages had been forgotten: one that was read before is not found after.
+	age int
 }
 
 func keyOf(sel store.Selection, v ocpi.Version, q ocpi.Query) pageKey {
@@ -75,6 +79,21 @@ func (p *pages) put(latest int64, key pageKey, page ocpi.Page[jsontext.Value]) {
 	}
 	p.kept[key] = page
 	p.bytes += size
+}
+
+// forget forgets all pages, because something is other on them that is no change of an object.
+func (p *pages) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.kept, p.bytes = nil, 0
+	p.age++
+}
+
+// ageNow is the age of the pages that are read from now on.
+func (p *pages) ageNow() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.age
 }
 
 func (p *pages) drop(key pageKey) {

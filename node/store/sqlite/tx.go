@@ -256,12 +256,18 @@ func (t *tx) touch(id, collection, change int64, parts []store.Part) error {
 	return nil
 }
 
-// content writes the body and the renditions, and removes the renditions that the object has no longer.
+const replaceContent = `REPLACE INTO content (id, json) VALUES (?1, ?2)`
+
+// content writes the body and the renditions.
 func (t *tx) content(id int64, o *store.Object) error {
-	const replace = `REPLACE INTO content (id, json) VALUES (?1, ?2)`
-	if err := t.conn.run(replace, id, o.Body); err != nil {
+	if err := t.conn.run(replaceContent, id, o.Body); err != nil {
 		return err
 	}
+	return t.renditions(id, o)
+}
+
+// renditions writes the renditions, and removes those that the object has no longer.
+func (t *tx) renditions(id int64, o *store.Object) error {
 	forms, err := t.known.forms(t.conn)
 	if err != nil {
 		return err
@@ -276,7 +282,7 @@ func (t *tx) content(id int64, o *store.Object) error {
 	}
 	for version, form := range forms {
 		if rendition, ok := o.Renditions[version]; ok {
-			err = t.conn.run(replace, contentID(form, id), rendition)
+			err = t.conn.run(replaceContent, contentID(form, id), rendition)
 		} else {
 			err = t.conn.run(`DELETE FROM content WHERE id = ?1`, contentID(form, id))
 		}

@@ -15,6 +15,53 @@ import (
 )
 
 var listTests = []test{
+	{name: "renditions that are missing are found and given without a change of the object", run: func(t *testing.T, home Home) {
+		half, none, whole, received := location("L1"), location("L2"), location("L3"), location("L4")
+		half.Renditions = map[ocpi.Version][]byte{ocpi.V211: []byte("1 in 2.1.1")}
+		whole.Renditions = map[ocpi.Version][]byte{ocpi.V211: []byte("3 in 2.1.1"), ocpi.V221: []byte("3 in 2.2.1")}
+		received.Source = "p"
+		put(t, home, half, none, whole, received)
+		versions := []ocpi.Version{ocpi.V211, ocpi.V221}
+		var lacking []store.Object
+		for after := int64(0); ; {
+			some, next, err := home.Unrendered(t.Context(), ocpi.ModuleLocations, versions, after, 2)
+			wantError(t, "Unrendered", err, nil)
+			lacking = append(lacking, some...)
+			if after = next; after == 0 {
+				break
+			}
+		}
+		half.Renditions = nil
+		equal(t, "lacking", lacking, []store.Object{half, none})
+		before, err := home.LatestChange(t.Context(), ocpi.ModuleLocations, "")
+		wantError(t, "LatestChange", err, nil)
+
+		lacking[0].Renditions = map[ocpi.Version][]byte{ocpi.V211: []byte("1 anew"), ocpi.V221: []byte("1 in 2.2.1")}
+		lacking[0].Withheld = []ocpi.Version{ocpi.V211}
+		lacking[1].Renditions = map[ocpi.Version][]byte{ocpi.V221: []byte("2 of before")}
+		none.Body = []byte("2 changed")
+		put(t, home, none)
+		changed, err := home.LatestChange(t.Context(), ocpi.ModuleLocations, "")
+		wantError(t, "LatestChange", err, nil)
+		wantError(t, "Render", home.Render(t.Context(), lacking), nil)
+		after, err := home.LatestChange(t.Context(), ocpi.ModuleLocations, "")
+		wantError(t, "LatestChange", err, nil)
+		if before == changed || after != changed {
+			t.Errorf("changes: %d, %d, and %d after Render", before, changed, after)
+		}
+		for version, want := range map[ocpi.Version][]string{ocpi.V211: {"", "3 in 2.1.1"}, ocpi.V221: {"1 in 2.2.1", "", "3 in 2.2.1"}} {
+			page, err := home.ListRenditions(t.Context(), store.Selection{Module: ocpi.ModuleLocations, Version: version}, ocpi.Query{Limit: 9}, version)
+			wantError(t, "ListRenditions", err, nil)
+			var got []string
+			for _, o := range page.Objects {
+				got = append(got, string(o.Rendition))
+			}
+			equal(t, "renditions in "+string(version), got, want)
+			equal(t, "total in "+string(version), page.Total, len(want))
+		}
+		half.Withheld = []ocpi.Version{ocpi.V211}
+		equal(t, "the object itself", get(t, home, half.Key), half)
+	}},
 	{name: "an empty list is a page without objects", run: func(t *testing.T, home Home) {
 		for _, q := range []ocpi.Query{{Limit: 10}, {Limit: 10, Offset: 5}, {Limit: 10, DateFrom: noon}} {
 			equal(t, "page", list(t, home, ownLocations, q), store.Page{})

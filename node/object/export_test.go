@@ -1,0 +1,4 @@
+package object
+
+// Rendition is rendition, for tests.
+var Rendition = rendition
