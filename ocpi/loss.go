@@ -28,6 +28,13 @@ type Losses struct {
 // Total is how many there are.
 func (l *Losses) Total() int { return l.In + l.Out }
 
+// Merge adds other losses to these.
+func (l *Losses) Merge(others *Losses) {
+	l.In += others.In
+	l.Out += others.Out
+	l.First = append(l.First, others.First[:min(len(others.First), MaxLosses-len(l.First))]...)
+}
+
 // Add notes a loss of what crossed in a direction.
 func (l *Losses) Add(d Direction, loss Loss) {
 	if d == Inbound {

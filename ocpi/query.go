@@ -27,6 +27,9 @@ type Page[T any] struct {
 	// Next is the cursor of the following page; empty on the last page, and for backends without cursors, where the
 	// server continues by offset while Total is not reached.
 	Next string
+	// Losses are what the version of the items could not say, from a sender that has its objects as bytes; their pointers begin
+	// with the place of the item. Otherwise it is empty: the server finds them when it translates the items.
+	Losses Losses
 }
 
 // A Key identifies an object among those of one partner.

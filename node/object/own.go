@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -362,7 +363,7 @@ func (o *Own[T]) translations(ctx context.Context, item *Item[T], p *prepared) e
 			return err
 		}
 		if !w.placeholder { // otherwise it is made when it is asked for, when more may be known
-			record.Renditions[rendition(version.Version)] = w.Document
+			record.Renditions[rendition(version.Version)] = packRendition(w.Document, w.Losses)
 		}
 		if len(w.Losses) > 0 {
 			if p.losses == nil {
@@ -387,7 +388,7 @@ func rendition(v ocpi.Version) ocpi.Version {
 	if v == model {
 		return ""
 	}
-	return v + "#" + convert.Revision
+	return v + "#" + convert.Revision + "." + renditionForm
 }
 
 // A Written is an object of ours as partners of a version get it.
@@ -504,19 +505,21 @@ func (o *Own[T]) readRendered(ctx context.Context, sel store.Selection, v ocpi.V
 		case record.Rendition != nil && v == model:
 			items = append(items, convert.StripLeftovers(record.Rendition))
 		case record.Rendition != nil:
-			items = append(items, record.Rendition)
+			items = append(items, unpackRendition(record.Rendition, len(items), &page.Losses))
 		default:
 			lasting = false
 			w, err := o.translate(ctx, v, record)
 			if err != nil {
 				return page, false, err
 			}
+			convert.Tell(&page.Losses, ocpi.Outbound, "/"+strconv.Itoa(len(items)), w.Losses)
 			if !convert.Withheld(w.Losses) { // the store does not know it yet
 				items = append(items, w.Document)
 			}
 		}
 	}
-	return ocpi.Page[jsontext.Value]{Items: items, Total: records.Total, Next: records.Next}, lasting, nil
+	page.Items, page.Total, page.Next = items, records.Total, records.Next
+	return page, lasting, nil
 }
 
 func (o *Own[T]) translate(ctx context.Context, v ocpi.Version, record store.Object) (Written, error) {

@@ -108,6 +108,9 @@ func sizeOf(page ocpi.Page[jsontext.Value]) int {
 	for _, item := range page.Items {
 		size += len(item)
 	}
+	for _, loss := range page.Losses.First {
+		size += len(loss.Pointer) + len(loss.Reason)
+	}
 	return size
 }
 

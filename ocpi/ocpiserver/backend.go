@@ -30,7 +30,8 @@ type Getter[T any] interface {
 }
 
 // A RenderedSender is a Sender that has its objects as the bytes a partner of a version gets. The server then writes
-// them as they are (so without what the model keeps of other versions, and without what is withheld), which makes a page cost about as much as reading it.
+// them as they are (so without what the model keeps of other versions, and without what is withheld), which makes a page cost
+// about as much as reading it. The page's Losses are told to the Observer as those of a translation are.
 type RenderedSender interface {
 	ListRendered(ctx context.Context, to *ocpi.Partner, v ocpi.Version, q ocpi.Query) (ocpi.Page[jsontext.Value], error)
 }

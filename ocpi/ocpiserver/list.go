@@ -43,6 +43,7 @@ func readPage[T any](
 ) (page ocpi.Page[jsontext.Value], listed int, err error) {
 	if rendered != nil {
 		page, err := rendered.ListRendered(c.ctx(), c.partner, s.version, q)
+		c.losses.Merge(&page.Losses)
 		return page, len(page.Items), err
 	}
 	objects, err := sender.List(c.ctx(), c.partner, q)
