@@ -234,6 +234,35 @@ func TestTariffTo211(t *testing.T) {
 	})
 }
 
+// What a limit or a validity that 2.1.1 cannot say is to who computes a cost is told, and the prices are what they were.
+func TestLimitsOfATariffAreToldAsMoney(t *testing.T) {
+	var in v230.Tariff
+	if err := json.Unmarshal([]byte(baseTariff), &in); err != nil {
+		t.Fatal(err)
+	}
+	in.TaxIncluded = v230.TaxIncludedNo
+	in.MinPrice, in.MaxPrice = &v230.PriceLimit{BeforeTaxes: ocpi.MustNumber("1")}, &v230.PriceLimit{BeforeTaxes: ocpi.MustNumber("9")}
+	in.StartDateTime, in.EndDateTime = &in.LastUpdated, &in.LastUpdated
+	out, losses := TariffTo211(in, testEnv)
+	want := map[string]string{"/min_price": "can cost more", "/max_price": "can cost less", "/start_date_time": "valid already", "/end_date_time": "valid for good"}
+	for _, l := range losses {
+		if l.Withhold || want[l.Pointer] != "" && !strings.Contains(l.Reason, want[l.Pointer]) {
+			t.Errorf("%s", l)
+		}
+		delete(want, l.Pointer)
+	}
+	if len(want) > 0 {
+		t.Errorf("not told: %v", want)
+	}
+	for i := range out.Elements {
+		for j := range out.Elements[i].PriceComponents {
+			if is, was := out.Elements[i].PriceComponents[j].Price, in.Elements[i].PriceComponents[j].Price; !is.Equal(was) {
+				t.Errorf("%s becomes %s", was, is)
+			}
+		}
+	}
+}
+
 func TestTokensAndCommandsTo211(t *testing.T) {
 	checkChanges(t, baseToken, testEnv, TokenTo211, []change{
 		{"the contract is the auth_id", ``, map[string]string{"/auth_id": `"C1"`, "/contract_id": ``}, nil},

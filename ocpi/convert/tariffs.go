@@ -33,10 +33,24 @@ func (d *down) tariff(in *v230.Tariff, out *v211.Tariff) {
 	}
 	d.lostParty(in.CountryCode, in.PartyID, d.env.Owner)
 	lostField(d, "type", in.Type)
-	lostField(d, "min_price", in.MinPrice)
-	lostField(d, "max_price", in.MaxPrice)
-	lostField(d, "start_date_time", in.StartDateTime)
-	lostField(d, "end_date_time", in.EndDateTime)
+	d.lostLimits(in)
+}
+
+// lostLimits tells what 2.1.1 does not know of the limits of a tariff, and what they are to whoever computes with its elements. The
+// tariff is sent all the same: its prices are what they were, and a driver without any is told less.
+func (d *down) lostLimits(in *v230.Tariff) {
+	if in.MinPrice != nil {
+		d.lose("min_price", "2.1.1 has no lower limit: a session can cost more than the elements say")
+	}
+	if in.MaxPrice != nil {
+		d.lose("max_price", "2.1.1 has no upper limit: a session can cost less than the elements say")
+	}
+	if in.StartDateTime != nil {
+		d.lose("start_date_time", "2.1.1 has no beginning: the tariff is taken to be valid already")
+	}
+	if in.EndDateTime != nil {
+		d.lose("end_date_time", "2.1.1 has no end: the tariff is taken to be valid for good")
+	}
 }
 
 // usableTariff leaves out a tariff of a CDR whose elements were all left out: 2.1.1 requires at least one.
