@@ -39,6 +39,7 @@ func (c commands) Send(ctx context.Context, r backend.CommandRequest, wait time.
 	if err != nil {
 		return backend.Command{}, err
 	}
+	ctx = withOwner(ctx, cmp.Or(r.Location.Party, r.Session.Party))
 	waiting, done := c.n.whileRunning(ctx, max(wait, firstAnswer))
 	defer done()
 	sent, err := c.send(waiting, partner, &r, token)
@@ -127,6 +128,7 @@ func partnerUnknown(name string, err error) error {
 }
 
 // receiver is the CPO that a command goes to: the one that is named, or the one whose location, session or reservation it is about.
+// Of a location or a session that is here it notes the owner in the request.
 func (c commands) receiver(ctx context.Context, r *backend.CommandRequest) (string, error) {
 	if r.Type == v230.CommandTypeCancelReservation {
 		return c.reserver(ctx, r)
@@ -135,18 +137,21 @@ func (c commands) receiver(ctx context.Context, r *backend.CommandRequest) (stri
 	if err != nil {
 		return "", err
 	}
-	module, about, pointer := ocpi.ModuleLocations, r.Location, "/location_id"
+	module, about, pointer := ocpi.ModuleLocations, &r.Location, "/location_id"
 	if r.Type == v230.CommandTypeStopSession || command.IsProfile(r.Type) {
-		module, about, pointer = ocpi.ModuleSessions, r.Session, "/session_id"
+		module, about, pointer = ocpi.ModuleSessions, &r.Session, "/session_id"
 	}
 	var found []string
+	var owner ocpi.Party
 	for i := range relations {
 		p := relations[i].Partner()
 		if r.Partner != "" && p.ID != r.Partner || relations[i].State != handshake.Registered || !p.Has(ocpi.RoleCPO) {
 			continue
 		}
-		object, err := c.n.db.Find(ctx, theirs(p, module, about.Party), about.ID)
+		object, err := c.theirs(ctx, p, module, *about)
 		switch {
+		case errors.Is(err, errSeveral):
+			return "", badCommand(pointer, ocpi.FindingMissing, "several parties of %s have %s: name one, as in %s/%s", p.ID, about.ID, object.Party, about.ID)
 		case errors.Is(err, store.ErrNotFound) && r.Partner != "": // it may have come to the CPO's mind since
 			return r.Partner, nil
 		case errors.Is(err, store.ErrNotFound):
@@ -157,10 +162,11 @@ func (c commands) receiver(ctx context.Context, r *backend.CommandRequest) (stri
 		if err := checkPlace(module, object, r, anyCase(p.Version)); err != nil {
 			return "", err
 		}
-		found = append(found, p.ID)
+		found, owner = append(found, p.ID), object.Party
 	}
 	switch {
 	case len(found) == 1:
+		about.Party = owner
 		return found[0], nil
 	case r.Partner != "": // the client says why it cannot be called
 		return r.Partner, nil
@@ -179,17 +185,13 @@ func (c commands) reserver(ctx context.Context, r *backend.CommandRequest) (stri
 	if r.Partner != "" {
 		return r.Partner, nil
 	}
-	made, err := c.n.Commands.List(ctx, store.CommandFilter{Sent: true, Type: string(v230.CommandTypeReserveNow), Limit: reservationsSeen})
+	made, err := c.n.reservations(ctx, ocpi.CiString(r.ReservationID))
 	if err != nil {
 		return "", err
 	}
 	var found []string
 	for i := range made {
-		reserved, err := command.As[v230.ReserveNow](made[i])
-		if err != nil {
-			return "", err
-		}
-		if reserved.ReservationID.Equal(ocpi.CiString(r.ReservationID)) && !slices.Contains(found, made[i].Partner) {
+		if !slices.Contains(found, made[i].Partner) {
 			found = append(found, made[i].Partner)
 		}
 	}
@@ -201,6 +203,51 @@ func (c commands) reserver(ctx context.Context, r *backend.CommandRequest) (stri
 	default:
 		return "", badCommand("/partner", ocpi.FindingMissing, "several partners were asked for this reservation: %s", strings.Join(found, ", "))
 	}
+}
+
+// reservations are the commands by which a reservation was asked for, newest first.
+func (n *Node) reservations(ctx context.Context, id ocpi.CiString) (found []command.Command, err error) {
+	made, err := n.Commands.List(ctx, store.CommandFilter{Sent: true, Type: string(v230.CommandTypeReserveNow), Limit: reservationsSeen})
+	if err != nil {
+		return nil, err
+	}
+	for i := range made {
+		reserved, err := command.As[v230.ReserveNow](made[i])
+		if err != nil {
+			return nil, err
+		}
+		if reserved.ReservationID.Equal(id) {
+			found = append(found, made[i])
+		}
+	}
+	return found, nil
+}
+
+// errSeveral tells that several parties of a partner have an object of this id.
+var errSeveral = errors.New("several parties have it")
+
+// theirs finds a location or a session of a partner's. It is errSeveral, with one of them, where the owner is not given and
+// several have one.
+func (c commands) theirs(ctx context.Context, p *ocpi.Partner, module ocpi.ModuleID, about ocpi.Key) (found store.Object, err error) {
+	if about.Party != (ocpi.Party{}) {
+		return c.n.db.Find(ctx, theirs(p, module, about.Party), about.ID)
+	}
+	for _, party := range p.Parties(ocpi.RoleCPO) {
+		object, err := c.n.db.Find(ctx, theirs(p, module, party), about.ID)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			continue
+		case err != nil:
+			return object, err
+		case found.ID != "":
+			return object, errSeveral
+		}
+		found = object
+	}
+	if found.ID != "" {
+		return found, nil
+	}
+	return c.n.db.Find(ctx, theirs(p, module, ocpi.Party{}), about.ID) // of a party that it does not speak for any more
 }
 
 // theirs selects the objects of a partner; those of one of its parties where one is given.

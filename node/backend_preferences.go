@@ -14,7 +14,8 @@ import (
 
 // Prefer implements backend.Commands.
 func (c commands) Prefer(ctx context.Context, r backend.PreferenceRequest) (backend.Preference, error) {
-	partner, err := c.receiver(ctx, &backend.CommandRequest{Type: v230.CommandTypeStopSession, Partner: r.Partner, Session: r.Session})
+	about := backend.CommandRequest{Type: v230.CommandTypeStopSession, Partner: r.Partner, Session: r.Session}
+	partner, err := c.receiver(ctx, &about)
 	if err != nil {
 		return backend.Preference{}, err
 	}
@@ -25,7 +26,7 @@ func (c commands) Prefer(ctx context.Context, r backend.PreferenceRequest) (back
 	if err != nil {
 		return backend.Preference{}, backend.Refuse(http.StatusConflict, "%v", err)
 	}
-	response, err := client.CPO().SetChargingPreferences(ctx, r.Session.ID, r.Preferences)
+	response, err := client.CPO().SetChargingPreferences(ocpiclient.WithReceiver(ctx, about.Session.Party), r.Session.ID, r.Preferences)
 	if err != nil {
 		return backend.Preference{}, preferenceError(partner, r.Session.ID, err)
 	}

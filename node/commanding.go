@@ -31,8 +31,25 @@ func (n *Node) newCommands() *command.Commands {
 	})
 }
 
-// partyOf is the party of a partner's that has the location or the session of a command; zero where we do not have it.
+type ownerKey struct{}
+
+// withOwner makes a command under ctx be for the party of the partner's that owns what it is about, where that is known.
+func withOwner(ctx context.Context, owner ocpi.Party) context.Context {
+	if owner == (ocpi.Party{}) {
+		return ctx
+	}
+	return context.WithValue(ctx, ownerKey{}, owner)
+}
+
+// partyOf is the party of a partner's that has the location or the session of a command, or was asked for the reservation; zero
+// where that is not known.
 func (n *Node) partyOf(ctx context.Context, c library.Command) ocpi.Party {
+	if owner, ok := ctx.Value(ownerKey{}).(ocpi.Party); ok {
+		return owner
+	}
+	if c.Type == v230.CommandTypeCancelReservation {
+		return n.reservedAt(ctx, c)
+	}
 	var about struct {
 		Location ocpi.CiString `json:"location_id"`
 		Session  ocpi.CiString `json:"session_id"`
@@ -48,7 +65,25 @@ func (n *Node) partyOf(ctx context.Context, c library.Command) ocpi.Party {
 	if err != nil {
 		return ocpi.Party{}
 	}
-	return found.Key.Party
+	return found.Party
+}
+
+// reservedAt is the party of a partner's that was asked for the reservation that a command gives up.
+func (n *Node) reservedAt(ctx context.Context, c library.Command) ocpi.Party {
+	cancel, err := library.As[v230.CancelReservation](c)
+	if err != nil {
+		return ocpi.Party{}
+	}
+	made, err := n.reservations(ctx, cancel.ReservationID)
+	if err != nil {
+		n.config.Logger.WarnContext(ctx, "it is not known which party has a reservation", "partner", c.Partner, "reservation", cancel.ReservationID, "error", err)
+	}
+	for i := range made {
+		if made[i].Partner == c.Partner {
+			return made[i].Party
+		}
+	}
+	return ocpi.Party{}
 }
 
 // chargings is the sessions module of our CPO side: our sessions, and what their drivers want of them.

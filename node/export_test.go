@@ -6,6 +6,7 @@ import (
 
 	"github.com/roamwire/roamwire/node/backend"
 	"github.com/roamwire/roamwire/node/store"
+	"github.com/roamwire/roamwire/ocpi"
 )
 
 // Backend is the backend API of a node.
@@ -20,4 +21,15 @@ func (n *Node) Told(ctx context.Context, kind string) ([]store.Event, error) {
 // Prefer tells a CPO how a driver wants to charge.
 func (n *Node) Prefer(ctx context.Context, r backend.PreferenceRequest) (backend.Preference, error) {
 	return commands{n}.Prefer(ctx, r)
+}
+
+// Send sends a command as the API does, and waits for the first answer alone.
+func (n *Node) Send(ctx context.Context, r backend.CommandRequest) (backend.Command, error) {
+	return commands{n}.Send(ctx, r, 0)
+}
+
+// LaneState is what a lane has written down of itself.
+func (n *Node) LaneState(ctx context.Context, partner string, module ocpi.ModuleID) (string, error) {
+	lane, err := n.db.Lane(ctx, partner, module)
+	return string(lane.State), err
 }

@@ -83,6 +83,10 @@ func (d *Data) pushPartners(ctx context.Context, parties []Party) ([]push.Partne
 	if err != nil {
 		return nil, err
 	}
+	reaches, err := d.reaches(ctx, relations)
+	if err != nil {
+		return nil, err
+	}
 	var partners []push.Partner
 	for i := range relations {
 		rel := &relations[i]
@@ -97,18 +101,24 @@ func (d *Data) pushPartners(ctx context.Context, parties []Party) ([]push.Partne
 		partners[i].Sole = !slices.ContainsFunc(partners, func(p push.Partner) bool {
 			return (p.Role == ocpi.RoleCPO) == (partners[i].Role == ocpi.RoleCPO) && p.Name != partners[i].Name
 		})
+		if r, isHub := reaches[partners[i].Name]; isHub {
+			r.through(&partners[i])
+		}
 	}
 	return partners, nil
 }
 
 // sides are the roles in which a partner is pushed to: as CPO what eMSPs have, and in its first other role what CPOs have. In 2.1.1
-// it has one role; since 2.2 a platform can have several, and is then pushed to in both directions.
+// it has one role; since 2.2 a platform can have several, and is then pushed to in both directions, as is a hub.
 func sides(roles []ocpi.PartyRole) []ocpi.Role {
 	var sides []ocpi.Role
 	for _, asCPO := range []bool{true, false} {
 		i := slices.IndexFunc(roles, func(r ocpi.PartyRole) bool { return (r.Role == ocpi.RoleCPO) == asCPO })
-		if i >= 0 {
+		switch {
+		case i >= 0:
 			sides = append(sides, roles[i].Role)
+		case asCPO && slices.ContainsFunc(roles, func(r ocpi.PartyRole) bool { return r.Role == ocpi.RoleHub }):
+			sides = append(sides, ocpi.RoleCPO)
 		}
 	}
 	return sides

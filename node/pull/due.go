@@ -3,14 +3,15 @@ package pull
 import (
 	"cmp"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/roamwire/roamwire/ocpi"
 )
 
 // due reports whether a module is to be pulled now: its time has come, or its partner is to be caught up with.
-func (s *State) due(policy Policy, version ocpi.Version, now time.Time, w wake) bool {
-	if !now.Before(s.Due) || s.overdue(policy, now) || s.outgrownNow(version, now) {
+func (s *State) due(partner Partner, now time.Time, w wake) bool {
+	if !now.Before(s.Due) || s.overdue(partner.Policy.withDefaults(), now) || s.outgrownNow(partner, now) {
 		return true
 	}
 	last := s.LastDelta
@@ -32,23 +33,32 @@ func (s *State) overdue(policy Policy, now time.Time) bool {
 	return policy.Every > 0 && now.Sub(last) > policy.Every*6/5
 }
 
-// outgrown reports whether the partner has moved to a later version since everything was pulled: what the version before could
-// not say is not new by its time, and is in no list of what is new.
-func (s *State) outgrown(version ocpi.Version) bool {
+// outgrown reports whether the partner has moved to a later version since everything was pulled, or has another party: what the
+// version before could not say is not new by its time, and is in no list of what is new, and nor is what the party had before.
+func (s *State) outgrown(partner Partner) bool {
+	if s.LastFull.IsZero() || s.FullFailures > 0 {
+		return false
+	}
 	before := cmp.Or(s.Version, ocpi.V211) // the one there was when none was kept
-	return version != "" && !s.LastFull.IsZero() && s.FullFailures == 0 && before.Compare(version) < 0
+	return partner.Version != "" && before.Compare(partner.Version) < 0 || s.lacksAList(partner.lists(s.Module))
+}
+
+// lacksAList reports whether one of several parties is not known yet to have a list.
+func (s *State) lacksAList(parties []ocpi.Party) bool {
+	return len(parties) > 1 && slices.ContainsFunc(parties, func(p ocpi.Party) bool { return s.listOf(p) < 0 })
 }
 
 // outgrownNow reports whether that is a reason to pull now. After a failure it is not, which has a time of its own.
-func (s *State) outgrownNow(version ocpi.Version, now time.Time) bool {
-	return s.outgrown(version) && s.Failures == 0 && !now.Before(s.NotBefore)
+func (s *State) outgrownNow(partner Partner, now time.Time) bool {
+	return s.outgrown(partner) && s.Failures == 0 && !now.Before(s.NotBefore)
 }
 
 // fullDue reports whether everything is to be pulled when something is.
-func (s *State) fullDue(policy Policy, version ocpi.Version, now time.Time) bool {
+func (s *State) fullDue(partner Partner, now time.Time) bool {
+	policy := partner.Policy.withDefaults()
 	planned := s.LastFull.IsZero() || !now.Before(s.FullDue)
 	sooner := policy.FullEvery > 0 && !s.seldom() && s.FullFailures == 0 && now.Sub(s.LastFull) > policy.FullEvery*6/5
-	return planned || sooner || s.outgrown(version)
+	return planned || sooner || s.outgrown(partner)
 }
 
 // lookBack is how far the nightly pulls of sessions and CDRs go back.

@@ -18,7 +18,7 @@ var (
 
 // fetch fetches and stores the list. From a page on that is too large, or that the partner fails over, smaller ones are asked
 // for, and an object that cannot be had alone is left out, so that what comes after it is not lost.
-func (r *run) fetch(ctx context.Context) error {
+func (r *reading) fetch(ctx context.Context) error {
 	client, err := r.config.Client(ctx, r.partner.ID)
 	if err != nil {
 		return err
@@ -47,7 +47,7 @@ func (r *run) fetch(ctx context.Context) error {
 }
 
 // fetchFrom fetches and stores what comes after the last page.
-func (r *run) fetchFrom(ctx context.Context, client *ocpiclient.Client, n *narrowing) error {
+func (r *reading) fetchFrom(ctx context.Context, client *ocpiclient.Client, n *narrowing) error {
 	query := ocpi.Query{DateFrom: r.from, Offset: r.position, Limit: n.limit()}
 	first := true
 	err := r.config.Takers[r.module].Pages(ctx, client, r.partner.Partner, query, func(page Page) error {
@@ -68,7 +68,7 @@ func (r *run) fetchFrom(ctx context.Context, client *ocpiclient.Client, n *narro
 }
 
 // takeNext takes a page down that was stored, and decides how large the next is.
-func (r *run) takeNext(ctx context.Context, page *Page, n *narrowing) error {
+func (r *reading) takeNext(ctx context.Context, page *Page, n *narrowing) error {
 	before := r.objects()
 	if err := r.stored(ctx, page); err != nil {
 		return err
@@ -91,13 +91,15 @@ func (r *run) takeNext(ctx context.Context, page *Page, n *narrowing) error {
 
 // answersNotFound reports whether the partner says in this way that there is nothing new. That its list is not there at all
 // shows when everything is pulled.
-func (r *run) answersNotFound(err error) bool {
+func (r *reading) answersNotFound(err error) bool {
 	return r.pages == 0 && !r.from.IsZero() && r.state.FullFailures == 0 && errors.Is(err, ocpi.ErrNotFound)
 }
 
 // stored takes a page down that was stored.
-func (r *run) stored(ctx context.Context, page *Page) error {
+func (r *reading) stored(ctx context.Context, page *Page) error {
 	r.addPage(page)
+	r.foreign = r.foreign || r.hasForeign(page)
+	r.hasCome(page)
 	for _, problem := range page.Problems {
 		r.problem(ctx, problem)
 	}
@@ -108,13 +110,4 @@ func (r *run) stored(ctx context.Context, page *Page) error {
 		return fmt.Errorf("the list is too long: %d objects in %d bytes have come", r.entries, r.size)
 	}
 	return r.renew(ctx)
-}
-
-// problem remembers and tells an object that could not be stored.
-func (r *run) problem(ctx context.Context, p Problem) {
-	if len(r.problems) == maxProblems {
-		return
-	}
-	r.problems = append(r.problems, p)
-	r.config.Logger.WarnContext(ctx, "an object was not stored", "partner", r.partner.ID, "module", r.module, "id", p.ID, "reason", p.Reason)
 }

@@ -2,6 +2,7 @@ package pull
 
 import (
 	"hash/maphash"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -21,20 +22,21 @@ type received struct {
 	// for not known. missing is how many of the least have not come at the end.
 	total, most, least, missing int
 	counts                      Counts
-	// problems are the objects that could not be stored, kept those from before that have not come again.
-	problems, kept []Problem
-	newest, oldest time.Time
+	newest, oldest              time.Time
 	// asked is when the partner made the first page, by its clock.
 	asked time.Time
 	// noList tells that an answer held no list, opaque that the Link of the last page names no offset, and movedUp that objects
 	// that had come were asked for again.
 	noList, opaque, movedUp bool
-	// unsent are the objects that the partner could not send. ended tells that the list was read to its end.
-	unsent []Problem
-	ended  bool
+	// unsent are the objects that the partner could not send. ended tells that the list was read to its end, whole that nothing
+	// was missing from it.
+	unsent       []Problem
+	ended, whole bool
 }
 
-func nothingYet() received { return received{total: -1, least: -1, list: newList()} }
+func nothingYet(seed maphash.Seed) received {
+	return received{total: -1, least: -1, list: newList(seed)}
+}
 
 // addPage takes a page down. Problems are left to the caller.
 func (r *received) addPage(page *Page) {
@@ -58,7 +60,6 @@ func (r *received) addPage(page *Page) {
 		r.oldest = page.Oldest
 	}
 	r.noList = r.noList || page.NoList
-	r.kept = slices.DeleteFunc(slices.Clone(r.kept), func(p Problem) bool { return page.has(p.ID) })
 	r.addObjects(page)
 }
 
@@ -66,32 +67,6 @@ func (r *received) addPage(page *Page) {
 func (p *Page) has(id string) bool {
 	return slices.ContainsFunc(p.Keys, func(k store.Key) bool { return strings.EqualFold(k.ID, id) }) ||
 		slices.ContainsFunc(p.Problems, func(q Problem) bool { return strings.EqualFold(q.ID, id) })
-}
-
-// maxProblems is how many objects that could not be stored are remembered, and logged of each pull.
-const maxProblems = 20
-
-// problemsNow are the objects that are known not to be stored, also those that did not come this time. One that is known by
-// its place alone is forgotten where the list with this place was read to its end.
-func (r *run) problemsNow() []Problem {
-	all := slices.Clone(r.problems)
-	for _, p := range r.kept {
-		told := slices.ContainsFunc(r.problems, func(q Problem) bool { return q.ID == p.ID })
-		if !told && !r.hasBeenAt(p.Place) {
-			all = append(all, p)
-		}
-	}
-	return all[:min(len(all), maxProblems)]
-}
-
-// hasBeenAt reports whether a place was in a list that was read to its end. The last weeks begin a little later each time, and
-// so does what is new: where there is an object that cannot be had again, it is the one of before.
-func (r *run) hasBeenAt(p *Place) bool {
-	if p == nil || !r.ended {
-		return false
-	}
-	moved := !p.From.IsZero() && (r.back || len(r.unsent) > 0)
-	return moved || !r.from.After(p.From)
 }
 
 // A list is what was in a partner's list, each object once however often it came. Of the objects it keeps hashes alone:
@@ -106,8 +81,8 @@ type list struct {
 	evses map[missingID]struct{}
 }
 
-func newList() list {
-	return list{seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}, named: map[uint64]struct{}{}, evses: map[missingID]struct{}{}}
+func newList(seed maphash.Seed) list {
+	return list{seed: seed, seen: map[uint64]struct{}{}, named: map[uint64]struct{}{}, evses: map[missingID]struct{}{}}
 }
 
 func (l *list) addObjects(page *Page) {
@@ -121,6 +96,12 @@ func (l *list) addObjects(page *Page) {
 		l.evses[missingID{m.Key, m.EVSE}] = struct{}{}
 	}
 	l.unnamed = l.unnamed || page.Unnamed
+}
+
+// addTo adds what there was that has a name to all that there was in lists.
+func (l *list) addTo(seen, named map[uint64]struct{}) {
+	maps.Copy(seen, l.seen)
+	maps.Copy(named, l.named)
 }
 
 // objects is how many there were that have a name.

@@ -76,10 +76,10 @@ func (p *Puller) pullDue(ctx context.Context, partner Partner, woken wake, slots
 			continue
 		}
 		state, now := states[module], p.config.Now()
-		if !state.due(partner.Policy.withDefaults(), partner.Version, now, woken) {
+		if !state.due(partner, now, woken) {
 			continue
 		}
-		if !state.due(partner.Policy.withDefaults(), partner.Version, now, wake{}) {
+		if !state.due(partner, now, wake{}) {
 			p.caughtUp(partner.ID, now)
 		}
 		if state, err = p.pullInTurn(ctx, partner, module, slots); err != nil {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/ocpiclient"
 )
 
@@ -85,7 +86,7 @@ func concernsContent(err error) bool {
 
 // narrow decides what is asked for after a page that cannot be had: a smaller one, or what comes after it if it has one
 // object only. It returns an error where that is to no avail.
-func (r *run) narrow(ctx context.Context, n *narrowing, err error) error {
+func (r *reading) narrow(ctx context.Context, n *narrowing, err error) error {
 	tooLarge := errors.Is(err, ocpiclient.ErrTooLarge)
 	switch {
 	case tooLarge:
@@ -113,14 +114,14 @@ func noWay(err error) error {
 }
 
 // leaveOut goes on after an object that cannot be fetched.
-func (r *run) leaveOut(n *narrowing, err error, tooLarge bool) error {
+func (r *reading) leaveOut(n *narrowing, err error, tooLarge bool) error {
 	switch {
 	case n.left+len(n.doubted) == maxLeftOut:
 		return fmt.Errorf("%w; %d objects before were left out", err, maxLeftOut)
 	case len(n.doubted) == maxLeftOutInRow:
 		return err
 	}
-	place := Place{Offset: r.position, From: r.from}
+	place := Place{Offset: r.position, From: r.from, Party: r.party}
 	n.doubted = append(n.doubted, leftOut{Problem{ID: place.String(), Reason: err.Error(), Place: &place}, tooLarge})
 	r.position++
 	n.top, n.size = 0, 0
@@ -131,7 +132,7 @@ func (r *run) leaveOut(n *narrowing, err error, tooLarge bool) error {
 }
 
 // settle takes down the objects that were left out before a page that has come, or before the end of the list.
-func (r *run) settle(ctx context.Context, n *narrowing) {
+func (r *reading) settle(ctx context.Context, n *narrowing) {
 	for _, object := range n.doubted {
 		n.left++
 		r.counts.Refused++
@@ -145,10 +146,11 @@ func (r *run) settle(ctx context.Context, n *narrowing) {
 }
 
 // A Place is where an object is in a list of which nothing else is known: so many objects come before it in the list of what
-// has changed since From, or of everything where that is zero.
+// has changed since From, or of everything where that is zero. Party is the one whose list it is, where there are several.
 type Place struct {
-	Offset int       `json:"offset"`
-	From   time.Time `json:"from,omitzero"`
+	Offset int        `json:"offset"`
+	From   time.Time  `json:"from,omitzero"`
+	Party  ocpi.Party `json:"party,omitzero"`
 }
 
 // String names it for people, who count from 1.
@@ -156,6 +158,9 @@ func (p Place) String() string {
 	list := "the list"
 	if !p.From.IsZero() {
 		list = "what has changed since " + p.From.UTC().Format(time.RFC3339)
+	}
+	if p.Party != (ocpi.Party{}) {
+		list += " of " + p.Party.String()
 	}
 	return fmt.Sprintf("number %d of %s (offset %d)", p.Offset+1, list, p.Offset)
 }

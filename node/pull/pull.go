@@ -160,7 +160,7 @@ type Config struct {
 	Silence time.Duration
 	// CatchUp is the time over which those pulls are spread. Default 5 seconds.
 	CatchUp time.Duration
-	// MaxObjects and MaxBytes are how much one pull takes. Default 2 million objects and 16 GiB.
+	// MaxObjects and MaxBytes are how much is taken of one list. Default 2 million objects and 16 GiB.
 	MaxObjects int
 	MaxBytes   int64
 	// Finished makes the event that tells of a pull that has come to its end; it is written with what came of it. Nil for none.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/roamwire/roamwire/node/store"
@@ -30,7 +31,12 @@ type run struct {
 	// latest is the number of the latest change when the pull began.
 	latest   int64
 	progress func(objects, total int)
-	received
+	// readings are the lists, one after the other.
+	readings []*reading
+	// gone is how many objects count as removed.
+	gone int
+	// problems are the objects that could not be stored, kept those from before that have not come again.
+	problems, kept []Problem
 }
 
 // leaseFor is how long a lease holds from when it is renewed.
@@ -41,7 +47,7 @@ func (p *Puller) begin(ctx context.Context, partner Partner, module ocpi.ModuleI
 	name := "pull/" + partner.ID + "/" + string(module)
 	r := &run{
 		Puller: p, partner: partner, module: module, policy: partner.Policy.withDefaults(), began: p.config.Now(),
-		lease: store.Lease{Name: name, Holder: p.config.Holder}, received: nothingYet(),
+		lease: store.Lease{Name: name, Holder: p.config.Holder},
 	}
 	if err := r.renew(ctx); err != nil {
 		return nil, r.failed(err)
@@ -57,7 +63,7 @@ func (r *run) prepare(ctx context.Context, full bool) (err error) {
 	if r.state, err = r.read(ctx, r.partner, r.module); err != nil {
 		return err
 	}
-	r.full = full || r.state.fullDue(r.policy, r.partner.Version, r.began)
+	r.full = full || r.state.fullDue(r.partner, r.began)
 	if !r.full && !r.state.Cursor.IsZero() {
 		r.from = r.state.Cursor.Add(-r.config.Overlap)
 		if back := r.began.Add(-lookBack); r.state.looksBack(r.began) && back.Before(r.from) {
@@ -65,6 +71,7 @@ func (r *run) prepare(ctx context.Context, full bool) (err error) {
 		}
 	}
 	r.kept = r.state.Problems
+	r.openLists()
 	r.latest, err = r.config.Store.LatestChange(ctx, r.module, r.partner.ID)
 	return err
 }
@@ -94,21 +101,24 @@ func (r *run) failed(err error) error {
 // pull makes the pull and keeps what came of it. One that is stopped by ctx leaves the state as it was.
 func (r *run) pull(ctx context.Context) (State, error) {
 	before := r.state
+	before.Lists = slices.Clone(before.Lists)
 	err := r.work(ctx)
 	if ctx.Err() != nil {
 		return before, r.failed(errors.Join(err, ctx.Err()))
 	}
+	r.judgeMixed(err == nil)
 	if err == nil {
 		r.succeed()
 	} else {
 		r.fail(err)
 	}
+	r.sumUp()
 	if saveErr := r.save(ctx, &r.state, r.lease, r.finished()...); saveErr != nil {
 		err = errors.Join(err, saveErr)
 	}
 	if err != nil {
 		err = r.failed(err)
-		r.config.Logger.WarnContext(ctx, "a pull was not complete", "error", err, "objects", r.objects())
+		r.config.Logger.WarnContext(ctx, "a pull was not complete", "error", err, "objects", r.came())
 		return r.state, err
 	}
 	r.config.Logger.InfoContext(ctx, "pulled", r.attributes()...)
@@ -134,92 +144,82 @@ func (r *run) finished() []store.Event {
 		return nil
 	}
 	return []store.Event{r.config.Finished(Finished{
-		State: r.state, Full: r.full, Began: r.began, Ended: r.config.Now(), Came: r.objects(), Unstored: r.problems,
+		State: r.state, Full: r.full, Began: r.began, Ended: r.config.Now(), Came: r.came(), Unstored: r.problems,
 	})}
 }
 
 func (r *run) attributes() []any {
-	took := r.config.Now().Sub(r.began).Round(time.Millisecond)
+	took, counts := r.config.Now().Sub(r.began).Round(time.Millisecond), r.became()
 	return []any{
 		slog.String("partner", r.partner.ID), slog.Any("module", r.module), slog.Bool("full", r.full),
-		slog.Int("objects", r.objects()), slog.Int("pages", r.pages), slog.Duration("took", took),
-		slog.Int("created", r.counts.Created), slog.Int("updated", r.counts.Updated),
-		slog.Int("refused", r.counts.Refused), slog.Int("gone", r.counts.Gone),
+		slog.Int("objects", r.came()), slog.Int("pages", r.pagesCame()), slog.Duration("took", took),
+		slog.Int("created", counts.Created), slog.Int("updated", counts.Updated),
+		slog.Int("refused", counts.Refused), slog.Int("gone", counts.Gone),
 	}
 }
 
-// work fetches the list and draws the conclusions.
-func (r *run) work(ctx context.Context) error {
-	if err := r.fetch(ctx); err != nil {
-		return err
+// work fetches the lists and draws the conclusions. One that cannot be had keeps nobody from the others.
+func (r *run) work(ctx context.Context) (failure error) {
+	for _, l := range r.readings {
+		err := l.read(ctx)
+		switch {
+		case err == nil:
+			continue
+		case failure == nil:
+			failure = err
+		default:
+			failure = fmt.Errorf("%w; %w", failure, err)
+		}
+		if ctx.Err() != nil || endsPull(err) {
+			return failure
+		}
 	}
-	r.ended = true
-	if err := cmp.Or(r.endsShort(ctx), r.lacksUnsent(ctx)); err != nil {
-		return err
+	if !r.full || !slices.ContainsFunc(r.readings, func(l *reading) bool { return l.whole }) {
+		return failure
 	}
-	if !r.full {
-		return nil
-	}
-	return r.vanished(ctx)
+	return cmp.Or(failure, r.vanished(ctx))
 }
 
-// endsShort fails where the list ended below its total: the rest is lost. A partner whose lists do so again and again counts
-// what it does not list, and is not failed for ever.
-func (r *run) endsShort(ctx context.Context) error {
-	short := &r.state.ShortDelta
-	if r.full {
-		short = &r.state.ShortFull
-	}
-	if r.missing == 0 {
-		*short = Short{}
-		return nil
-	}
-	*short = Short{Lists: short.Lists + 1, Missing: r.missing, Total: r.least}
-	if !short.Habit() {
-		return errors.New(short.String())
-	}
-	if short.Lists == shortLists {
-		r.config.Logger.WarnContext(ctx, "lists end below their totals again and again: a partner counts what it does not list, and its total is not relied on any more",
-			"partner", r.partner.ID, "module", r.module, "full", r.full, "missing", r.missing, "total", r.least)
-	}
-	return nil
+// endsPull reports whether after a list that has failed the others need not be asked for: the partner wants to be left alone,
+// or another process pulls.
+func endsPull(err error) bool {
+	e, ok := errors.AsType[*ocpiclient.Error](err)
+	return errors.Is(err, store.ErrLeased) || ok && e.RetryAfter > 0
 }
 
-// lacksUnsent fails where the partner could not send some objects, so that they are asked for again. Where that does not help,
-// the pull goes on without them; they are asked for with the next list that they are in.
-func (r *run) lacksUnsent(ctx context.Context) error {
-	unsent := r.unsentBefore()
-	if len(r.unsent) == 0 {
-		*unsent = Unsent{}
-		return nil
+// came is how many objects have come that have a name, each once.
+func (r *run) came() int {
+	if len(r.readings) == 1 {
+		return r.readings[0].objects()
 	}
-	*unsent = Unsent{Lists: unsent.Lists + 1, Objects: len(r.unsent), First: r.unsent[0]}
-	if !unsent.Habit() {
-		return errors.New(unsent.String())
+	seen, named := map[uint64]struct{}{}, map[uint64]struct{}{}
+	for _, l := range r.readings {
+		l.addTo(seen, named)
 	}
-	if unsent.Lists == unsentLists {
-		r.config.Logger.WarnContext(ctx, "a partner fails over objects of its own again and again, and pulls go on without them",
-			"partner", r.partner.ID, "module", r.module, "full", r.full, "objects", unsent.Objects, "first", unsent.First.ID)
-	}
-	return nil
+	return len(seen) + len(named)
 }
 
-// unsentBefore is what the last list of the kind lacked. One of the last weeks has objects that one of what is new has not.
-func (r *run) unsentBefore() *Unsent {
-	switch {
-	case r.full:
-		return &r.state.UnsentFull
-	case r.back:
-		return &r.state.UnsentBack
-	default:
-		return &r.state.UnsentDelta
+// pagesCame is how many pages have come.
+func (r *run) pagesCame() (n int) {
+	for _, l := range r.readings {
+		n += l.pages
 	}
+	return n
+}
+
+// became is what became of the objects of all lists.
+func (r *run) became() Counts {
+	counts := Counts{Gone: r.gone}
+	for _, l := range r.readings {
+		counts.add(l.counts)
+	}
+	return counts
 }
 
 // succeed notes what came of a pull that was complete.
 func (r *run) succeed() {
 	s, now := &r.state, r.config.Now()
-	s.Last, s.LastError, s.Failures, s.NotBefore = r.counts, "", 0, time.Time{}
+	s.Last, s.LastError, s.Failures, s.NotBefore = r.became(), "", 0, time.Time{}
 	if newest := r.newestToTrust(); newest.After(s.Cursor) {
 		s.Cursor = newest
 	}
@@ -228,52 +228,57 @@ func (r *run) succeed() {
 		if before := cmp.Or(s.Version, ocpi.V211); r.partner.Version.Compare(before) < 0 {
 			s.Version = r.partner.Version // some of what is here now says less
 		}
-		r.judgeDateFrom()
+		for _, l := range r.readings {
+			l.judgeDateFrom()
+		}
 	} else {
 		s.Problems, s.LastFull, s.FullError, s.FullFailures = r.problems, now, "", 0
 		s.Version = r.partner.Version
-		if !r.noList {
-			s.Objects = r.objects()
-			s.Listed = s.Listed || s.Objects > 0
-		}
+		s.Objects = r.objectsNow()
 	}
 	s.plan(r.policy, r.full, r.back, now)
 }
 
-// newestToTrust is the newest time seen, by the partner's clock, and not after it was asked: what has changed since may be
-// missing, and an object with a time in the future must not hide what comes before it.
-func (r *run) newestToTrust() time.Time {
-	asked := r.began
-	if ahead := r.asked.Sub(r.began); !r.asked.IsZero() && ahead.Abs() < clockOff {
-		asked = r.asked
+// objectsNow takes down how many objects there were in each list, and returns how many there were in all.
+func (r *run) objectsNow() int {
+	for _, l := range r.readings {
+		if !l.noList {
+			l.known.Objects = l.objects()
+			l.known.Listed = l.known.Listed || l.known.Objects > 0
+		}
 	}
-	if r.newest.After(asked) {
+	if len(r.readings) == 1 {
+		return r.state.Objects
+	}
+	return r.came()
+}
+
+// newestToTrust is the newest time seen, by the partner's clock, and not after it was asked for the first list: what has changed
+// since may be missing, and an object with a time in the future must not hide what comes before it.
+func (r *run) newestToTrust() time.Time {
+	first, asked := r.readings[0].asked, r.began
+	if ahead := first.Sub(r.began); !first.IsZero() && ahead.Abs() < clockOff {
+		asked = first
+	}
+	var newest time.Time
+	for _, l := range r.readings {
+		if l.newest.After(newest) {
+			newest = l.newest
+		}
+	}
+	if newest.After(asked) {
 		return asked
 	}
-	return r.newest
+	return newest
 }
 
 // clockOff is how far a partner's clock can be from ours. What is further off is no clock.
 const clockOff = 24 * time.Hour
 
-// judgeDateFrom finds out whether the partner sends everything when it is asked for what is new. A few objects from before
-// are no proof: there are partners whose locations keep their time when an EVSE of theirs changes. So it takes a list that
-// is about as long as that of everything, and not of a handful.
-func (r *run) judgeDateFrom() {
-	const handful = 5
-	old := !r.from.IsZero() && !r.oldest.IsZero() && r.oldest.Before(r.from.Add(-time.Second))
-	ignores := old && r.objects() >= handful && 5*r.objects() >= 4*r.state.Objects
-	if ignores && !r.state.IgnoresDateFrom {
-		r.config.Logger.Warn("a partner ignores date_from: it sends everything when asked for what is new, and is only asked for everything from now on",
-			"partner", r.partner.ID, "module", r.module)
-	}
-	r.state.IgnoresDateFrom = ignores
-}
-
 // fail notes that the pull was not complete. The cursor stays, and with it what is asked for the next time.
 func (r *run) fail(err error) {
 	s, now := &r.state, r.config.Now()
-	s.Last, s.Problems = r.counts, r.problemsNow()
+	s.Last, s.Problems = r.became(), r.problemsNow()
 	s.LastError, s.LastFailure, s.NotBefore = err.Error(), now, time.Time{}
 	s.Failures++
 	if r.full {

@@ -34,12 +34,13 @@ type State struct {
 	// Version is the one in which everything was pulled last, or an earlier one in which something was since; empty where none
 	// was kept yet.
 	Version ocpi.Version `json:"version,omitzero"`
-	// Objects is how many there were in the last pull of everything, each counted once.
-	Objects int `json:"objects"`
-	// Listed tells that there was an object in a list of everything at some time.
-	Listed bool `json:"listed,omitzero"`
-	// GoneAfter is how many pulls an object had to be missing from when what had vanished was last counted.
-	GoneAfter int `json:"gone_after,omitzero"`
+	// List is what is known of the partner's list. Where it has several parties there is one for each of them, in Lists, and List sums
+	// them up.
+	List
+	Lists []List `json:"lists,omitempty"`
+	// Mixed tells that the list of one of several parties had objects of another in it, as where a partner does not read whom it is
+	// asked for.
+	Mixed bool `json:"mixed,omitzero"`
 	// Last is what became of the objects of the last pull.
 	Last Counts `json:"last,omitzero"`
 	// LastError is why the last pull failed, at LastFailure; empty where it was complete. Failures counts those in a row.
@@ -50,6 +51,21 @@ type State struct {
 	// those in a row.
 	FullError    string `json:"full_error,omitempty"`
 	FullFailures int    `json:"full_failures,omitzero"`
+	// Problems are the first objects that could not be stored: those of the last pull, and those from before that have not
+	// come again since the last pull of everything.
+	Problems []Problem `json:"problems,omitempty"`
+}
+
+// A List is what is known of a list of a partner's.
+type List struct {
+	// Party is the one that is asked for it, where the partner has several.
+	Party ocpi.Party `json:"party,omitzero"`
+	// Objects is how many there were in the last pull of everything, each counted once.
+	Objects int `json:"objects"`
+	// Listed tells that there was an object in a list of everything at some time.
+	Listed bool `json:"listed,omitzero"`
+	// GoneAfter is how many pulls an object had to be missing from when what had vanished was last counted.
+	GoneAfter int `json:"gone_after,omitzero"`
 	// IgnoresDateFrom tells that the partner sends everything when it is asked for what is new.
 	IgnoresDateFrom bool `json:"ignores_date_from,omitzero"`
 	// ShortFull and ShortDelta tell of lists of everything and of what is new that end below their totals.
@@ -64,9 +80,6 @@ type State struct {
 	Unproven string `json:"unproven,omitempty"`
 	// Shrunk tells that the list has become much shorter, and what is missing is not removed yet.
 	Shrunk Shrunk `json:"shrunk,omitzero"`
-	// Problems are the first objects that could not be stored: those of the last pull, and those from before that have not
-	// come again since the last pull of everything.
-	Problems []Problem `json:"problems,omitempty"`
 }
 
 // A Short is a list that ended below its total.
@@ -83,6 +96,14 @@ const shortLists = 5
 
 // Habit reports whether the partner's totals are not relied on any more.
 func (s Short) Habit() bool { return s.Lists >= shortLists }
+
+// longer is the one of two that has gone on for longer.
+func (s Short) longer(other Short) Short {
+	if other.Lists > s.Lists {
+		return other
+	}
+	return s
+}
 
 // String tells it in words.
 func (s Short) String() string {

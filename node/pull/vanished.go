@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
@@ -18,9 +19,7 @@ func (r *run) vanished(ctx context.Context) error {
 	default:
 		return nil
 	}
-	if r.state.Unproven = r.unproven(); r.state.Unproven != "" {
-		r.config.Logger.WarnContext(ctx, "a list says nothing about what has vanished", "partner", r.partner.ID, "module", r.module,
-			"reason", r.state.Unproven)
+	if !r.prove(ctx) {
 		return nil
 	}
 	known, err := r.config.Store.Missing(ctx, r.partner.ID, r.module)
@@ -33,30 +32,49 @@ func (r *run) vanished(ctx context.Context) error {
 		}
 		known = nil
 	}
-	c := counting{run: r, before: make(map[missingID]store.Missing, len(known)), goneBefore: r.state.GoneAfter}
-	if c.goneAfter, err = r.goneAfter(ctx, known); err != nil {
+	c := counting{run: r, before: make(map[missingID]store.Missing, len(known))}
+	if err := c.judge(ctx, known); err != nil {
 		return err
 	}
-	c.goneBefore = cmp.Or(c.goneBefore, c.goneAfter)
 	for _, m := range known {
-		c.before[missingID{m.Key, m.EVSE}] = m
+		if c.of(m.Key.Party).proven {
+			c.before[missingID{m.Key, m.EVSE}] = m
+		}
 	}
-	r.state.GoneAfter = c.goneAfter
 	return c.all(ctx)
+}
+
+// prove finds out which lists prove that something is missing from them, and whether any does. Where objects of one party may be
+// in the list of another, none does without the others.
+func (r *run) prove(ctx context.Context) (any bool) {
+	all := true
+	for _, l := range r.readings {
+		if l.known.Unproven = l.unproven(); l.known.Unproven != "" {
+			all = false
+			r.config.Logger.WarnContext(ctx, "a list says nothing about what has vanished", "partner", r.partner.ID, "module", r.module,
+				"party", l.party, "reason", l.known.Unproven)
+			continue
+		}
+		any = true
+	}
+	mixed := r.state.Mixed || slices.ContainsFunc(r.readings, func(l *reading) bool { return l.foreign })
+	return any && (all || !mixed)
 }
 
 // unproven says why the list cannot prove that something is missing from it; empty where it can. Each object counts once,
 // and against the largest total of all pages: while objects are removed under way, those after them move up, and some may be
 // passed over although the last total is reached (requirements TF-29, TF-30).
-func (r *run) unproven() string {
+func (r *reading) unproven() string {
 	switch {
+	case !r.whole:
+		return "it was not complete"
 	case r.noList:
 		return "there was no list in an answer"
 	case len(r.unsent) > 0:
-		return r.state.UnsentFull.String()
+		return r.known.UnsentFull.String()
 	case r.unnamed:
 		return "objects without a usable id were in the list"
-	case r.objects() == 0 && r.state.Objects == 0 && !r.state.Listed:
+	case r.objects() == 0 && r.known.Objects == 0 && !r.known.Listed:
 		return "nothing was ever in the list" // and what we have was pushed to us
 	case r.objects() < r.most:
 		return fmt.Sprintf("the list had %d different objects, and its total was %d", r.objects(), r.most)
@@ -71,19 +89,23 @@ const smallList = 10
 // goneAfter is how many lists in a row an object must be missing from. A list that has lost more than half, or that has less
 // than half of what the partner has pushed to us, is more likely a mistake of the partner's than the truth: it takes twice as
 // many then.
-func (r *run) goneAfter(ctx context.Context, known []store.Missing) (int, error) {
-	stored, err := r.config.Store.List(ctx, store.Selection{Module: r.module, Source: r.partner.ID, AnyAudience: true}, ocpi.Query{Limit: 1})
+func (r *reading) goneAfter(ctx context.Context, known []store.Missing) (int, error) {
+	selection := store.Selection{Module: r.module, Source: r.partner.ID, AnyAudience: true}
+	if r.party != (ocpi.Party{}) {
+		selection.Parties = []ocpi.Party{r.party}
+	}
+	stored, err := r.config.Store.List(ctx, selection, ocpi.Query{Limit: 1})
 	if err != nil {
 		return 0, err
 	}
 	here := stored.Total
 	for _, m := range known {
-		if m.EVSE == "" && r.state.GoneAfter > 0 && m.Pulls >= r.state.GoneAfter {
+		if ours := r.party == (ocpi.Party{}) || r.party == m.Key.Party; ours && m.EVSE == "" && r.known.GoneAfter > 0 && m.Pulls >= r.known.GoneAfter {
 			here-- // is gone already
 		}
 	}
-	shrunk := &r.state.Shrunk
-	from := max(shrunk.From, r.state.Objects, here)
+	shrunk := &r.known.Shrunk
+	from := max(shrunk.From, r.known.Objects, here)
 	if from <= smallList || 2*r.objects() >= from {
 		*shrunk = Shrunk{}
 		return r.policy.GoneAfter, nil
@@ -108,19 +130,73 @@ type counting struct {
 	*run
 	// before is what was missing from the list before this one, and is not found to be missing again yet.
 	before map[missingID]store.Missing
-	// goneAfter is how many lists in a row something must be missing from, goneBefore how many it took then.
+	// parties are the verdicts of the lists of several parties on their objects, others that on all other objects.
+	parties map[ocpi.Party]verdict
+	others  verdict
+}
+
+// A verdict is what a list proves.
+type verdict struct {
+	// proven tells that what is not in it is missing.
+	proven bool
+	// goneAfter is how many lists in a row something must be missing from, goneBefore how many it took the last time.
 	goneAfter, goneBefore int
+}
+
+// judge finds the verdicts. About objects of parties that are not asked for theirs, all lists must say the same.
+func (c *counting) judge(ctx context.Context, known []store.Missing) (err error) {
+	c.parties, c.others = map[ocpi.Party]verdict{}, verdict{proven: true}
+	for _, l := range c.readings {
+		v := verdict{proven: l.known.Unproven == "", goneAfter: l.known.GoneAfter, goneBefore: l.known.GoneAfter}
+		if v.proven {
+			if v.goneAfter, err = l.goneAfter(ctx, known); err != nil {
+				return err
+			}
+			v.goneBefore = cmp.Or(v.goneBefore, v.goneAfter)
+			l.known.GoneAfter = v.goneAfter
+		}
+		c.parties[l.party] = v
+		c.others = verdict{c.others.proven && v.proven, max(c.others.goneAfter, v.goneAfter), max(c.others.goneBefore, v.goneBefore)}
+	}
+	return nil
+}
+
+// of is the verdict on the objects of a party.
+func (c *counting) of(party ocpi.Party) verdict {
+	if v, asked := c.parties[party]; asked {
+		return v
+	}
+	return c.others
+}
+
+// wasListed reports whether an object was in any list.
+func (r *run) wasListed(key store.Key) bool {
+	return slices.ContainsFunc(r.readings, func(l *reading) bool { return l.has(key) })
+}
+
+// evsesLacking are the EVSEs that were missing from locations that were there.
+func (c *counting) evsesLacking() map[missingID]struct{} {
+	all := map[missingID]struct{}{}
+	for _, l := range c.readings {
+		for id := range l.evses {
+			if c.of(id.key.Party).proven {
+				all[id] = struct{}{}
+			}
+		}
+	}
+	return all
 }
 
 // stretch is how many objects are looked at in one step.
 const stretch = 1000
 
 func (c *counting) all(ctx context.Context) error {
-	fresh, err := c.objectsMissing(ctx)
+	evses := c.evsesLacking()
+	fresh, err := c.objectsMissing(ctx, evses)
 	if err != nil {
 		return err
 	}
-	if err := c.evsesMissing(ctx, fresh); err != nil {
+	if err := c.evsesMissing(ctx, evses, fresh); err != nil {
 		return err
 	}
 	forget := make([]store.Missing, 0, len(c.before))
@@ -132,9 +208,9 @@ func (c *counting) all(ctx context.Context) error {
 
 // objectsMissing counts the objects that are missing. What has changed since the pull began was sent by the partner
 // meanwhile. fresh are those of them that EVSEs are missing from.
-func (c *counting) objectsMissing(ctx context.Context) (fresh map[store.Key]bool, err error) {
+func (c *counting) objectsMissing(ctx context.Context, evses map[missingID]struct{}) (fresh map[store.Key]bool, err error) {
 	fresh = map[store.Key]bool{}
-	for id := range c.evses {
+	for id := range evses {
 		fresh[id.key] = false
 	}
 	selection := store.Selection{Module: c.module, Source: c.partner.ID, AnyAudience: true}
@@ -150,7 +226,7 @@ func (c *counting) objectsMissing(ctx context.Context) (fresh map[store.Key]bool
 			if _, counts := fresh[o.Key]; counts {
 				fresh[o.Key] = changed
 			}
-			if !changed && !c.has(o.Key) {
+			if !changed && c.of(o.Key.Party).proven && !c.wasListed(o.Key) {
 				missing = append(missing, c.again(missingID{key: o.Key}))
 			}
 		}
@@ -164,13 +240,13 @@ func (c *counting) objectsMissing(ctx context.Context) (fresh map[store.Key]bool
 
 // evsesMissing counts the EVSEs that are missing from locations that were in the list. One that is missed for the first time
 // from a location which has changed since the pull began may have come meanwhile, by a push, and is never removed at once.
-func (c *counting) evsesMissing(ctx context.Context, fresh map[store.Key]bool) error {
-	missing := make([]store.Missing, 0, len(c.evses))
-	for id := range c.evses {
+func (c *counting) evsesMissing(ctx context.Context, evses map[missingID]struct{}, fresh map[store.Key]bool) error {
+	missing := make([]store.Missing, 0, len(evses))
+	for id := range evses {
 		_, before := c.before[id]
 		m := c.again(id)
 		if !before && fresh[id.key] {
-			m.Pulls = min(1, c.goneAfter-1)
+			m.Pulls = min(1, c.of(id.key.Party).goneAfter-1)
 		}
 		missing = append(missing, m)
 	}
@@ -212,7 +288,8 @@ func (c *counting) count(ctx context.Context, missing []store.Missing) error {
 // isGone reports whether something is to be removed. What was removed already is not removed again, unless the policy has
 // changed.
 func (c *counting) isGone(m *store.Missing) bool {
-	return m.Pulls >= c.goneAfter && m.Pulls-1 < max(c.goneBefore, c.goneAfter)
+	v := c.of(m.Key.Party)
+	return m.Pulls >= v.goneAfter && m.Pulls-1 < max(v.goneBefore, v.goneAfter)
 }
 
 // remove removes an object, or EVSEs of it, that count as gone. What cannot be removed is told, and tried again after the
@@ -227,13 +304,13 @@ func (c *counting) remove(ctx context.Context, key store.Key, parts []*store.Mis
 	err := c.config.Takers[c.module].Remove(ctx, c.partner.Partner, key, evses, c.began)
 	switch {
 	case err == nil:
-		c.counts.Gone += len(parts)
+		c.gone += len(parts)
 	case errors.Is(err, ocpi.ErrNotFound): // the partner has deleted it meanwhile
 	case ctx.Err() != nil:
 		return err
 	default:
 		for _, m := range parts {
-			m.Pulls = c.goneAfter - 1
+			m.Pulls = c.of(key.Party).goneAfter - 1
 		}
 		c.problem(ctx, Problem{ID: key.ID, Reason: "it is gone, and cannot be removed: " + err.Error()})
 	}

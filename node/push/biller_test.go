@@ -91,6 +91,11 @@ func (b *biller) count(id string) int {
 }
 
 func cdrRig(t *testing.T, policy Policy) (*rig, *biller) {
+	return cdrRigOf(t, policy, ocpi.Party{})
+}
+
+// cdrRigOf is one where a party of ours deals with the partner.
+func cdrRigOf(t *testing.T, policy Policy, own ocpi.Party) (*rig, *biller) {
 	r := newRig(t, policy)
 	b := &biller{posts: map[string]int{}, at: map[string]string{}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { b.ServeHTTP(w, req) }))
@@ -100,7 +105,7 @@ func cdrRig(t *testing.T, policy Policy) (*rig, *biller) {
 	r.config.Client = func(context.Context, string) (*ocpiclient.Client, error) {
 		return ocpiclient.New(ocpiclient.Config{
 			Partner: &ocpi.Partner{Roles: []ocpi.PartyRole{{Role: ocpi.RoleEMSP, Party: them}}},
-			Version: ocpi.V211, Token: "token", Transport: transport,
+			Version: ocpi.V211, Own: own, Token: "token", Transport: transport,
 			Endpoints: []ocpi.Endpoint{{Module: ocpi.ModuleCDRs, URL: server.URL + "/cdrs"}},
 		})
 	}

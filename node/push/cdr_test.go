@@ -118,6 +118,19 @@ func TestWhatNamesNoEMSPIsNotSentToSeveral(t *testing.T) {
 	}
 }
 
+// A CDR of 2.1.1 does not say whose it is, and another party's of ours would be taken for one of the party that deals with the partner
+// (requirement C-22). A person is told.
+func TestACDRThatWouldBeTakenForAnotherPartysIsNotSent_C22(t *testing.T) {
+	r, b := cdrRigOf(t, Policy{}, ocpi.NewParty("FR", "OTH"))
+	b.answer = taken("/cdrs/")
+	r.start()
+	id := r.putCDR(1)
+	parked := r.until("it is parked", ocpi.ModuleCDRs, func(s Status) bool { return len(s.Parked) == 1 })
+	if b.count(id) != 0 || !strings.Contains(parked.Parked[0].Reason, "deals with FR/OTH") {
+		t.Errorf("%+v after %d posts", parked.Parked[0], b.count(id))
+	}
+}
+
 // What waits is as old as its first change that the partner has not got, also where it is held.
 func TestTheOldestWaitingChange(t *testing.T) {
 	r := newRig(t, Policy{})

@@ -83,7 +83,7 @@ func (r TariffReceiver) ComposeDelete(key ocpi.Key) (Message, error) {
 }
 
 // ComposePost makes the Message that Post sends. The error is ErrWithheld where the CDR must not be sent in the partner's
-// version.
+// version, and ErrOtherOwner where the version says nothing of its owner, and the partner deals with another party of ours.
 func (r CDRReceiver) ComposePost(ctx context.Context, cdr v230.CDR) (Message, error) {
 	c := r.client
 	if _, err := c.endpoint(ocpi.ModuleCDRs, ocpi.Receiver, ocpi.RoleEMSP); err != nil {
@@ -91,6 +91,9 @@ func (r CDRReceiver) ComposePost(ctx context.Context, cdr v230.CDR) (Message, er
 	}
 	m := Message{dialect: c.dialect, method: http.MethodPost, module: ocpi.ModuleCDRs, role: ocpi.RoleEMSP, id: string(cdr.ID)}
 	owner := c.owner(newKey(cdr.CountryCode, cdr.PartyID, cdr.ID).Party)
+	if own := c.config.Own; c.config.Version.Compare("2.2") < 0 && owner != own && own != (ocpi.Party{}) {
+		return Message{}, fmt.Errorf("ocpiclient: %w: in %s the partner deals with %s, and the CDR is %s's", ErrOtherOwner, c.config.Version, own, owner)
+	}
 	m.routing = ocpi.Routing{To: driverOf(cdr.CDRToken), From: owner}
 	var err error
 	if m.writing, err = rewritten(c, c.codecs.CDRs, cdr, c.env(ctx, owner)); err != nil {

@@ -34,6 +34,9 @@ var (
 	// ErrWithheld says that the partner's version cannot say what makes the object what it is, as with a credit CDR in
 	// 2.1.1, so that it must not be sent.
 	ErrWithheld = errors.New("the object must not be sent in this version")
+	// ErrOtherOwner says that a CDR of 2.1.1, which does not name its owner, would be taken for one of the party of ours that
+	// deals with the partner, and is another's.
+	ErrOtherOwner = errors.New("the partner would take it for another party's of ours")
 )
 
 // An Error is a call that failed.

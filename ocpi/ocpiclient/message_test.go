@@ -200,6 +200,10 @@ func TestComposingSaysWhatCannotBeSent(t *testing.T) {
 	if _, err := client.EMSP().CDRs.ComposePost(ctx, cdr); !errors.Is(err, ocpiclient.ErrWithheld) {
 		t.Errorf("CDR-07: got %v, want ErrWithheld", err)
 	}
+	other := ocpitest.Network(ourOther).CDR(1)
+	if _, err := client.EMSP().CDRs.ComposePost(ctx, other); !errors.Is(err, ocpiclient.ErrOtherOwner) {
+		t.Errorf("C-22: got %v, want ErrOtherOwner", err)
+	}
 	if m, changed, err := client.EMSP().Locations.ComposePatch(ctx, sample.Location(1), sample.Location(1)); changed || err != nil || m.Size() != 0 {
 		t.Errorf("nothing has changed: %s, %v, %v", m, changed, err)
 	}

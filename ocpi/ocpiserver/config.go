@@ -22,7 +22,8 @@ type Config struct {
 	// Versions to speak, of 2.1.1, 2.2.1 and 2.3.0. Default all of them.
 	Versions []ocpi.Version
 	// Parties are ours, in their roles. The first eMSP among them owns the drivers of sessions and CDRs we receive,
-	// unless the partner's Serves says otherwise.
+	// unless the partner's Serves says otherwise. Where several deal with a partner in a role, a list that is for one of them
+	// has its objects alone, and lists of 2.1.1 have those of the first.
 	Parties []ocpi.PartyRole
 	// Partners knows who may call.
 	Partners Partners

@@ -22,7 +22,7 @@ func (s *speaker) locationsOf(c *call, owner ocpi.Party) func(id string) (wire.L
 	var get func(id string) (wire.Location, error)
 	if owner == (ocpi.Party{}) && s.config.CPO != nil {
 		if own, ok := s.config.CPO.Locations.(Getter[wire.Location]); ok {
-			get = func(id string) (wire.Location, error) { return own.Get(c.ctx(), c.partner, id) }
+			get = func(id string) (wire.Location, error) { return own.Get(c.ctx(), c.viewer(), id) }
 		}
 	}
 	if owner != (ocpi.Party{}) && s.config.EMSP != nil && s.config.EMSP.Locations != nil {

@@ -41,12 +41,13 @@ func list[T any](s *speaker, sender Sender[T], codec wire.Codec[T], needsDateFro
 func readPage[T any](
 	c *call, s *speaker, sender Sender[T], rendered RenderedSender, codec wire.Codec[T], q ocpi.Query,
 ) (page ocpi.Page[jsontext.Value], listed int, err error) {
+	viewer := c.viewer()
 	if rendered != nil {
-		page, err := rendered.ListRendered(c.ctx(), c.partner, s.version, q)
+		page, err := rendered.ListRendered(c.ctx(), viewer, s.version, q)
 		c.losses.Merge(&page.Losses)
 		return page, len(page.Items), err
 	}
-	objects, err := sender.List(c.ctx(), c.partner, q)
+	objects, err := sender.List(c.ctx(), viewer, q)
 	if err != nil {
 		return page, 0, err
 	}

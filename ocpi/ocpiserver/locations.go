@@ -149,7 +149,7 @@ func (c *call) raise(above []container, to ocpi.DateTime) {
 // ownLocation serves one of our locations, ownPart a part of it (requirement L-06).
 func ownLocation(s *speaker, getter Getter[wire.Location]) handler {
 	return func(c *call) (answer, error) {
-		l, err := getter.Get(c.ctx(), c.partner, c.path("location_id"))
+		l, err := getter.Get(c.ctx(), c.viewer(), c.path("location_id"))
 		if err != nil {
 			return answer{}, err
 		}
@@ -159,7 +159,7 @@ func ownLocation(s *speaker, getter Getter[wire.Location]) handler {
 
 func ownPart[T any](s *speaker, getter Getter[wire.Location], p part[T]) handler {
 	return func(c *call) (answer, error) {
-		l, err := getter.Get(c.ctx(), c.partner, c.path("location_id"))
+		l, err := getter.Get(c.ctx(), c.viewer(), c.path("location_id"))
 		if err != nil {
 			return answer{}, err
 		}

@@ -106,6 +106,7 @@ func (c *call) admit(res resource) error {
 	if res.caller != "" && !c.partner.Has(res.caller) && !slices.ContainsFunc(res.readers, c.partner.Has) && !c.trustedHub(res) {
 		return ocpi.NotFound("this interface is for partners with the role %s, which you do not have here", res.caller)
 	}
+	c.role = res.role
 	return c.readRouting(res)
 }
 

@@ -123,6 +123,26 @@ func (c *call) replyTo(given ocpi.Routing, ours []ocpi.Party) {
 	given.Reply().Set(c.w.Header())
 }
 
+// viewer is the partner as a backend knows it that shows objects of ours: one of our several parties that a message is for shows
+// its own, as a system of its own would. Before 2.2 objects do not say whose they are, and the partner takes them for those of the
+// party that it got credentials of, which is the first: so it is shown no others (requirement C-22).
+func (c *call) viewer() *ocpi.Partner {
+	ours := c.server.partiesFacing(c.partner, c.role)
+	if len(ours) < 2 {
+		return c.partner
+	}
+	meant := RoutingOf(c.ctx()).To
+	if c.version.Compare("2.2") < 0 {
+		meant = ours[0]
+	}
+	if !slices.Contains(ours, meant) {
+		return c.partner
+	}
+	viewer := *c.partner
+	viewer.Serves = []ocpi.Party{meant}
+	return &viewer
+}
+
 // serves reports whether a party is one of ours that deals with the partner. A server that was not told of any serves all.
 func (s *Server) serves(partner *ocpi.Partner, party ocpi.Party) bool {
 	return len(s.config.Parties) == 0 || slices.Contains(s.partiesFacing(partner, ""), party)

@@ -87,7 +87,8 @@ type call struct {
 
 	requestID, correlationID string
 	route, root              string
-	// routed tells that messages here have routing headers.
+	// role is ours here; empty where several are meant. routed tells that messages here have routing headers.
+	role     ocpi.Role
 	routed   bool
 	module   ocpi.ModuleID
 	findings []ocpi.Finding

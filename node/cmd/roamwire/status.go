@@ -168,6 +168,9 @@ func pullLine(p pull.State, now time.Time) statusLine {
 	if p.IgnoresDateFrom {
 		words += "; the partner ignores date_from"
 	}
+	if p.Mixed {
+		words += "; the lists of its parties have each other's objects in them"
+	}
 	troubles := pullTroubles(p, now)
 	for _, trouble := range troubles {
 		words += "; " + trouble

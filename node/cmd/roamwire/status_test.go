@@ -36,18 +36,18 @@ func TestStatusInWords(t *testing.T) {
 			{Module: "commands", Cursor: 812, LastError: "PUT: HTTP 500", LastFailure: before(70 * time.Minute)},
 		},
 		Pull: []pull.State{
-			{Module: "tokens", LastFull: before(7 * time.Hour), Objects: 120, LastDelta: before(4 * time.Minute), Cursor: before(time.Hour), Due: statusAt.Add(52 * time.Minute)},
+			{Module: "tokens", LastFull: before(7 * time.Hour), List: pull.List{Objects: 120}, LastDelta: before(4 * time.Minute), Cursor: before(time.Hour), Due: statusAt.Add(52 * time.Minute)},
 			{
-				Module: "sessions", LastFull: before(7 * time.Hour), Objects: 2, IgnoresDateFrom: true, LastError: "GET: no answer", LastFailure: before(time.Minute), Failures: 3,
+				Module: "sessions", LastFull: before(7 * time.Hour), List: pull.List{Objects: 2, IgnoresDateFrom: true}, LastError: "GET: no answer", LastFailure: before(time.Minute), Failures: 3,
 				Last: pull.Counts{Refused: 2}, Problems: []pull.Problem{{ID: "S1", Reason: "no kwh"}},
 			},
-			{Module: "cdrs", Due: statusAt.Add(-time.Minute)},
+			{Module: "cdrs", Due: statusAt.Add(-time.Minute), Mixed: true},
 			{
-				Module: "locations", LastFull: before(7 * time.Hour), Objects: 8, ShortDelta: pull.Short{Lists: 6, Missing: 5, Total: 8},
-				Shrunk: pull.Shrunk{From: 40, Pulls: 1}, FullFailures: 2, FullError: "GET: HTTP 500",
+				Module: "locations", LastFull: before(7 * time.Hour), FullFailures: 2, FullError: "GET: HTTP 500",
+				List: pull.List{Objects: 8, ShortDelta: pull.Short{Lists: 6, Missing: 5, Total: 8}, Shrunk: pull.Shrunk{From: 40, Pulls: 1}},
 			},
 			{
-				Module: "tariffs", LastFull: before(7 * time.Hour), Objects: 8, Unproven: "the list had 7 different objects, and its total was 8",
+				Module: "tariffs", LastFull: before(7 * time.Hour), List: pull.List{Objects: 8, Unproven: "the list had 7 different objects, and its total was 8"},
 				Problems: []pull.Problem{{ID: "T1", Reason: "no currency"}},
 			},
 		},
@@ -64,7 +64,7 @@ func TestStatusInWords(t *testing.T) {
     push commands   up to date; at change 812; last failure 1 h ago
     pull tokens     everything 7 h ago, 120 objects; what is new 4 min ago; up to 2026-03-02T11:00:00Z; next in 52 min
 !   pull sessions   everything 7 h ago, 2 objects; the partner ignores date_from; 2 not stored, such as S1: no kwh; failed 3 times, last 1 min ago: GET: no answer
-    pull cdrs       never complete
+    pull cdrs       never complete; the lists of its parties have each other's objects in them
 !   pull locations  everything 7 h ago, 8 objects; the partner counts what it does not list: the list ended after 3 of 8 objects, 6 times in a row; it had 40 objects before, and what is missing is not removed yet; everything failed 2 times: GET: HTTP 500
 !   pull tariffs    everything 7 h ago, 8 objects; what has vanished is not known: the list had 7 different objects, and its total was 8; 1 not stored, such as T1: no currency
 ! bolt, invited, their registration failed at step 2: refused
