@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/roamwire/roamwire/node/authorize"
+	"github.com/roamwire/roamwire/node/backend"
 	"github.com/roamwire/roamwire/node/object"
 	"github.com/roamwire/roamwire/node/partner"
 	"github.com/roamwire/roamwire/ocpi"
@@ -80,6 +82,43 @@ func neverSent(t *testing.T, cpo running, version ocpi.Version, driver v230.Toke
 	}
 	if diff := cmp.Diff(driver, *v.Token, cmpopts.IgnoreFields(v230.Token{}, "LastUpdated", "Extra")); diff != "" {
 		t.Errorf("%s: the token is %s", driver.Type, diff)
+	}
+}
+
+// The operator is told the group of each card, of those that were sent and of those that are asked about: a charge that one card of a
+// group has begun may be ended with another (requirement DK-10).
+func TestCardsOfOneGroupAreToldAsOne_DK10(t *testing.T) {
+	for _, version := range ocpi.Versions() {
+		t.Run(string(version), func(t *testing.T) {
+			cpo, emsp := twoNodesIn(t, version)
+			chargers := operate(t, cpo)
+			for uid, card := range map[string]struct {
+				whitelist v230.WhitelistType
+				group     string
+				source    string
+			}{
+				"CARD": {v230.WhitelistTypeAlways, "FAMILY", "cache"}, "KEYRING": {v230.WhitelistTypeAllowed, "FAMILY", "cache"},
+				"PHONE": {v230.WhitelistTypeNever, "FAMILY", "realtime"}, "ALONE": {v230.WhitelistTypeAlways, "", "cache"},
+			} {
+				driver := ocpitest.Network(theirs).Token(1)
+				driver.UID, driver.Whitelist, driver.Valid = ocpi.CiString(uid), card.whitelist, true
+				if card.group != "" {
+					driver.GroupID = new(ocpi.CiString(card.group))
+				}
+				if _, err := emsp.Objects.Tokens.Put(t.Context(), object.Item[v230.Token]{Party: theirs, Object: driver}); err != nil {
+					t.Fatal(err)
+				}
+				var v backend.Authorization
+				eventually(t, "the CPO has "+uid, func() bool {
+					chargers.want(http.StatusOK, "POST", "/api/v1/authorize", `{"token_uid":"`+uid+`"}`, &v)
+					return strings.Contains(string(v.Token), `"uid":"`+uid+`"`) && v.Source == card.source
+				})
+				grouped := card.group != "" && version != ocpi.V211 // which has no groups
+				if v.Allowed != "ALLOWED" || strings.Contains(string(v.Token), `"group_id":"FAMILY"`) != grouped {
+					t.Errorf("%s: %s by %s, %s", uid, v.Allowed, v.Source, v.Token)
+				}
+			}
+		})
 	}
 }
 

@@ -1,10 +1,13 @@
 package node_test
 
 import (
+	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/roamwire/roamwire/node"
+	"github.com/roamwire/roamwire/node/simulate"
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/command"
 	"github.com/roamwire/roamwire/ocpi/v230"
@@ -86,5 +89,55 @@ func result(t *testing.T, n running, id string, result v230.CommandResultType) {
 	t.Helper()
 	if _, err := n.Commands.Receiver.Result(t.Context(), id, result, ""); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Simulated chargers keep reservations, change them, and give them up; one that is over is unknown to them (requirements DM-01, DM-07).
+func TestSimulatedChargersKeepReservations_DM01(t *testing.T) {
+	for _, version := range []ocpi.Version{ocpi.V221, ocpi.V230} {
+		t.Run(string(version), func(t *testing.T) {
+			cpo, emsp := twoNodesIn(t, version)
+			day := simulate.New(simulate.Config{Network: cpo.Network(own), Speed: 1})
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan struct{})
+			go func() { defer close(done); cpo.AnswerCommands(ctx, day) }()
+			go day.Run(ctx)
+			defer func() { cancel(); <-done }()
+			request := sample.ReserveNow("")
+			request.EVSEUID, request.ReservationID, request.ExpiryDate = nil, "R-1", ocpi.NewDateTime(time.Now().Add(time.Hour))
+			location := string(request.LocationID)
+			eventually(t, "the simulation has begun", func() bool { return day.Knows(ocpi.Key{ID: location}) })
+			reserved := func() (count int) {
+				l, err := cpo.Objects.Locations.Get(t.Context(), &ocpi.Partner{}, location)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, e := range l.EVSEs {
+					if e.Status == v230.StatusReserved {
+						count++
+					}
+				}
+				return count
+			}
+			before := reserved()
+			for range 2 { // the second changes the first
+				sent, err := emsp.Commands.Sender.ReserveNow(t.Context(), "grenspaal", request)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if sent = ended(t, emsp, sent.ID); sent.End.Outcome != "ACCEPTED" || reserved() != before+1 {
+					t.Fatalf("reserved: %+v; %d EVSEs are, before %d", sent.End, reserved(), before)
+				}
+			}
+			for _, want := range []command.Outcome{"ACCEPTED", "UNKNOWN_RESERVATION"} {
+				sent, err := emsp.Commands.Sender.CancelReservation(t.Context(), "grenspaal", v230.CancelReservation{ReservationID: "r-1"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if sent = ended(t, emsp, sent.ID); sent.End.Outcome != want || reserved() != before {
+					t.Errorf("cancelled: %+v, want %s; %d EVSEs are reserved, before %d", sent.End, want, reserved(), before)
+				}
+			}
+		})
 	}
 }

@@ -2,15 +2,19 @@ package node_test
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/roamwire/roamwire/node"
 	"github.com/roamwire/roamwire/node/backend"
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/command"
+	"github.com/roamwire/roamwire/ocpi/ocpitest"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -97,8 +101,91 @@ func TestChargingProfilesNeedALaterVersion(t *testing.T) {
 	operate(t, emsp).want(http.StatusConflict, "POST", "/api/v1/commands/set-charging-profile", setBody, nil)
 }
 
-// Requests about profiles survive a restart: the result goes out from where it was.
-func TestResultsOfProfilesSurviveARestart(t *testing.T) {
+// laterEMSP is a CPO's node with an eMSP that speaks a later version, and how the node is configured.
+func laterEMSP(t *testing.T, version ocpi.Version, change func(*node.Config)) (running, *ocpitest.Partner, node.Config) {
+	t.Helper()
+	c := config(t)
+	c.Parties[0].Roles, c.AllowPrivate, c.Versions = []ocpi.Role{ocpi.RoleCPO}, true, ocpi.Versions()
+	change(&c)
+	n := start(t, c)
+	p, err := ocpitest.NewPartner(ocpitest.PartnerConfig{Party: theirs, Roles: []ocpi.Role{ocpi.RoleEMSP}, Versions: []ocpi.Version{version}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
+	register(t, n, p, emsp, ocpi.RoleEMSP)
+	c.Listen = strings.TrimSuffix(strings.TrimPrefix(n.URL(), "http://"), "/ocpi")
+	return n, p, c
+}
+
+// What was accepted has its result delivered, also after a restart and until the partner has it (requirements DP-01 to DP-04). What
+// becomes of a charging profile that nobody reports is unknown.
+func TestEveryAcceptedProfileGetsItsResultAfterARestart_DP04(t *testing.T) {
+	for _, test := range []struct {
+		name, method, body string
+		// result is what the operator's system reports after the restart, empty for nothing; want is what the partner gets.
+		result v230.ChargingProfileResultType
+		want   string
+	}{
+		{"set", http.MethodPut, `{"charging_profile":{"charging_rate_unit":"A"},"response_url":"RESPONSE"}`, "ACCEPTED", `{"result":"ACCEPTED"}`},
+		{"set, and nobody reports", http.MethodPut, `{"charging_profile":{"charging_rate_unit":"A"},"response_url":"RESPONSE"}`, "", `{"result":"UNKNOWN"}`},
+		{"asked for", http.MethodGet, "", "REJECTED", `{"result":"REJECTED"}`},
+		{"cleared", http.MethodDelete, "", "UNKNOWN", `{"result":"UNKNOWN"}`},
+	} {
+		for _, version := range []ocpi.Version{ocpi.V221, ocpi.V230} {
+			t.Run(test.name+" in "+string(version), func(t *testing.T) {
+				n, p, configured := laterEMSP(t, version, func(c *node.Config) {
+					c.Commands.ResultWithin = 20 * time.Second
+					if test.result == "" {
+						c.Commands.ResultWithin = 2 * time.Second
+					}
+				})
+				charged(t, n)
+				response := p.URL + "/" + string(version) + "/sender/chargingprofiles/" + map[string]string{"PUT": "set", "GET": "active", "DELETE": "clear"}[test.method] + "/our-1"
+				answered := make(chan ocpitest.Reply, 1)
+				go func() {
+					endpoint := p.Peer().EndpointOf(ocpi.ModuleChargingProfiles, ocpi.Receiver) + "/S-PROFILE?duration=900&response_url=" + url.QueryEscape(response)
+					reply, err := p.Do(t.Context(), test.method, endpoint, jsontext.Value(strings.Replace(test.body, "RESPONSE", response, 1)))
+					if err != nil {
+						t.Error(err)
+					}
+					answered <- reply
+				}()
+				taken := asked(t, n)
+				if _, err := n.Commands.Receiver.AnswerProfile(t.Context(), taken.ID, v230.ChargingProfileResponseTypeAccepted, ""); err != nil {
+					t.Fatal(err)
+				}
+				if reply := <-answered; !strings.Contains(string(reply.Data), `"ACCEPTED"`) {
+					t.Fatalf("answer: %s", reply.Body)
+				}
+				n.stop()
+
+				// The first time the partner is not able to take the result, the second time the node is gone again.
+				p.Mean(ocpitest.Fault{On: ocpitest.Paths("/our-1"), Times: 1, Do: ocpitest.ServerError(http.StatusServiceUnavailable)})
+				n = start(t, configured)
+				if test.result != "" {
+					if _, err := n.Commands.Receiver.ProfileResult(t.Context(), taken.ID, test.result, nil); err != nil {
+						t.Fatal(err)
+					}
+				}
+				awaited(t, p, 1, ocpitest.Paths("/our-1"))
+				n.stop()
+				n = start(t, configured)
+				got := awaited(t, p, 2, ocpitest.Paths("/our-1"))
+				if string(got[1].Body) != test.want || got[1].Method != http.MethodPost {
+					t.Errorf("the result is %s %s, want %s", got[1].Method, got[1].Body, test.want)
+				}
+				c := became(t, n, taken.ID, "the result is delivered", func(c command.Command) bool { return c.State == command.Ended })
+				if c.Delivery.At.IsZero() || len(p.Requests(ocpitest.Paths("/our-1"))) != 2 {
+					t.Errorf("%+v", c.Delivery)
+				}
+			})
+		}
+	}
+}
+
+// Requests about profiles, and how they were answered, are there after a restart.
+func TestRequestsAboutProfilesSurviveARestart(t *testing.T) {
 	c := config(t)
 	c.AllowPrivate, c.Versions = true, ocpi.Versions()
 	n, err := node.New(t.Context(), c)

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -146,7 +147,7 @@ func (n *Node) obey(ctx context.Context, day *simulate.Day, c command.Command) e
 	if err != nil {
 		return err
 	}
-	if o.session == "" && !day.Knows(o.Location) || o.session != "" && !day.Charges(o.session) {
+	if !o.isFor(day) {
 		return nil
 	}
 	if o.needsFree {
@@ -166,6 +167,9 @@ func (n *Node) obey(ctx context.Context, day *simulate.Day, c command.Command) e
 	result, message := v230.CommandResultTypeAccepted, ""
 	if err := o.do(ctx, day); err != nil {
 		result, message = v230.CommandResultTypeFailed, err.Error()
+		if errors.Is(err, simulate.ErrNoReservation) {
+			result = v230.CommandResultTypeUnknownReservation
+		}
 	}
 	_, err = n.Commands.Receiver.Result(ctx, c.ID, result, message)
 	return err
@@ -174,11 +178,24 @@ func (n *Node) obey(ctx context.Context, day *simulate.Day, c command.Command) e
 // An order is a command as the chargers understand it.
 type order struct {
 	simulate.Order
-	// session is what is to be stopped; empty for commands that are about a place.
+	// session is what is to be stopped, and cancels tells that Reservation is to be given up; other commands are about a place.
 	session string
+	cancels bool
 	// needsFree tells that it is only for an EVSE that is free.
 	needsFree bool
 	do        func(context.Context, *simulate.Day) error
+}
+
+// isFor reports whether the simulation is who the order is for.
+func (o *order) isFor(day *simulate.Day) bool {
+	switch {
+	case o.session != "":
+		return day.Charges(o.session)
+	case o.cancels:
+		return day.Reserved(o.Reservation)
+	default:
+		return day.Knows(o.Location)
+	}
 }
 
 func orderOf(c *command.Command) (o order, err error) {
@@ -203,11 +220,14 @@ func orderOf(c *command.Command) (o order, err error) {
 	case v230.CommandTypeReserveNow:
 		var r v230.ReserveNow
 		r, err = command.As[v230.ReserveNow](*c)
-		o.Order = simulate.Order{Location: ocpi.Key{ID: string(r.LocationID)}, EVSEUID: textOf(r.EVSEUID), Token: r.Token}
+		o.Order = simulate.Order{Location: ocpi.Key{ID: string(r.LocationID)}, EVSEUID: textOf(r.EVSEUID), Token: r.Token, Reservation: c.Reservation}
 		o.needsFree = true
 		o.do = func(ctx context.Context, day *simulate.Day) error {
 			return day.Reserve(ctx, o.Order, r.ExpiryDate.Time())
 		}
+	case v230.CommandTypeCancelReservation:
+		o.Reservation, o.cancels = c.Reservation, true
+		o.do = func(ctx context.Context, day *simulate.Day) error { return day.CancelReservation(ctx, o.Reservation) }
 	case v230.CommandTypeUnlockConnector:
 		var r v230.UnlockConnector
 		r, err = command.As[v230.UnlockConnector](*c)

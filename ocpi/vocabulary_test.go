@@ -84,7 +84,7 @@ func TestAuthorizationIsReadInBothForms(t *testing.T) {
 	}
 }
 
-// Requirement TF-02.
+// Requirements TF-02, DT-03.
 func TestTokensArePrintableASCIIOfAtMost64Characters(t *testing.T) {
 	for _, ok := range []string{"a", strings.Repeat("~", 64), "!#$%&'*+-.^_`|~"} {
 		if err := ocpi.CheckToken(ok); err != nil {

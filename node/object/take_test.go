@@ -72,7 +72,7 @@ func change(t *testing.T, db interface {
 	return n
 }
 
-// Requirement TF-17: objects of a page that cannot be stored do not keep the others from it.
+// Requirements TF-17, DT-27: objects of a page that cannot be stored do not keep the others from it.
 func TestAPageIsStoredWithoutWhatCannotBe(t *testing.T) {
 	db, _ := open(t)
 	r := object.ReceivedTariffs(db)

@@ -19,6 +19,8 @@ type charger struct {
 	// reserved is the token that an EVSE is reserved for by an order, until a time; nil for none.
 	reserved *v230.Token
 	until    time.Time
+	// reservation is what the order names it; empty for no name.
+	reservation string
 	// charge is what is under way; nil for nothing.
 	charge *charge
 }
@@ -84,11 +86,7 @@ func (d *Day) advance(ctx context.Context, c *charger, slices int, now time.Time
 		if now.Before(c.until) {
 			return nil
 		}
-		if err := d.change(ctx, c, v230.StatusAvailable, now); err != nil { // who it was for has not come
-			return err
-		}
-		c.reserved = nil
-		return nil
+		return d.release(ctx, c) // who it was for has not come
 	case c.status == v230.StatusAvailable:
 		return d.wait(ctx, c, slices, now)
 	}

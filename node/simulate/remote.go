@@ -14,6 +14,8 @@ var (
 	ErrNoEVSE    = errors.New("there is no such EVSE in the simulation")
 	ErrBusy      = errors.New("the EVSE is not free")
 	ErrNoSession = errors.New("there is no such session in the simulation")
+	// ErrNoReservation is also for a reservation that has ended or was used.
+	ErrNoReservation = errors.New("there is no such reservation in the simulation")
 )
 
 // An Order is what somebody wants of a charger who does not stand before it, or who has just shown a card there.
@@ -26,6 +28,8 @@ type Order struct {
 	// Method and Reference are for the session and its CDR. Without a method it is as for other drivers.
 	Method    v230.AuthMethod
 	Reference string
+	// Reservation names a reservation among those of everybody; empty for none that can be changed or cancelled.
+	Reservation string
 	// At is when a session begins by the clock. It then goes on as fast as the clock, so that it can be found by the command that
 	// it belongs to and never ends in the future. Default: the simulated time, at the speed of the simulation.
 	At time.Time
@@ -91,7 +95,7 @@ func (d *Day) Start(ctx context.Context, o Order) (v230.Session, error) {
 	if err := d.config.Network.PutSession(ctx, charge.session); err != nil {
 		return v230.Session{}, err
 	}
-	c.charge, c.reserved = charge, nil
+	c.charge, c.reserved, c.reservation = charge, nil, ""
 	return charge.session, d.occupy(ctx, c, now)
 }
 
@@ -124,27 +128,6 @@ func (d *Day) leave(ctx context.Context, c *charger) error {
 			return err
 		}
 	}
-	return nil
-}
-
-// Reserve keeps an EVSE free for a token until a time.
-func (d *Day) Reserve(ctx context.Context, o Order, until time.Time) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	c, err := d.free(&o)
-	if err != nil {
-		return err
-	}
-	now := d.present()
-	if !until.After(now) {
-		return errors.New("the reservation is over already")
-	}
-	if c.status != v230.StatusReserved {
-		if err := d.change(ctx, c, v230.StatusReserved, now); err != nil {
-			return err
-		}
-	}
-	c.reserved, c.until = &o.Token, until
 	return nil
 }
 

@@ -114,6 +114,71 @@ func TestAReservationIsForOneTokenAndEnds(t *testing.T) {
 	}
 }
 
+// Requirement DM-01: a reservation is known by its name as long as it lasts, and changed by another order of that name.
+func TestAReservationIsChangedAndCancelled(t *testing.T) {
+	d, n, step := calm(t)
+	o := order(t, n)
+	o.Reservation = "R1"
+	other, nobodys := o, o
+	other.Token, other.Reservation = sample.Tokens()[1], "R2"
+	nobodys.Reservation = ""
+	until := noon.Add(time.Hour)
+	if err := d.CancelReservation(t.Context(), "R1"); !errors.Is(err, simulate.ErrNoReservation) || d.Reserved("R1") {
+		t.Errorf("before it is made: %v", err)
+	}
+	for range 2 {
+		if err := d.Reserve(t.Context(), o, until); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.Reserve(t.Context(), other, until); !errors.Is(err, simulate.ErrBusy) || d.Reserved("R2") {
+		t.Errorf("somebody else's: %v", err)
+	}
+	moved := o
+	moved.EVSEUID, moved.ConnectorID = "", ""
+	moved.Location = another(t, n, o).Location
+	if err := d.Reserve(t.Context(), moved, until); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.CanStart(other); err != nil {
+		t.Errorf("where the reservation was before: %v", err)
+	}
+	if err := d.CancelReservation(t.Context(), "R1"); err != nil || !d.Reserved("R1") {
+		t.Error(err)
+	}
+	if err := d.CancelReservation(t.Context(), "R1"); !errors.Is(err, simulate.ErrNoReservation) {
+		t.Errorf("a second time: %v", err)
+	}
+	if err := d.Reserve(t.Context(), other, noon.Add(5*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	step(5)
+	if err := d.CancelReservation(t.Context(), "R2"); !errors.Is(err, simulate.ErrNoReservation) {
+		t.Errorf("after it has ended: %v", err)
+	}
+	if err := d.Reserve(t.Context(), nobodys, until); err != nil || d.Reserved("") {
+		t.Error(err)
+	}
+	if err := d.CancelReservation(t.Context(), ""); !errors.Is(err, simulate.ErrNoReservation) {
+		t.Errorf("one without a name: %v", err)
+	}
+}
+
+// another is an order for another location with an EVSE that is available.
+func another(t *testing.T, n *network, than simulate.Order) simulate.Order {
+	t.Helper()
+	for _, l := range n.locations {
+		for _, e := range l.EVSEs {
+			if e.Status == v230.StatusAvailable && string(l.ID) != than.Location.ID {
+				than.Location.ID, than.EVSEUID, than.ConnectorID = string(l.ID), string(e.UID), ""
+				return than
+			}
+		}
+	}
+	t.Fatal("there is no other")
+	return than
+}
+
 func TestAPlugThatIsUnlockedEndsItsSession(t *testing.T) {
 	d, n, _ := calm(t)
 	o := order(t, n)

@@ -94,6 +94,8 @@ type Day struct {
 	// began and latest are when the first and the latest step were, passed is how many slices went by since began.
 	began, latest time.Time
 	passed        int
+	// reservations are the names of those that were ordered.
+	reservations map[string]bool
 	// sessions counts those that have begun, for their ids.
 	sessions int
 }

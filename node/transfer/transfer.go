@@ -142,6 +142,8 @@ type Export struct {
 	Version ocpi.Version
 	// Parties limits the export to objects of these parties of ours; empty for all.
 	Parties []ocpi.Party
+	// ID is that of the objects to write, in whatever case; all if empty.
+	ID string
 	// Lines writes JSON lines instead of an array.
 	Lines bool
 	// Report is told what the version cannot say about each object. Where convert.Withheld says so of the losses, the object is
@@ -162,6 +164,9 @@ func (e Export) Run(ctx context.Context, out io.Writer) (count int, err error) {
 	}
 	_, _ = w.WriteString(open) // Flush reports what went wrong
 	err = module.each(ctx, e.Parties, func(id string, written object.Written) error {
+		if e.ID != "" && !ocpi.CiString(id).Equal(ocpi.CiString(e.ID)) {
+			return nil
+		}
 		if e.Report != nil && len(written.Losses) > 0 {
 			e.Report(id, written.Losses)
 		}

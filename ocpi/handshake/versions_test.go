@@ -39,6 +39,7 @@ func (p *platform) at(t *testing.T, name string, want ocpi.Version) {
 	}
 }
 
+// Requirements DC-03, DC-04, V-09: in every pair of versions the first token is void after the registration, and tokens are renewed.
 func TestRegistrationPicksTheHighestVersionOfBoth_V09(t *testing.T) {
 	sets := [][]ocpi.Version{{ocpi.V211}, {ocpi.V221}, {ocpi.V230}, {ocpi.V211, ocpi.V221}, ocpi.Versions()}
 	for _, cpoSpeaks := range sets {
@@ -76,12 +77,30 @@ func TestRegistrationPicksTheHighestVersionOfBoth_V09(t *testing.T) {
 							t.Errorf("tokens are sent %s in %s", r.Encoding, want)
 						}
 					}
+					renewed(t, inviting, invited, tokenA, from)
+					works(t, cpo, emsp)
 				}
 			})
 		}
 	}
 }
 
+// renewed checks that the token of an invitation is void once it was used, and so is the one after it when it is renewed.
+func renewed(t *testing.T, inviting, invited *platform, tokenA, name string) {
+	t.Helper()
+	before := invited.relation(t, name).Outbound[0].Token
+	if err := invited.Rotate(t.Context(), name); err != nil {
+		t.Fatal(err)
+	}
+	now := invited.relation(t, name).Outbound[0].Token
+	for token, want := range map[string]int{tokenA: http.StatusUnauthorized, before: http.StatusUnauthorized, now: http.StatusOK} {
+		if s, _ := request(t, http.MethodGet, inviting.versionsURL(), token, ""); s.http != want {
+			t.Errorf("the token A %v, the one before %v: HTTP %d", token == tokenA, token == before, s.http)
+		}
+	}
+}
+
+// Requirements DC-01, DC-06, DV-02: one registration is for all roles, each of which is there.
 func TestPlatformsOfBothRolesRegisterOnceSince22_DC01_DC06_DV02(t *testing.T) {
 	for _, version := range []ocpi.Version{ocpi.V221, ocpi.V230} {
 		cpo := newPlatform(t, ocpi.RoleCPO, cpoParty, speaking(ocpi.V211, version), both)
@@ -211,6 +230,7 @@ func TestAVersionThatIsHiddenIsNeitherSeenNorReached(t *testing.T) {
 	}
 }
 
+// Requirements ZC-01, ZC-02, DC-02: a hub is known by its role or its hub_party_id, and so are the parties behind it.
 func TestAHubIsKeptAsOne_ZC01_DC02(t *testing.T) {
 	for version, body := range map[ocpi.Version]string{
 		ocpi.V221: `{"token":"x","url":"%s","roles":[{"role":"HUB","country_code":"BE","party_id":"TST","business_details":{"name":"Hub"}}]}`,
@@ -237,5 +257,63 @@ func TestAHubIsKeptAsOne_ZC01_DC02(t *testing.T) {
 		if version == ocpi.V230 && !partner.Speaks(ocpi.RoleEMSP, ocpi.NewParty("FR", "AAA")) {
 			t.Errorf("a party behind the hub is missing: %+v", partner)
 		}
+	}
+}
+
+// credentialsOf are credentials of an eMSP in the words of a version since 2.2.
+func credentialsOf(emsp *platform, token string) string {
+	return fmt.Sprintf(`{"token":%q,"url":%q,"roles":[{"role":"EMSP","country_code":"BE","party_id":"TST","business_details":{"name":"Test"}}]}`,
+		token, emsp.allVersions())
+}
+
+// Requirement DC-05: who may POST, PUT and DELETE when is since 2.2 as it was, and a POST is answered only when the versions and
+// the details behind them have been read.
+func TestWhoMayRegisterWhenSince22_DC05(t *testing.T) {
+	for _, version := range []ocpi.Version{ocpi.V221, ocpi.V230} {
+		t.Run(string(version), func(t *testing.T) {
+			cpo := newPlatform(t, ocpi.RoleCPO, cpoParty, speaking(ocpi.Versions()...))
+			emsp := newPlatform(t, ocpi.RoleEMSP, emspParty, speaking(ocpi.V211, version))
+			theirs, err := emsp.Invite(t.Context(), "cpo", handshake.Terms{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			tokenA := invite(t, cpo)
+			url, body := cpo.url+"/"+string(version)+"/credentials", credentialsOf(emsp, theirs)
+			call := func(method, token string, http int) string {
+				t.Helper()
+				s, raw := request(t, method, url, token, map[string]string{"POST": body, "PUT": body}[method])
+				if s.http != http || (s.ocpi == ocpi.StatusSuccess) != (http == 200) {
+					t.Errorf("%s: %+v, want HTTP %d: %s", method, s, http, raw)
+				}
+				_, after, _ := strings.Cut(raw, `"token":"`)
+				given, _, _ := strings.Cut(after, `"`)
+				return given
+			}
+			call("PUT", tokenA, http.StatusMethodNotAllowed)
+			call("DELETE", tokenA, http.StatusMethodNotAllowed)
+			cpo.wantState(t, "emsp", handshake.Invited, "")
+
+			var read []string
+			emsp.intercepting(func(_ http.ResponseWriter, r *http.Request) bool {
+				if token, want := r.Header.Get("Authorization"), ocpi.Authorization(theirs, ocpi.TokenBase64); token != want {
+					t.Errorf("%s is read with %q, want %q (DT-01)", r.URL.Path, token, want)
+				}
+				read = append(read, strings.TrimPrefix(r.URL.Path, "/ocpi"))
+				return false
+			})
+			tokenC := call("POST", tokenA, http.StatusOK)
+			if want := []string{"/versions", "/" + string(version) + "/details"}; !slices.Equal(read, want) {
+				t.Errorf("before the answer it had read %v, want %v", read, want)
+			}
+			cpo.at(t, "emsp", version)
+			call("POST", tokenC, http.StatusMethodNotAllowed)
+			next := call("PUT", tokenC, http.StatusOK)
+			call("PATCH", next, http.StatusMethodNotAllowed)
+			call("DELETE", next, http.StatusOK)
+			cpo.wantState(t, "emsp", handshake.Removed, "")
+			for _, method := range []string{"GET", "POST", "PUT", "DELETE"} {
+				call(method, next, http.StatusUnauthorized)
+			}
+		})
 	}
 }

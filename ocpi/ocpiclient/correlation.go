@@ -4,6 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/quirk"
 )
 
 type correlationKey struct{}
@@ -33,4 +36,26 @@ func newID() string {
 	_, _ = rand.Read(b[:]) // it never fails
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// checkMessageIDs notes an answer of OCPI that does not repeat the ids of its request, as answers do since 2.2 (requirement
+// DT-15). One with the ids of something else is a finding too: somebody in between may mix up answers.
+func (c *Client) checkMessageIDs(a *reply) {
+	if !a.found || c.config.Version.Compare("2.2") < 0 {
+		return
+	}
+	for _, id := range []struct{ header, sent string }{
+		{"X-Request-ID", a.exchange.RequestID}, {"X-Correlation-ID", a.exchange.CorrelationID},
+	} {
+		got := a.header.Get(id.header)
+		if got == id.sent {
+			continue
+		}
+		c.count(a, quirk.OtherMessageIDs)
+		if got != "" {
+			a.exchange.Findings = append(a.exchange.Findings, ocpi.Finding{
+				Code: ocpi.FindingMismatch, Message: "the answer has another " + id.header + " than the request",
+			})
+		}
+	}
 }

@@ -106,9 +106,19 @@ type awkward struct {
 
 func newAwkward(t *testing.T, config ocpiclient.Config, handler http.HandlerFunc) awkward {
 	t.Helper()
-	server := httptest.NewServer(handler)
+	server := httptest.NewServer(repeating(handler))
 	t.Cleanup(server.Close)
 	return awkwardAt(t, config, server)
+}
+
+// repeating answers with the message ids of the request, unless the handler has others.
+func repeating(handler http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		for _, name := range []string{"X-Request-ID", "X-Correlation-ID"} {
+			w.Header().Set(name, r.Header.Get(name))
+		}
+		handler(w, r)
+	}
 }
 
 func awkwardAt(t *testing.T, config ocpiclient.Config, server *httptest.Server) awkward {

@@ -3,6 +3,7 @@ package ocpiclient_test
 import (
 	"encoding/base64"
 	"errors"
+	"maps"
 	"net/http"
 	"regexp"
 	"strings"
@@ -61,6 +62,64 @@ func TestHeadersOfTheVersions_DT01_DT15(t *testing.T) {
 				t.Errorf("X-Correlation-ID: %s and %s", one.Get("X-Correlation-ID"), two.Get("X-Correlation-ID"))
 			}
 		})
+	}
+}
+
+// DT-15: answers since 2.2 repeat both ids. One that does not is noticed and taken; before 2.2 nobody repeats them.
+func TestTheMessageIDsOfAnswersAreChecked_DT15(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(http.Header)
+		quirks string
+		finds  int
+	}{
+		"both repeated":        {func(http.Header) {}, "", 0},
+		"none":                 {func(h http.Header) { h.Del("X-Request-ID"); h.Del("X-Correlation-ID") }, "other-message-ids", 0},
+		"no correlation id":    {func(h http.Header) { h.Del("X-Correlation-ID") }, "other-message-ids", 0},
+		"another request's id": {func(h http.Header) { h.Set("X-Request-ID", "7") }, "other-message-ids", 1},
+	} {
+		for _, version := range ocpi.Versions() {
+			t.Run(name+" in "+string(version), func(t *testing.T) {
+				partner := newAwkward(t, ocpiclient.Config{Version: version}, func(w http.ResponseWriter, _ *http.Request) {
+					test.change(w.Header())
+					ok(w, "null")
+				})
+				if _, err := partner.client.EMSP().Tariffs.Put(t.Context(), ocpitest.Network(ours).ACTariff()); err != nil {
+					t.Fatal(err)
+				}
+				quirks, finds := test.quirks, test.finds
+				if version == ocpi.V211 {
+					quirks, finds = "", 0
+				}
+				if got := partner.exchanges.quirks(); got != quirks {
+					t.Errorf("quirks %q, want %q", got, quirks)
+				}
+				if findings := partner.exchanges.taken()[0].Findings; len(findings) != finds {
+					t.Errorf("findings: %v", findings)
+				}
+			})
+		}
+	}
+}
+
+// DT-07: what has a body says that it is JSON.
+func TestBodiesAreJSONInEveryVersion_DT07(t *testing.T) {
+	sample := ocpitest.Network(ours)
+	for _, version := range ocpi.Versions() {
+		partner, all := keeping(t, ocpiclient.Config{Version: version})
+		stopped := sample.ActiveSession()
+		stopped.KWh = ocpi.MustNumber("99")
+		_, err := partner.client.EMSP().Tariffs.Put(t.Context(), sample.ACTariff())
+		_, _ = partner.client.EMSP().CDRs.Post(t.Context(), sample.CDR(1)) // the answer has no Location
+		if err := errors.Join(err, partner.client.EMSP().Sessions.Patch(t.Context(), sample.ActiveSession(), stopped)); err != nil {
+			t.Fatal(err)
+		}
+		methods := map[string]bool{}
+		for _, s := range *all {
+			methods[s.method] = s.body != "" && s.header.Get("Content-Type") == "application/json"
+		}
+		if want := map[string]bool{"PUT": true, "POST": true, "PATCH": true}; !maps.Equal(methods, want) {
+			t.Errorf("%s: bodies are said to be JSON: %v", version, methods)
+		}
 	}
 }
 

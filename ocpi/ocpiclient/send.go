@@ -105,6 +105,7 @@ func (c *Client) send(ctx context.Context, r *request, target string) (*reply, e
 		return nil, failed
 	}
 	c.checkRouting(a)
+	c.checkMessageIDs(a)
 	return a, nil
 }
 

@@ -153,25 +153,29 @@ func TestThePolicyDecidesAboutPartiesThatAreNotThePartners(t *testing.T) {
 func TestTrustHasItsLimits(t *testing.T) {
 	server := platform(t, ocpi.RoutingTrust, nil)
 	tariff := ocpitest.Network(ocpi.NewParty("DE", "HID")).ACTariff()
-	body := inVersion(t, ocpi.V230, func(c wire.Codecs) wire.Codec[v230.Tariff] { return c.Tariffs }, tariff)
-	for party, want := range map[string]ocpi.StatusCode{"NL/GPE": ocpi.StatusClientError, "FR/ONE": ocpi.StatusInvalidParameters, "TOO/LONG": ocpi.StatusClientError} {
-		response, envelope := call(t, server, "PUT", "/2.3.0/receiver/tariffs/"+party+"/"+string(tariff.ID), body, routed("one", "NL/TWO", "FR/ONE")...)
-		if envelope.StatusCode != want || response.StatusCode == http.StatusCreated {
-			t.Errorf("%s: HTTP %d, status %d: %s", party, response.StatusCode, envelope.StatusCode, envelope.StatusMessage)
+	for _, v := range later {
+		body := inVersion(t, v, func(c wire.Codecs) wire.Codec[v230.Tariff] { return c.Tariffs }, tariff)
+		for party, want := range map[string]ocpi.StatusCode{"NL/GPE": ocpi.StatusClientError, "FR/ONE": ocpi.StatusInvalidParameters, "TOO/LONG": ocpi.StatusClientError} {
+			response, envelope := call(t, server, "PUT", "/"+string(v)+"/receiver/tariffs/"+party+"/"+string(tariff.ID), body, routed("one", "NL/TWO", "FR/ONE")...)
+			if envelope.StatusCode != want || response.StatusCode == http.StatusCreated {
+				t.Errorf("%s in %s: HTTP %d, status %d: %s", party, v, response.StatusCode, envelope.StatusCode, envelope.StatusMessage)
+			}
 		}
 	}
 }
 
 // Requirement DT-23: in a broadcast the URL names the owner, and the headers the hub.
 func TestTheOwnerNeedNotBeTheSender(t *testing.T) {
-	server := platform(t, ocpi.RoutingStrict, nil)
 	hub := ocpi.NewParty("FR", "HUB")
-	server.Partners.Add("hub", ocpi.Partner{ID: "hub", Roles: []ocpi.PartyRole{{Role: ocpi.RoleOther, Party: hub}, {Role: ocpi.RoleCPO, Party: ocpi.NewParty("FR", "AAA")}}})
 	tariff := ocpitest.Network(ocpi.NewParty("FR", "AAA")).ACTariff()
-	body := inVersion(t, ocpi.V230, func(c wire.Codecs) wire.Codec[v230.Tariff] { return c.Tariffs }, tariff)
-	response, envelope := call(t, server, "PUT", "/2.3.0/receiver/tariffs/FR/AAA/"+string(tariff.ID), body, routed("hub", "NL/TWO", "FR/HUB")...)
-	if response.StatusCode != http.StatusCreated || reply(response) != "FR/HUB NL/TWO" {
-		t.Errorf("HTTP %d %s, for and from %s", response.StatusCode, envelope.StatusMessage, reply(response))
+	for _, v := range later {
+		server := platform(t, ocpi.RoutingStrict, nil)
+		server.Partners.Add("hub", ocpi.Partner{ID: "hub", Roles: []ocpi.PartyRole{{Role: ocpi.RoleOther, Party: hub}, {Role: ocpi.RoleCPO, Party: ocpi.NewParty("FR", "AAA")}}})
+		body := inVersion(t, v, func(c wire.Codecs) wire.Codec[v230.Tariff] { return c.Tariffs }, tariff)
+		response, envelope := call(t, server, "PUT", "/"+string(v)+"/receiver/tariffs/FR/AAA/"+string(tariff.ID), body, routed("hub", "NL/TWO", "FR/HUB")...)
+		if response.StatusCode != http.StatusCreated || reply(response) != "FR/HUB NL/TWO" {
+			t.Errorf("%s: HTTP %d %s, for and from %s", v, response.StatusCode, envelope.StatusMessage, reply(response))
+		}
 	}
 }
 

@@ -25,6 +25,7 @@ const (
 	RoutingMismatch       Name = "routing-mismatch"
 	UntimedPatch          Name = "untimed-patch"
 	OtherVersion          Name = "other-version"
+	OtherMessageIDs       Name = "other-message-ids"
 )
 
 // Quirks of documents that partners send.

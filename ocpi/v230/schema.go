@@ -189,7 +189,7 @@ var (
 			{Name: "logo", Kind: schema.KindObject, Object: &tableImage, Card: schema.Optional},
 		}}
 	tableCDR = schema.Object{Name: "CDR",
-		Checks: []schema.CrossCheck{schema.CDRSums},
+		Checks: []schema.CrossCheck{schema.CDRSums, schema.CDRCredit, schema.CDRDimensions},
 		Fields: []schema.Field{
 			{Name: "country_code", Kind: schema.KindCiString, Card: schema.One, Max: 2, Rules: []schema.Rule{schema.Letters(2)}},
 			{Name: "party_id", Kind: schema.KindCiString, Card: schema.One, Max: 3},
@@ -330,6 +330,7 @@ var (
 			{Name: "last_updated", Kind: schema.KindDateTime, Card: schema.One},
 		}}
 	tableCredentials = schema.Object{Name: "Credentials",
+		Checks: []schema.CrossCheck{schema.RolesOnce},
 		Fields: []schema.Field{
 			{Name: "token", Kind: schema.KindString, Card: schema.One, Max: 64, Rules: []schema.Rule{schema.Token}},
 			{Name: "url", Kind: schema.KindURL, Card: schema.One},
@@ -439,7 +440,7 @@ var (
 			{Name: "last_updated", Kind: schema.KindDateTime, Card: schema.One},
 		}}
 	tableLocation = schema.Object{Name: "Location",
-		Checks: []schema.CrossCheck{schema.PublishAllowed},
+		Checks: []schema.CrossCheck{schema.PublishAllowed, schema.ParkingPlaces},
 		Fields: []schema.Field{
 			{Name: "country_code", Kind: schema.KindCiString, Card: schema.One, Max: 2, Rules: []schema.Rule{schema.Letters(2)}},
 			{Name: "party_id", Kind: schema.KindCiString, Card: schema.One, Max: 3},
@@ -623,6 +624,7 @@ var (
 			{Name: "last_updated", Kind: schema.KindDateTime, Card: schema.One},
 		}}
 	tableTariffElement = schema.Object{Name: "TariffElement",
+		Checks: []schema.CrossCheck{schema.ReservationPrices},
 		Fields: []schema.Field{
 			{Name: "price_components", Kind: schema.KindObject, Object: &tablePriceComponent, Card: schema.Some},
 			{Name: "restrictions", Kind: schema.KindObject, Object: &tableTariffRestrictions, Card: schema.Optional},

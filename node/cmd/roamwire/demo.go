@@ -249,15 +249,19 @@ func (s *story) operate(ctx context.Context) (err error) {
 // register registers the eMSPs with the CPO.
 func (s *story) register(ctx context.Context) error {
 	for i, e := range s.emsps {
-		invited, registers := "1.", "2."
-		if i > 0 {
-			invited, registers = "  ", "  "
-		}
-		if err := s.registerOne(ctx, e, invited, registers); err != nil {
+		if err := s.registerOne(ctx, e, numbered(1, i), numbered(2, i)); err != nil {
 			return fmt.Errorf("register %s: %w", e.name, err)
 		}
 	}
 	return nil
+}
+
+// numbered is the number of a chapter at its first line, and a space as wide at the others.
+func numbered(chapter, line int) string {
+	if line > 0 {
+		return "  "
+	}
+	return fmt.Sprintf("%d.", chapter)
 }
 
 func (s *story) registerOne(ctx context.Context, e *demoEMSP, invited, registers string) error {
@@ -297,13 +301,13 @@ func (s *story) registerOne(ctx context.Context, e *demoEMSP, invited, registers
 
 // exchange shows that each side can call the other.
 func (s *story) exchange(ctx context.Context) error {
-	for _, e := range s.emsps {
-		if err := s.read(ctx, e); err != nil {
+	for i, e := range s.emsps {
+		if err := s.read(ctx, e, numbered(3, i)); err != nil {
 			return fmt.Errorf("%s reads: %w", e.name, err)
 		}
 	}
-	for _, e := range s.emsps {
-		if err := s.ask(ctx, e); err != nil {
+	for i, e := range s.emsps {
+		if err := s.ask(ctx, e, numbered(4, i)); err != nil {
 			return fmt.Errorf("ask %s: %w", e.name, err)
 		}
 	}
@@ -311,7 +315,7 @@ func (s *story) exchange(ctx context.Context) error {
 }
 
 // read shows that an eMSP reads the CPO's locations.
-func (s *story) read(ctx context.Context, e *demoEMSP) error {
+func (s *story) read(ctx context.Context, e *demoEMSP, number string) error {
 	toCPO, err := client(ctx, e.Node, demoCPOName)
 	if err != nil {
 		return err
@@ -323,12 +327,12 @@ func (s *story) read(ctx context.Context, e *demoEMSP) error {
 		}
 		locations, evses = locations+1, evses+len(location.EVSEs)
 	}
-	s.told.say("3. The eMSP %s reads the CPO's locations: %d, with %d EVSEs.", e.name, locations, evses)
+	s.told.say("%s The eMSP %s reads the CPO's locations: %d, with %d EVSEs.", number, e.name, locations, evses)
 	return nil
 }
 
 // ask shows that the CPO asks an eMSP about a card.
-func (s *story) ask(ctx context.Context, e *demoEMSP) error {
+func (s *story) ask(ctx context.Context, e *demoEMSP, number string) error {
 	toEMSP, err := client(ctx, s.cpo, e.name)
 	if err != nil {
 		return err
@@ -341,7 +345,7 @@ func (s *story) ask(ctx context.Context, e *demoEMSP) error {
 		if err != nil {
 			return err
 		}
-		s.told.say("4. The CPO asks the eMSP %s whether the card %s… may charge: %s.", e.name, string(token.UID)[:4], answer.Allowed)
+		s.told.say("%s The CPO asks the eMSP %s whether the card %s… may charge: %s.", number, e.name, string(token.UID)[:4], answer.Allowed)
 		break
 	}
 	return nil

@@ -17,6 +17,7 @@ type exportCmd struct {
 	Module  string      `arg:"" help:"What to write: locations, tariffs, sessions, cdrs or tokens."`
 	Version versionFlag `help:"OCPI version to write: 2.1.1, 2.2.1 or 2.3.0." default:"2.1.1" placeholder:"VERSION"`
 	Party   []partyFlag `help:"Only objects of this party of ours. Can be repeated. Default: all." placeholder:"PARTY"`
+	ID      string      `help:"Only the object with this id, in whatever case; of a token, its uid." name:"id" placeholder:"ID"`
 	Lines   bool        `help:"Write JSON lines instead of an array."`
 	Out     string      `help:"File to write to. Default: standard output." short:"o" type:"path" placeholder:"FILE"`
 }
@@ -26,8 +27,9 @@ func (exportCmd) Help() string {
 	return `The objects come as partners of the version get them, in the order in which they were created. What the version cannot
 say is told on standard error; what it can only say wrongly is left out, as it is for partners.
 
-Example:
-  roamwire export locations --party DE/ROA -o stations.json`
+Examples:
+  roamwire export locations --party DE/ROA -o stations.json
+  roamwire export locations --id LOC1 --version 2.2.1   # what a partner on 2.2.1 gets of one, and what it does not`
 }
 
 // Run writes the objects.
@@ -40,7 +42,7 @@ func (e *exportCmd) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, data.Close()) }()
-	export := transfer.Export{Objects: data.Objects, Module: ocpi.ModuleID(e.Module), Version: ocpi.Version(e.Version), Lines: e.Lines}
+	export := transfer.Export{Objects: data.Objects, Module: ocpi.ModuleID(e.Module), Version: ocpi.Version(e.Version), ID: e.ID, Lines: e.Lines}
 	export.Report = func(id string, losses []convert.Loss) {
 		for _, loss := range losses {
 			fmt.Fprintf(s.err, "%s %s: lost %s\n", e.Module, id, loss)
@@ -59,6 +61,9 @@ func (e *exportCmd) Run(ctx context.Context, s streams) (err error) {
 	count, err := export.Run(ctx, out)
 	if err = errors.Join(err, done()); err != nil {
 		return fmt.Errorf("export %s: %w", e.Module, err)
+	}
+	if e.ID != "" && count == 0 {
+		return fmt.Errorf("there is no %s in %s that %s has words for", e.ID, e.Module, e.Version)
 	}
 	fmt.Fprintf(s.err, "%d %s written\n", count, e.Module)
 	return nil

@@ -341,7 +341,8 @@ func (s *source) table(v *version, o *object) {
 var checkNames = map[string]string{
 	"hours-choice": "schema.HoursChoice", "period-order": "schema.PeriodOrder", "percentages-100": "schema.Percentages100",
 	"cdr-sums": "schema.CDRSums", "session-order": "schema.SessionOrder", "publish-token": "schema.PublishToken",
-	"publish-allowed": "schema.PublishAllowed",
+	"publish-allowed": "schema.PublishAllowed", "parking-places": "schema.ParkingPlaces", "cdr-credit": "schema.CDRCredit", "reservation-prices": "schema.ReservationPrices",
+	"cdr-dimensions": "schema.CDRDimensions", "roles-once": "schema.RolesOnce",
 }
 
 var kinds = map[string]string{

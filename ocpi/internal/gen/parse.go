@@ -145,6 +145,11 @@ func (r *reader) objectLine(o *object, line string) error {
 		o.patch = text == "yes"
 	case key == "Checks":
 		o.checks = strings.Split(text, ", ")
+		for _, name := range o.checks {
+			if checkNames[name] == "" {
+				return r.fail("there is no check %q", name)
+			}
+		}
 	case strings.HasPrefix(line, "| `"):
 		f, err := r.field(line)
 		if err != nil {

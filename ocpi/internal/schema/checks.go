@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -209,4 +210,128 @@ func PublishAllowed(object []byte) []ocpi.Finding {
 		return nil
 	}
 	return []ocpi.Finding{inconsistent("/publish_allowed_to", "only used where publish is false")}
+}
+
+// CDRCredit checks that a credit CDR names the CDR it undoes, that no other one does, and that only its id is longer than 36
+// characters (requirements DD-02, DD-03).
+func CDRCredit(object []byte) []ocpi.Finding {
+	const longest = 36
+	cdr, ok := read[struct {
+		ID        string  `json:"id"`
+		Credit    bool    `json:"credit"`
+		Reference *string `json:"credit_reference_id"`
+	}](object)
+	var findings []ocpi.Finding
+	switch {
+	case !ok:
+		return nil
+	case cdr.Credit && cdr.Reference == nil:
+		findings = append(findings, inconsistent("/credit_reference_id", "a credit CDR names the CDR that it undoes"))
+	case !cdr.Credit && cdr.Reference != nil:
+		findings = append(findings, inconsistent("/credit_reference_id", "only a credit CDR names another CDR"))
+	}
+	if !cdr.Credit && len(cdr.ID) > longest {
+		findings = append(findings, inconsistent("/id", "only the id of a credit CDR is longer than %d characters", longest))
+	}
+	return findings
+}
+
+// sessionDimensions are those that say how things are at a moment, and so have no place in the account of a whole period.
+var sessionDimensions = []string{"CURRENT", "ENERGY_EXPORT", "ENERGY_IMPORT", "POWER", "STATE_OF_CHARGE"}
+
+// CDRDimensions checks that the periods of a CDR have no dimensions that are for sessions alone (requirement DS-11).
+func CDRDimensions(object []byte) []ocpi.Finding {
+	cdr, ok := read[cdrTotals](object)
+	if !ok {
+		return nil
+	}
+	var findings []ocpi.Finding
+	for i, period := range cdr.Periods {
+		for j, d := range period.Dimensions {
+			if slices.Contains(sessionDimensions, d.Type) {
+				findings = append(findings, inconsistent(fmt.Sprintf("/charging_periods/%d/dimensions/%d/type", i, j), "%s is for sessions alone", d.Type))
+			}
+		}
+	}
+	return findings
+}
+
+// ReservationPrices checks that what a reservation costs is a flat price or one by time (requirement DTA-09).
+func ReservationPrices(object []byte) []ocpi.Finding {
+	element, ok := read[struct {
+		Components []struct {
+			Type string `json:"type"`
+		} `json:"price_components"`
+		Restrictions struct {
+			Reservation *string `json:"reservation"`
+		} `json:"restrictions"`
+	}](object)
+	if !ok || element.Restrictions.Reservation == nil {
+		return nil
+	}
+	var findings []ocpi.Finding
+	for i, c := range element.Components {
+		if c.Type != "FLAT" && c.Type != "TIME" {
+			findings = append(findings, inconsistent(fmt.Sprintf("/price_components/%d/type", i), "reservations have prices by FLAT and TIME, not by %s", c.Type))
+		}
+	}
+	return findings
+}
+
+// RolesOnce checks that credentials have each role of a party once (requirement DC-01).
+func RolesOnce(object []byte) []ocpi.Finding {
+	credentials, ok := read[struct {
+		Roles []struct {
+			Role    string        `json:"role"`
+			Country ocpi.CiString `json:"country_code"`
+			Party   ocpi.CiString `json:"party_id"`
+		} `json:"roles"`
+	}](object)
+	if !ok {
+		return nil
+	}
+	var findings []ocpi.Finding
+	seen := map[string]bool{}
+	for i, r := range credentials.Roles {
+		key := r.Role + " of " + r.Country.Fold() + r.Party.Fold()
+		if seen[key] {
+			findings = append(findings, inconsistent(fmt.Sprintf("/roles/%d", i), "the role %s is there twice", key))
+		}
+		seen[key] = true
+	}
+	return findings
+}
+
+// ParkingPlaces checks that each parking place of a location has an id of its own, and that EVSEs are at places that the location has
+// (requirement ZL-01).
+func ParkingPlaces(object []byte) []ocpi.Finding {
+	location, ok := read[struct {
+		Places []struct {
+			ID ocpi.CiString `json:"id"`
+		} `json:"parking_places"`
+		EVSEs []struct {
+			Parking []struct {
+				ID ocpi.CiString `json:"parking_id"`
+			} `json:"parking"`
+		} `json:"evses"`
+	}](object)
+	if !ok {
+		return nil
+	}
+	var findings []ocpi.Finding
+	known := map[string]bool{}
+	for i, p := range location.Places {
+		if known[p.ID.Fold()] {
+			findings = append(findings, inconsistent(fmt.Sprintf("/parking_places/%d/id", i), "another parking place has the id %s", p.ID))
+		}
+		known[p.ID.Fold()] = true
+	}
+	for i, e := range location.EVSEs {
+		for j, p := range e.Parking {
+			if !known[p.ID.Fold()] {
+				findings = append(findings, inconsistent(fmt.Sprintf("/evses/%d/parking/%d/parking_id", i, j), "the location has no parking place %s", p.ID))
+			}
+		}
+	}
+	return findings
 }

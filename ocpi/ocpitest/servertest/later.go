@@ -200,7 +200,7 @@ func (c laterClient) testDetails() {
 	}
 }
 
-// testBodies checks what is told of documents that cannot be used (requirements DT-08, ZX-01, ZX-03, DT-31).
+// testBodies checks what is told of documents that cannot be used (requirements DT-08, DL-03, ZX-01, ZX-03, DT-31).
 func (c laterClient) testBodies() {
 	path := c.owned("locations", "BODY-1")
 	_, good := c.location("BODY-1")

@@ -130,7 +130,7 @@ func testAuthorization(t *testing.T, target Target) {
 	testTokensOf(t, target, paths)
 }
 
-// testTokensOf checks that these paths need a token that is known here.
+// testTokensOf checks that these paths need a token that is known here (requirements TF-01, TF-03, TF-04, TF-06, TF-08, DT-02, DT-04, DT-05).
 func testTokensOf(t *testing.T, target Target, paths []string) {
 	t.Helper()
 	c := target.partner(t, 0)
@@ -381,7 +381,7 @@ func testDates(t *testing.T, c client, list string, target Target) {
 // Requirements TF-33, SES-02 and DS-10.
 func testQueries(t *testing.T, target Target) { testQueriesOf(t, target, "/cpo/2.1.1/") }
 
-// testQueriesOf checks the lists below a root.
+// testQueriesOf checks the lists below a root (requirements TF-33, SES-02, DS-10).
 func testQueriesOf(t *testing.T, target Target, root string) {
 	t.Helper()
 	c := target.partner(t, 0)
