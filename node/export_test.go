@@ -33,3 +33,6 @@ func (n *Node) LaneState(ctx context.Context, partner string, module ocpi.Module
 	lane, err := n.db.Lane(ctx, partner, module)
 	return string(lane.State), err
 }
+
+// CheckPlace refuses what a location has not.
+var CheckPlace = checkPlace

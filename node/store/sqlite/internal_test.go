@@ -237,7 +237,7 @@ func TestObjectsOfFormerFormatsAreFoundInAnyCase(t *testing.T) {
 		}
 		text := fmt.Sprintf("%s %s", got.ID, got.Body)
 		if got.Removed {
-			text = fmt.Sprintf("%s removed %d", got.ID, got.Object.Change)
+			text = fmt.Sprintf("%s removed %d", got.ID, got.Change)
 		}
 		if text != want {
 			t.Errorf("%s is %s, want %s", asked, text, want)
