@@ -66,10 +66,15 @@ func (n *Node) authorizing() error {
 	}
 	n.drivers = &drivers{n.Objects.Tokens, authorize.NewAnswerer(answer)}
 	n.asker = authorize.NewAsker(authorize.AskerConfig{
-		Store: n.db, Partners: n.authorizePartners, Clients: n.handshake, Commanded: n.commanded, Deadline: c.Deadline, RefuseUnknown: c.RefuseUnknown, AnyCase: c.AnyCase,
+		Store: n.db, Partners: n.authorizePartners, Clients: n.handshake, Reachable: n.reachesEMSP, Commanded: n.commanded, Deadline: c.Deadline, RefuseUnknown: c.RefuseUnknown, AnyCase: c.AnyCase,
 		Observe: observe, Logger: n.config.Logger, Now: n.config.Now,
 	})
 	return nil
+}
+
+// reachesEMSP reports whether a hub says nothing against an eMSP behind it.
+func (n *Node) reachesEMSP(ctx context.Context, hub string, party ocpi.Party) (bool, error) {
+	return n.hubClients.Reachable(ctx, hub, party, ocpi.RoleEMSP)
 }
 
 // commanded are the drivers for whom eMSPs have sent commands.
@@ -106,7 +111,7 @@ func (d *Data) authorizePartners(ctx context.Context) ([]authorize.Partner, erro
 		}
 		policy := policies[rel.Name].Authorize
 		asked := authorize.Partner{
-			Name: rel.Name, Version: p.Version, Parties: p.Parties(ocpi.RoleEMSP), Policy: authorize.Policy{Deadline: policy.Deadline, Off: policy.Off},
+			Name: rel.Name, Version: p.Version, Parties: p.Parties(ocpi.RoleEMSP), Hub: p.Hub != ocpi.Party{}, Policy: authorize.Policy{Deadline: policy.Deadline, Off: policy.Off},
 		}
 		if policy.Realtime {
 			asked.Policy.Prefer = authorize.PreferRealtime

@@ -39,7 +39,11 @@ func (c commands) Send(ctx context.Context, r backend.CommandRequest, wait time.
 	if err != nil {
 		return backend.Command{}, err
 	}
-	ctx = withOwner(ctx, cmp.Or(r.Location.Party, r.Session.Party))
+	owner := cmp.Or(r.Location.Party, r.Session.Party)
+	if err := c.reach(ctx, partner, owner); err != nil {
+		return backend.Command{}, err
+	}
+	ctx = withOwner(ctx, owner)
 	waiting, done := c.n.whileRunning(ctx, max(wait, firstAnswer))
 	defer done()
 	sent, err := c.send(waiting, partner, &r, token)
@@ -53,6 +57,21 @@ func (c commands) Send(ctx context.Context, r backend.CommandRequest, wait time.
 		return backend.Command{}, sendError(partner, err)
 	}
 	return commandOut(&sent), nil
+}
+
+// reach refuses what is for a CPO that is away, as its hub says: nobody would answer (requirement DH-04).
+func (c commands) reach(ctx context.Context, partner string, owner ocpi.Party) error {
+	if owner == (ocpi.Party{}) {
+		return nil
+	}
+	reachable, err := c.n.hubClients.Reachable(ctx, partner, owner, ocpi.RoleCPO)
+	if err != nil {
+		return err
+	}
+	if !reachable {
+		return backend.Refuse(http.StatusConflict, "%s says that %s is not connected", partner, owner)
+	}
+	return nil
 }
 
 func (c commands) send(ctx context.Context, partner string, r *backend.CommandRequest, token v230.Token) (command.Command, error) {

@@ -19,6 +19,9 @@ func (c commands) Prefer(ctx context.Context, r backend.PreferenceRequest) (back
 	if err != nil {
 		return backend.Preference{}, err
 	}
+	if err := c.reach(ctx, partner, about.Session.Party); err != nil {
+		return backend.Preference{}, err
+	}
 	client, err := c.n.handshake.Client(ctx, partner)
 	if errors.Is(err, handshake.ErrUnknown) {
 		return backend.Preference{}, partnerUnknown(partner, err)

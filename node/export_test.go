@@ -7,6 +7,7 @@ import (
 	"github.com/roamwire/roamwire/node/backend"
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
 // Backend is the backend API of a node.
@@ -32,6 +33,12 @@ func (n *Node) Send(ctx context.Context, r backend.CommandRequest) (backend.Comm
 func (n *Node) LaneState(ctx context.Context, partner string, module ocpi.ModuleID) (string, error) {
 	lane, err := n.db.Lane(ctx, partner, module)
 	return string(lane.State), err
+}
+
+// HubSays keeps what a hub says of a party.
+func (n *Node) HubSays(ctx context.Context, hub string, info v230.ClientInfo) error {
+	_, err := n.hubClients.Put(ctx, &ocpi.Partner{ID: hub}, info)
+	return err
 }
 
 // CheckPlace refuses what a location has not.

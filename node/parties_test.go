@@ -136,3 +136,38 @@ func TestWhatIsAskedIsForThePartyThatHasIt_DT21(t *testing.T) {
 		})
 	}
 }
+
+// Nothing is asked of a CPO of which its hub says that it is away: the operator hears so at once (requirement DH-04).
+func TestACPOThatIsAwayFromItsHubIsAskedNothing_DH04(t *testing.T) {
+	emsp, g := twoCPOs(t, ocpi.V221)
+	if _, err := againFrom(t, emsp, "grenspaal", ocpi.ModuleSessions, true); err != nil {
+		t.Fatal(err)
+	}
+	says := func(status v230.ConnectionStatus) {
+		t.Helper()
+		info := v230.ClientInfo{
+			CountryCode: ocpi.CiString(second.CountryCode), PartyID: ocpi.CiString(second.PartyID), Role: ocpi.RoleCPO, Status: status,
+			LastUpdated: ocpi.NewDateTime(time.Now()),
+		}
+		if err := emsp.HubSays(t.Context(), "grenspaal", info); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop := backend.CommandRequest{Type: v230.CommandTypeStopSession, Session: ocpi.Key{ID: "S-TWO"}}
+	want := "grenspaal says that " + second.String() + " is not connected"
+	says(v230.ConnectionStatusOffline)
+	if _, err := emsp.Send(t.Context(), stop); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("a stop: %v", err)
+	}
+	prefer := backend.PreferenceRequest{Session: stop.Session, Preferences: v230.ChargingPreferences{ProfileType: v230.ProfileTypeFast}}
+	if _, err := emsp.Prefer(t.Context(), prefer); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("preferences: %v", err)
+	}
+	if got := g.whom("commands") + g.whom("charging_preferences"); got != "" {
+		t.Errorf("%s was asked", got)
+	}
+	says(v230.ConnectionStatusConnected)
+	if _, err := emsp.Send(t.Context(), stop); err != nil || g.whom("commands") != second.String() {
+		t.Errorf("when it is back: %v", err)
+	}
+}

@@ -26,6 +26,8 @@ type Partner struct {
 	Parties []ocpi.Party
 	// CanAsk tells that we can call its tokens module.
 	CanAsk bool
+	// Hub tells that it is a hub, and its parties are behind it.
+	Hub    bool
 	Policy Policy
 }
 
@@ -50,6 +52,9 @@ type AskerConfig struct {
 	// Partners are the eMSPs that may call us, or that we can call.
 	Partners func(ctx context.Context) ([]Partner, error)
 	Clients  Clients
+	// Reachable tells whether an eMSP can be asked through a hub: not where the hub says that it is away (requirement DH-04).
+	// Nil for always.
+	Reachable func(ctx context.Context, hub string, party ocpi.Party) (bool, error)
 	// Commanded returns the drivers for whom commands have come since a time, at one of our locations, the latest last; nil for
 	// none.
 	Commanded func(ctx context.Context, location string, since time.Time) ([]Commanded, error)

@@ -188,6 +188,45 @@ func TestAnEMSPIsAskedInRealTime(t *testing.T) {
 	}
 }
 
+// An eMSP behind a hub is asked unless the hub says that it is away (requirement DH-04).
+func TestAnEMSPThatIsAwayFromItsHubIsNotAsked_DH04(t *testing.T) {
+	e := newEMSPs(t)
+	e.add(t, "one", answers(`{"allowed":"ALLOWED"}`))
+	e.sends(t, "one", "CARD", whitelist("NEVER"))
+	for _, tt := range []struct {
+		name      string
+		hub       bool
+		reachable bool
+		err       error
+		want      string
+		trouble   authorize.Trouble
+		calls     int64
+	}{
+		{"away", true, false, nil, "NOT_ALLOWED by fallback", authorize.Away, 0},
+		{"connected", true, true, nil, "ALLOWED by realtime", "", 1},
+		{"nobody knows", true, false, io.ErrUnexpectedEOF, "ALLOWED by realtime", "", 1},
+		{"it is no hub", false, false, nil, "ALLOWED by realtime", "", 1},
+	} {
+		e.partners[0].Hub = tt.hub
+		e.calls.Store(0)
+		asker := e.asker(func(c *authorize.AskerConfig) {
+			c.Reachable = func(_ context.Context, hub string, party ocpi.Party) (bool, error) {
+				if hub != "one" || party != partyOf("one") {
+					t.Errorf("%s, %s", hub, party)
+				}
+				return tt.reachable, tt.err
+			}
+		})
+		v, err := asker.Ask(t.Context(), authorize.Question{TokenUID: "CARD"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(v.Allowed) + " by " + string(v.By); got != tt.want || v.Trouble != tt.trouble || e.calls.Load() != tt.calls {
+			t.Errorf("%s: %s, trouble %q, %d calls, because %s", tt.name, got, v.Trouble, e.calls.Load(), v.Why)
+		}
+	}
+}
+
 func TestAnEMSPIsNotAskedWhereItsTokenIsEnough(t *testing.T) {
 	e := newEMSPs(t)
 	e.add(t, "one", answers(`{"allowed":"BLOCKED"}`))

@@ -38,6 +38,8 @@ func (a *Asker) ask(ctx context.Context, q Question, p Partner, about ocpiclient
 		return reply{outcome: NoAnswer, reason: "it is not asked, by its policy"}
 	case !p.CanAsk:
 		return reply{outcome: NoAnswer, trouble: NotOffered, reason: "its tokens module cannot be called"}
+	case !a.reachable(ctx, p, about.Owner):
+		return reply{outcome: NoAnswer, trouble: Away, reason: fmt.Sprintf("its hub says that %s is not connected", about.Owner)}
 	}
 	within, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
@@ -64,6 +66,19 @@ func (a *Asker) ask(ctx context.Context, q Question, p Partner, about ocpiclient
 		a.config.Logger.WarnContext(ctx, "an eMSP that was asked whether its driver may charge was not heard", "partner", p.Name, "reason", heard.reason)
 	}
 	return heard
+}
+
+// reachable reports whether the owner of a token can be asked. Where that cannot be found out, asking will tell.
+func (a *Asker) reachable(ctx context.Context, p Partner, owner ocpi.Party) bool {
+	if !p.Hub || a.config.Reachable == nil || owner == (ocpi.Party{}) {
+		return true
+	}
+	reachable, err := a.config.Reachable(ctx, p.Name, owner)
+	if err != nil {
+		a.config.Logger.WarnContext(ctx, "it is not known whether an eMSP is connected to its hub", "partner", p.Name, "party", owner, "error", err)
+		return true
+	}
+	return reachable
 }
 
 // hear asks an eMSP and says what came of it.

@@ -33,7 +33,7 @@ type options struct {
 	moving    bool
 	fanout    bool
 	operating bool
-	versioned bool
+	onlyPages bool
 	away      time.Duration
 	profile   string
 }
@@ -51,7 +51,7 @@ func main() {
 	flag.BoolVar(&o.moving, "moving", false, "only what moves between nodes")
 	flag.BoolVar(&o.fanout, "fanout", false, "only what is pushed to many partners")
 	flag.BoolVar(&o.operating, "operating", false, "only what the operator's own systems do")
-	flag.BoolVar(&o.versioned, "versions", false, "only pages in each version of OCPI")
+	flag.BoolVar(&o.onlyPages, "pages", false, "only pages, in each version of OCPI")
 	flag.DurationVar(&o.away, "away", 0, "only a partner that is back after this time; in the other runs it is away for as long as the changes take")
 	flag.StringVar(&o.profile, "cpuprofile", "", "write a profile of this process to a file, for what runs in it: -moving and -fanout; with -operating, profiles of the node to files that begin so")
 	flag.BoolVar(&o.keep, "keep", false, "keep the data folder")
@@ -97,8 +97,8 @@ func measure(ctx context.Context, o options, out io.Writer) (err error) {
 	if o.operating {
 		steps = []func(context.Context) error{b.build, b.operate}
 	}
-	if o.versioned {
-		steps = []func(context.Context) error{b.build, b.fill, b.start, b.versions}
+	if o.onlyPages {
+		steps = []func(context.Context) error{b.build, b.fill, b.start, b.pages, b.versions}
 	}
 	if o.away > 0 {
 		steps = []func(context.Context) error{b.back}
