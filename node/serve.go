@@ -15,6 +15,7 @@ import (
 // Run serves until ctx ends, lets requests under way finish, and closes everything.
 func (n *Node) Run(ctx context.Context) error {
 	defer n.closeListeners()
+	n.Objects.Await()
 	servers, failed := n.start()
 	background, end := context.WithCancel(ctx)
 	var work sync.WaitGroup
@@ -23,7 +24,7 @@ func (n *Node) Run(ctx context.Context) error {
 	work.Go(func() { n.puller.Run(background) })
 	work.Go(func() { n.Commands.Run(background) })
 	work.Go(func() { n.events.Run(background) })
-	work.Go(func() { n.render(background) })
+	work.Go(func() { n.keepRendered(background) })
 	var err error
 	select {
 	case <-ctx.Done():
@@ -48,19 +49,6 @@ func stop(grace context.Context, s *http.Server) error {
 		return errors.Join(fmt.Errorf("requests were still under way when the node stopped"), s.Close())
 	}
 	return err
-}
-
-// render makes ready for partners' pages what was stored before a version was switched on. Until then pages are slower and their
-// totals count what is withheld.
-func (n *Node) render(ctx context.Context) {
-	rendered, err := n.Objects.Render(ctx, n.config.Logger)
-	switch {
-	case ctx.Err() != nil: // the next start goes on with it
-	case err != nil:
-		n.config.Logger.Error("objects could not be made ready for partners' pages, which are slower; the next start tries again", "error", err)
-	case rendered > 0:
-		n.config.Logger.Info("objects from before are ready for partners' pages in every version", "objects", rendered)
-	}
 }
 
 // start serves on the listeners in the background.

@@ -17,8 +17,11 @@ import (
 // forgotten is the state of a partner that there is not any more.
 const forgotten = "forgotten"
 
-// tellPartner makes the event of a partner with whom we stand otherwise than before.
+// tellPartner makes the event of a partner with whom we stand otherwise than before, and has objects rendered for its version.
 func (d *Data) tellPartner(before, after *handshake.Relation) []store.Event {
+	if after != nil {
+		d.Objects.Expect(after.Remote.Version)
+	}
 	was, is := standing(before), standing(after)
 	if was == is {
 		return nil

@@ -17,11 +17,15 @@ const (
 	storedAtOnce = 20
 )
 
-// Render makes ready for partners of every version what was stored before the node spoke it, or before its translation changed:
-// until then such an object costs a translation whenever it is listed, and is counted in totals where it is withheld. It works
-// beside everything else, for half of the time, until all is done or ctx ends, and can be called again: what is done is not done
-// twice. An object that cannot be rendered is told to the log and left as it is. It returns how many were rendered.
+// Render makes ready for partners of every version in use what was stored before it was, or before its translation changed: until
+// then such an object costs a translation whenever it is listed, and is counted in totals where it is withheld. It works beside
+// everything else, for half of the time, until all is done or ctx ends, and can be called again: what is done is not done twice. An
+// object that cannot be rendered is told to the log and left as it is. It returns how many were rendered.
 func (o *Objects) Render(ctx context.Context, log *slog.Logger) (rendered int, err error) {
+	expected, err := o.inUse.begin(ctx)
+	if err != nil {
+		return 0, err
+	}
 	for _, render := range []func(context.Context, *slog.Logger) (int, error){
 		o.Locations.renderStored, o.Tariffs.renderStored, o.Tokens.renderStored, o.Sessions.renderStored, o.CDRs.renderStored,
 	} {
@@ -31,7 +35,36 @@ func (o *Objects) Render(ctx context.Context, log *slog.Logger) (rendered int, e
 			return rendered, err
 		}
 	}
+	o.inUse.done(expected)
 	return rendered, nil
+}
+
+// againAfter is how long KeepRendered waits until it tries again what has failed.
+const againAfter = time.Minute
+
+// KeepRendered calls Render now and whenever a version is expected that is new to the node, until ctx ends. Told is told what came of
+// each call.
+func (o *Objects) KeepRendered(ctx context.Context, log *slog.Logger, told func(rendered int, err error)) {
+	o.Await()
+	defer o.inUse.awaited.Store(false)
+	for ctx.Err() == nil {
+		rendered, err := o.Render(ctx, log)
+		if ctx.Err() != nil {
+			return
+		}
+		told(rendered, err)
+		var again <-chan time.Time
+		if err != nil {
+			timer := time.NewTimer(againAfter)
+			defer timer.Stop()
+			again = timer.C
+		}
+		select {
+		case <-again:
+		case <-o.inUse.wake:
+		case <-ctx.Done():
+		}
+	}
 }
 
 func (o *Own[T]) renderStored(ctx context.Context, log *slog.Logger) (rendered int, err error) {
@@ -79,12 +112,10 @@ func rest(ctx context.Context, worked time.Duration) error {
 	}
 }
 
-// renditionNames are the names of all renditions that objects have.
+// renditionNames are the names of all renditions that objects should have.
 func (o *Own[T]) renditionNames() (names []ocpi.Version) {
-	for _, version := range o.versions {
-		if version.Version != model {
-			names = append(names, rendition(version.Version))
-		}
+	for _, version := range *o.inUse.now() {
+		names = append(names, rendition(version.Version))
 	}
 	return names
 }

@@ -20,7 +20,7 @@ import (
 // stored are n locations of ours, one in ten private, from a node that spoke 2.3.0 alone.
 func stored(t *testing.T, n int) (object.Store, *object.Objects) {
 	t.Helper()
-	db, _ := open(t)
+	db := openDB(t)
 	o, err := object.New(db, []ocpi.Version{ocpi.V230})
 	if err != nil {
 		t.Fatal(err)
@@ -62,6 +62,7 @@ func TestWhatWasStoredBeforeAVersionIsRendered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	o.Expect(ocpi.Versions()...)
 	if _, total := listed(t, o.Locations, ocpi.V211); total != 60 {
 		t.Errorf("before, 2.1.1 counts %d", total)
 	}
@@ -113,6 +114,7 @@ func TestRenderingGoesOnAfterARestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	o.Expect(ocpi.Versions()...)
 	first, err := o.Render(ctx, slog.New(slog.DiscardHandler))
 	if !errors.Is(err, context.Canceled) || first == 0 || first == 100 {
 		t.Fatal(first, err)
@@ -121,6 +123,7 @@ func TestRenderingGoesOnAfterARestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	o.Expect(ocpi.Versions()...)
 	second, err := o.Render(t.Context(), slog.New(slog.DiscardHandler))
 	if err != nil || first+second != 100 {
 		t.Errorf("%d and then %d: %v", first, second, err)
@@ -146,6 +149,7 @@ func TestRenderingLeavesWhatHasChangedMeanwhile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	o.Expect(ocpi.Versions()...)
 	m.meddle = func() {
 		l := ocpitest.Network(own).Location(2)
 		l.City = "Elsewhere"

@@ -47,7 +47,7 @@ func lossy(n int) (locations []v230.Location) {
 // A page tells what its version could not say of the objects on it, whether they are translated now, read as they were made ready, or
 // remembered.
 func TestAPageTellsWhatItsVersionCannotSay(t *testing.T) {
-	db, _ := open(t)
+	db := openDB(t)
 	first, err := object.New(db, []ocpi.Version{ocpi.V230})
 	if err != nil {
 		t.Fatal(err)
@@ -57,6 +57,7 @@ func TestAPageTellsWhatItsVersionCannotSay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	o.Expect(ocpi.Versions()...)
 	translated := map[ocpi.Version]ocpi.Losses{}
 	for v, want := range map[ocpi.Version]int{ocpi.V211: 3, ocpi.V221: 3, ocpi.V230: 0} {
 		l := pageLosses(t, o, v)

@@ -32,6 +32,8 @@ type Store interface {
 	Unrendered(ctx context.Context, module ocpi.ModuleID, versions []ocpi.Version, after int64, limit int) ([]store.Object, int64, error)
 	// Render gives objects that have not changed since other renditions and versions that they are withheld from.
 	Render(ctx context.Context, objects []store.Object) error
+	// KeepOnly removes all renditions but those with these names.
+	KeepOnly(ctx context.Context, renditions []ocpi.Version) error
 	// LatestChange returns the number of the latest change to an object of this module from this source.
 	LatestChange(ctx context.Context, module ocpi.ModuleID, source string) (int64, error)
 	// Write runs fn as one transaction that is on disk when Write returns without error.

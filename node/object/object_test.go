@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -26,7 +27,7 @@ var (
 	all     = ocpi.Query{Limit: 100}
 )
 
-func open(t *testing.T) (*sqlite.DB, *object.Objects) {
+func openDB(t testing.TB) *sqlite.DB {
 	t.Helper()
 	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "test.db"), sqlite.Options{})
 	if err != nil {
@@ -37,11 +38,27 @@ func open(t *testing.T) (*sqlite.DB, *object.Objects) {
 			t.Error(err)
 		}
 	})
+	return db
+}
+
+func open(t *testing.T) (*sqlite.DB, *object.Objects) {
+	t.Helper()
+	db := openDB(t)
 	o, err := object.New(db, []ocpi.Version{ocpi.V211})
 	if err != nil {
 		t.Fatal(err)
 	}
+	use(t, o, ocpi.V211)
 	return db, o
+}
+
+// use has objects rendered for versions, as where a partner of each has come.
+func use(t testing.TB, o *object.Objects, versions ...ocpi.Version) {
+	t.Helper()
+	o.Expect(versions...)
+	if _, err := o.Render(t.Context(), slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func put[T any](t *testing.T, o *object.Own[T], objects ...T) {

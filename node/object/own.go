@@ -20,9 +20,9 @@ import (
 
 // Own are our objects of one module. It is the ocpiserver.Sender, Getter and RenderedSender of the module.
 type Own[T any] struct {
-	kind     kind[T]
-	store    Store
-	versions []wire.Codecs
+	kind  kind[T]
+	store Store
+	inUse *inUse
 	// anyCase tells that ids that differ in case alone are of one object: one of the versions says so.
 	anyCase bool
 	pages   pages
@@ -38,9 +38,12 @@ type Objects struct {
 	CDRs      *Own[v230.CDR]
 	Tariffs   *Own[v230.Tariff]
 	Tokens    *Own[v230.Token]
+
+	inUse *inUse
 }
 
-// New returns our objects of all modules. Each object is rendered for the given versions when it is written.
+// New returns our objects of all modules, for a node that speaks the given versions. An object is rendered, when it is written, for
+// those of them that partners speak (see Expect).
 //
 // Where one of the versions is 2.2 or later, the ids of objects and of their parts are the same whatever their case (requirement
 // DT-31), and stay as they were written first: partners of 2.1.1, to whom another case is another object, go on with those
@@ -55,12 +58,15 @@ func New(s Store, versions []ocpi.Version) (*Objects, error) {
 		}
 		codecs = append(codecs, c)
 	}
+	in := newInUse(s, codecs)
 	o := &Objects{
-		Locations: &Own[v230.Location]{kind: locations, store: s, versions: codecs, anyCase: folds},
-		Sessions:  &Own[v230.Session]{kind: sessions, store: s, versions: codecs, anyCase: folds},
-		CDRs:      &Own[v230.CDR]{kind: cdrs, store: s, versions: codecs, anyCase: folds},
-		Tariffs:   &Own[v230.Tariff]{kind: tariffs, store: s, versions: codecs, anyCase: folds},
-		Tokens:    &Own[v230.Token]{kind: tokens, store: s, versions: codecs, anyCase: folds},
+		inUse: in,
+
+		Locations: &Own[v230.Location]{kind: locations, store: s, inUse: in, anyCase: folds},
+		Sessions:  &Own[v230.Session]{kind: sessions, store: s, inUse: in, anyCase: folds},
+		CDRs:      &Own[v230.CDR]{kind: cdrs, store: s, inUse: in, anyCase: folds},
+		Tariffs:   &Own[v230.Tariff]{kind: tariffs, store: s, inUse: in, anyCase: folds},
+		Tokens:    &Own[v230.Token]{kind: tokens, store: s, inUse: in, anyCase: folds},
 	}
 	location := func(ctx context.Context, owner ocpi.Party, id string) (v230.Location, error) {
 		return o.Locations.Find(ctx, []ocpi.Party{owner}, id)
@@ -100,7 +106,7 @@ func (o *Own[T]) Put(ctx context.Context, items ...Item[T]) (created int, err er
 	return created, nil
 }
 
-// errChanged tells that somebody has changed an object meanwhile.
+// errChanged tells that somebody has changed an object meanwhile, or which versions are in use.
 var errChanged = errors.New("it was changed meanwhile")
 
 // A prepared is an object ready to be stored, if what is there is still what it was: a change, or 0 for nothing.
@@ -110,6 +116,9 @@ type prepared struct {
 	same   bool
 	// event tells of it.
 	event store.Event
+	// rendered are the versions it was rendered for, if it is still those that are in use.
+	rendered *[]wire.Codecs
+	inUse    *inUse
 	// losses says how much each version cannot say of it, and lost tells that.
 	losses map[ocpi.Version]int
 	lost   func(ocpi.Version, int)
@@ -165,6 +174,11 @@ func (p *prepared) put(tx store.Tx, created *int) error {
 	}
 	if p.same {
 		return nil
+	}
+	if same, err := p.inUse.read(tx, p.rendered); err != nil {
+		return err
+	} else if !same {
+		return errChanged
 	}
 	isNew, err := put(tx, p.record, p.event)
 	if isNew {
@@ -236,7 +250,7 @@ func (o *Own[T]) compare(ctx context.Context, item *Item[T], stored store.Object
 	if err = o.render(ctx, item, &before, &p); err != nil {
 		return p, err
 	}
-	p.same = bytes.Equal(p.record.Body, stored.Body) && p.record.Audience == stored.Audience && slices.Equal(p.record.Withheld, stored.Withheld)
+	p.same = bytes.Equal(p.record.Body, stored.Body) && p.record.Audience == stored.Audience // the body says from whom it is withheld
 	if p.same {
 		return p, nil
 	}
@@ -311,10 +325,13 @@ func (o *Own[T]) derived(ctx context.Context, key ocpi.Key, tx store.Tx, after d
 }
 
 func (o *Own[T]) stored(ctx context.Context, key store.Key, tx store.Tx) (store.Object, error) {
-	if tx != nil {
-		return tx.Object(key)
+	if tx == nil {
+		return o.store.Object(ctx, key)
 	}
-	return o.store.Object(ctx, key)
+	if _, err := o.inUse.read(tx, o.inUse.now()); err != nil { // what is rendered in the transaction is rendered for what it says
+		return store.Object{}, err
+	}
+	return tx.Object(key)
 }
 
 // Delete removes an object of ours, or returns ocpi.ErrNotFound. Of what partners are told, only tariffs can go
@@ -350,14 +367,11 @@ func (o *Own[T]) render(ctx context.Context, item *Item[T], before *T, p *prepar
 
 // translations puts into p what partners of each version get of an object.
 func (o *Own[T]) translations(ctx context.Context, item *Item[T], p *prepared) error {
-	p.lost = o.lost
+	p.lost, p.inUse, p.rendered = o.lost, o.inUse, o.inUse.now()
 	record := &p.record
 	record.Withheld = nil
-	record.Renditions = make(map[ocpi.Version][]byte, len(o.versions))
-	for _, version := range o.versions {
-		if version.Version == model {
-			continue // it is what is stored anyway
-		}
+	record.Renditions = make(map[ocpi.Version][]byte, len(*p.rendered))
+	for _, version := range *p.rendered {
 		w, err := o.Write(ctx, version, item.Party, item.Object)
 		if err != nil {
 			return err
@@ -470,6 +484,7 @@ func (o *Own[T]) decode(page store.Page) (ocpi.Page[T], error) {
 // ListRendered implements ocpiserver.RenderedSender. An object that has no rendition, because the version or the
 // translation is new or its location was not there, is translated now. What the version cannot say is not in the list.
 func (o *Own[T]) ListRendered(ctx context.Context, to *ocpi.Partner, v ocpi.Version, q ocpi.Query) (ocpi.Page[jsontext.Value], error) {
+	o.inUse.listed(ctx, v)
 	sel := o.visible(to, v)
 	if !rememberable(q) {
 		page, _, err := o.readRendered(ctx, sel, v, q)

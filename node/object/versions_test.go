@@ -3,7 +3,6 @@ package object_test
 import (
 	"fmt"
 	"maps"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/roamwire/roamwire/node/object"
-	"github.com/roamwire/roamwire/node/store/sqlite"
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/ocpitest"
 	"github.com/roamwire/roamwire/ocpi/v230"
@@ -20,19 +18,11 @@ import (
 
 func openFor(t testing.TB, versions ...ocpi.Version) *object.Objects {
 	t.Helper()
-	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "test.db"), sqlite.Options{})
+	o, err := object.New(openDB(t), versions)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	o, err := object.New(db, versions)
-	if err != nil {
-		t.Fatal(err)
-	}
+	use(t, o, versions...)
 	return o
 }
 

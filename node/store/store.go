@@ -127,6 +127,10 @@ type Tx interface {
 	Put(Object) (created bool, err error)
 	// Delete removes an object, or returns ErrNotFound.
 	Delete(Key) error
+	// Keeps reports whether objects have a rendition, as this transaction sees it. They do after Keep or a Put with one, until it
+	// is removed for all of them.
+	Keeps(rendition ocpi.Version) (bool, error)
+	Keep(rendition ocpi.Version) error
 	// Emit writes an event; its Number and Time are given by the store.
 	Emit(Event) error
 	// Command reads a command as this transaction sees it, or ErrNotFound; PutCommand creates it or replaces the one with

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -110,4 +111,48 @@ func (t *tx) render(o *store.Object) error {
 	}
 	audience := audienceText(o)
 	return t.conn.run(`UPDATE object SET audience = ?2 WHERE created = ?1 AND audience <> ?2`, o.Created, audience)
+}
+
+// removedAtOnce is how many renditions are removed in one transaction.
+const removedAtOnce = 500
+
+// KeepOnly removes all renditions but those with these names, some at a time.
+func (db *DB) KeepOnly(ctx context.Context, renditions []ocpi.Version) error {
+	var forms map[ocpi.Version]int64
+	err := db.read(ctx, func(c *conn) (err error) {
+		forms, err = c.forms()
+		return err
+	})
+	for version, form := range forms {
+		if err == nil && !slices.Contains(renditions, version) {
+			err = db.removeForm(ctx, form)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("remove renditions: %w", explain(err))
+	}
+	return nil
+}
+
+// removeForm removes all renditions of a form, and then the form. It stands as long as something has it: its number can be given
+// again.
+func (db *DB) removeForm(ctx context.Context, form int64) error {
+	first, end := contentID(form, 0), contentID(form+1, 0)
+	for left := true; left; {
+		err := db.writer.do(ctx, func(t *tx) error {
+			err := t.conn.run(`DELETE FROM content WHERE id IN (SELECT id FROM content WHERE id >= ?1 AND id < ?2 LIMIT ?3)`, first, end, removedAtOnce)
+			if err != nil {
+				return err
+			}
+			if left = t.conn.Changes() == removedAtOnce; left {
+				return nil
+			}
+			t.known.versions = nil
+			return t.conn.run(`DELETE FROM form WHERE no = ?1`, form)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -293,6 +293,34 @@ func (t *tx) renditions(id int64, o *store.Object) error {
 	return nil
 }
 
+// Keeps implements store.Tx.
+func (t *tx) Keeps(rendition ocpi.Version) (bool, error) {
+	if t.over {
+		return false, errOver
+	}
+	forms, err := t.known.forms(t.conn)
+	if err != nil {
+		return false, fmt.Errorf("read which renditions there are: %w", explain(err))
+	}
+	_, ok := forms[rendition]
+	return ok, nil
+}
+
+// Keep implements store.Tx.
+func (t *tx) Keep(rendition ocpi.Version) error {
+	keeps, err := t.Keeps(rendition)
+	if err != nil || keeps {
+		return err
+	}
+	form, err := t.addForm(rendition)
+	if err != nil {
+		t.err = errors.Join(t.err, fmt.Errorf("keep the rendition %s: %w", rendition, explain(err)))
+		return t.err
+	}
+	t.known.versions[rendition] = form
+	return nil
+}
+
 func (t *tx) addForm(version ocpi.Version) (int64, error) {
 	if version == "" {
 		return 0, errors.New("a rendition needs a version")

@@ -62,6 +62,62 @@ var listTests = []test{
 		half.Withheld = []ocpi.Version{ocpi.V211}
 		equal(t, "the object itself", get(t, home, half.Key), half)
 	}},
+	{name: "a rendition is kept from Keep or the first object that has it until it is removed for all", run: func(t *testing.T, home Home) {
+		keeps := func(want ...ocpi.Version) {
+			t.Helper()
+			var got []ocpi.Version
+			err := home.Write(t.Context(), func(tx store.Tx) error {
+				for _, v := range ocpi.Versions() {
+					if keeps, err := tx.Keeps(v); err != nil {
+						return err
+					} else if keeps {
+						got = append(got, v)
+					}
+				}
+				return nil
+			})
+			wantError(t, "Write", err, nil)
+			equal(t, "kept", got, want)
+		}
+		keep := func(v ocpi.Version, with error) {
+			t.Helper()
+			err := home.Write(t.Context(), func(tx store.Tx) error {
+				for range 2 {
+					if err := tx.Keep(v); err != nil {
+						return err
+					}
+				}
+				if keeps, err := tx.Keeps(v); !keeps || err != nil {
+					t.Errorf("within the transaction: %v %v", keeps, err)
+				}
+				return with
+			})
+			wantError(t, "Write", err, with)
+		}
+		keeps()
+		keep(ocpi.V230, errTest)
+		keeps()
+		keep(ocpi.V221, nil)
+		var objects []store.Object
+		for i := range 1200 { // more than are removed at once
+			o := location(fmt.Sprint("L", i))
+			o.Renditions = map[ocpi.Version][]byte{ocpi.V211: []byte("old"), ocpi.V230: []byte("other")}
+			objects = append(objects, o)
+		}
+		put(t, home, objects...)
+		keeps(ocpi.V211, ocpi.V221, ocpi.V230)
+		wantError(t, "KeepOnly", home.KeepOnly(t.Context(), []ocpi.Version{ocpi.V221, ocpi.V230}), nil)
+		keeps(ocpi.V221, ocpi.V230)
+		lacking, _, err := home.Unrendered(t.Context(), ocpi.ModuleLocations, []ocpi.Version{ocpi.V230}, 0, 2000)
+		wantError(t, "Unrendered", err, nil)
+		equal(t, "lacking 2.3.0", len(lacking), 0)
+		keep(ocpi.V211, nil) // which has what was removed no more
+		lacking, _, err = home.Unrendered(t.Context(), ocpi.ModuleLocations, []ocpi.Version{ocpi.V211}, 0, 2000)
+		wantError(t, "Unrendered", err, nil)
+		equal(t, "lacking 2.1.1", len(lacking), len(objects))
+		wantError(t, "KeepOnly", home.KeepOnly(t.Context(), nil), nil)
+		keeps()
+	}},
 	{name: "an empty list is a page without objects", run: func(t *testing.T, home Home) {
 		for _, q := range []ocpi.Query{{Limit: 10}, {Limit: 10, Offset: 5}, {Limit: 10, DateFrom: noon}} {
 			equal(t, "page", list(t, home, ownLocations, q), store.Page{})

@@ -53,6 +53,8 @@ type Feed interface {
 	// Unrendered looks at some objects of ours and returns those without all of some renditions; Render gives them those.
 	Unrendered(ctx context.Context, module ocpi.ModuleID, versions []ocpi.Version, after int64, limit int) ([]store.Object, int64, error)
 	Render(ctx context.Context, objects []store.Object) error
+	// KeepOnly removes all renditions but those with these names.
+	KeepOnly(ctx context.Context, renditions []ocpi.Version) error
 	// ChangeOf returns what has changed in one object, or store.ErrNotFound where neither it nor its removal is known.
 	ChangeOf(ctx context.Context, key store.Key, after int64) (store.Change, error)
 	Backlog(ctx context.Context, selection store.Selection, after int64) (store.Backlog, error)
