@@ -148,6 +148,12 @@ func New(ctx context.Context, config Config) (n *Node, err error) {
 	}
 	n.count = n.metrics.Observe
 	n.Objects.CountLosses(n.metrics.Rendered)
+	n.metrics.Show("roamwire_rendering", "1 while objects from before are made ready for partners' pages in a version, 0 otherwise.", func() int64 {
+		if n.Objects.Rendering() {
+			return 1
+		}
+		return 0
+	})
 	n.countExchanges()
 	n.metrics.Follow(n.moves, n.config.Now)
 	if err := n.listen(ctx); err != nil {
@@ -168,6 +174,9 @@ func New(ctx context.Context, config Config) (n *Node, err error) {
 func (n *Node) assemble(ctx context.Context) error {
 	if err := n.checkKeys(ctx); err != nil {
 		return err
+	}
+	if _, err := n.Objects.InUse(ctx); err != nil {
+		return fmt.Errorf("find out which versions objects are rendered for: %w", err)
 	}
 	own, err := n.introduce(ctx)
 	if err != nil {

@@ -51,11 +51,8 @@ func (b *bench) measureWith(ctx context.Context, sums rates, flag string) error 
 	if err := b.stop(); err != nil {
 		return err
 	}
-	admin, err := freeAddress(ctx)
-	if err != nil {
-		return err
-	}
-	if b.node, err = b.launchNode(ctx, flag, "--admin-listen", admin); err != nil {
+	var err error
+	if b.node, err = b.launchNode(ctx, flag); err != nil {
 		return err
 	}
 	for name, generate := range map[string]func(context.Context) (load, error){
@@ -64,7 +61,7 @@ func (b *bench) measureWith(ctx context.Context, sums rates, flag string) error 
 		},
 		patch: b.generatePatches,
 	} {
-		before, err := counted(ctx, admin)
+		before, err := b.counted(ctx)
 		if err != nil {
 			return err
 		}
@@ -72,7 +69,7 @@ func (b *bench) measureWith(ctx context.Context, sums rates, flag string) error 
 		if err != nil {
 			return err
 		}
-		after, err := settled(ctx, admin)
+		after, err := b.settled(ctx)
 		if err != nil {
 			return err
 		}
@@ -87,9 +84,9 @@ func (b *bench) measureWith(ctx context.Context, sums rates, flag string) error 
 }
 
 // settled are the counters when all that was queued has been written.
-func settled(ctx context.Context, admin string) (map[string]int, error) {
+func (b *bench) settled(ctx context.Context) (map[string]int, error) {
 	for last := -1; ; {
-		counts, err := counted(ctx, admin)
+		counts, err := b.counted(ctx)
 		if err != nil || counts["recorded"] == last {
 			return counts, err
 		}
@@ -99,8 +96,20 @@ func settled(ctx context.Context, admin string) (map[string]int, error) {
 }
 
 // counted are the node's counters of exchanges.
-func counted(ctx context.Context, admin string) (map[string]int, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+admin+"/metrics", nil)
+func (b *bench) counted(ctx context.Context) (map[string]int, error) {
+	metrics, err := b.metrics(ctx)
+	counts := map[string]int{}
+	for name, n := range metrics {
+		if name, ours := strings.CutPrefix(name, "roamwire_exchanges_"); ours {
+			counts[strings.TrimSuffix(name, "_total")] = int(n)
+		}
+	}
+	return counts, err
+}
+
+// metrics are the node's metrics that have no labels.
+func (b *bench) metrics(ctx context.Context) (map[string]float64, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+b.admin+"/metrics", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -109,14 +118,12 @@ func counted(ctx context.Context, admin string) (map[string]int, error) {
 		return nil, err
 	}
 	defer response.Body.Close()
-	counts := map[string]int{}
+	metrics := map[string]float64{}
 	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
 		name, value, _ := strings.Cut(lines.Text(), " ")
-		name, ours := strings.CutPrefix(name, "roamwire_exchanges_")
-		n, err := strconv.ParseFloat(value, 64)
-		if ours && err == nil {
-			counts[strings.TrimSuffix(name, "_total")] = int(n)
+		if n, err := strconv.ParseFloat(value, 64); err == nil {
+			metrics[name] = n
 		}
 	}
-	return counts, nil
+	return metrics, nil
 }

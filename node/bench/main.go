@@ -85,7 +85,7 @@ func measure(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	b := &bench{options: o, out: out, folder: folder, program: filepath.Join(folder, "roamwire")}
 	steps := []func(context.Context) error{
-		b.build, b.fill, b.start, b.pages, b.versions, b.lastPage, b.puts, b.patches, b.memory, b.restart, b.exchanges, b.operate,
+		b.build, b.fill, b.start, b.ready, b.pages, b.versions, b.lastPage, b.puts, b.patches, b.memory, b.restart, b.exchanges, b.operate,
 		b.betweenNodes, b.toMany, b.back,
 	}
 	if o.moving {
@@ -98,7 +98,7 @@ func measure(ctx context.Context, o options, out io.Writer) (err error) {
 		steps = []func(context.Context) error{b.build, b.operate}
 	}
 	if o.onlyPages {
-		steps = []func(context.Context) error{b.build, b.fill, b.start, b.pages, b.versions}
+		steps = []func(context.Context) error{b.build, b.fill, b.start, b.ready, b.pages, b.versions}
 	}
 	if o.away > 0 {
 		steps = []func(context.Context) error{b.back}
@@ -149,7 +149,7 @@ type bench struct {
 	token string
 	// key is for the backend API; while it is set, requests go there.
 	key string
-	// admin is where the node of the operator's side serves profiles.
+	// admin is where the node serves metrics and profiles.
 	admin     string
 	documents [][]byte
 	node      *process

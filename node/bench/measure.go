@@ -28,8 +28,12 @@ func (b *bench) launchNode(ctx context.Context, flags ...string) (*process, erro
 	if err != nil {
 		return nil, err
 	}
+	if b.admin, err = freeAddress(ctx); err != nil {
+		return nil, err
+	}
 	return launch(ctx, "http://"+address+"/ocpi/versions", b.header(), b.program, append([]string{
-		"serve", "--party", ownParty, "--listen", address, "--api-listen", "", "--data", b.dataFolder(), "--log-level", "warn"}, flags...)...)
+		"serve", "--party", ownParty, "--listen", address, "--admin-listen", b.admin, "--api-listen", "", "--data", b.dataFolder(), "--log-level", "warn"},
+		flags...)...)
 }
 
 func (b *bench) header() http.Header { return http.Header{"Authorization": {"Token " + b.token}} }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -20,6 +21,33 @@ type versionPages struct {
 	bytes   int
 	// first is how many first pages come in a second, which are remembered; anywhere how many of those all over the list.
 	first, anywhere float64
+}
+
+// ready lists locations in every version, each for the first time, and waits until all are ready for it.
+func (b *bench) ready(ctx context.Context) error {
+	fmt.Fprintln(b.out, "the first partner of each version")
+	for _, v := range ocpi.Versions() {
+		begun := time.Now()
+		if _, _, err := b.get(ctx, http.DefaultClient, b.at(fmt.Sprintf("/cpo/%s/locations?limit=%d", v, pageSize))); err != nil {
+			return err
+		}
+		first := time.Since(begun)
+		for {
+			metrics, err := b.metrics(ctx)
+			if err != nil {
+				return err
+			}
+			if rendering, ok := metrics["roamwire_rendering"]; !ok {
+				return errors.New("the node does not tell whether it is rendering")
+			} else if rendering == 0 {
+				break
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		b.add(true, "the first page that anybody gets in "+string(v), "", "%s; all locations are ready after %s",
+			first.Round(time.Millisecond), time.Since(begun).Round(100*time.Millisecond))
+	}
+	return nil
 }
 
 // versions compares pages of an older version with pages of the model's own, in turn.

@@ -22,6 +22,8 @@ const (
 // everything else, for half of the time, until all is done or ctx ends, and can be called again: what is done is not done twice. An
 // object that cannot be rendered is told to the log and left as it is. It returns how many were rendered.
 func (o *Objects) Render(ctx context.Context, log *slog.Logger) (rendered int, err error) {
+	o.inUse.rendering.Store(true)
+	defer o.inUse.rendering.Store(false)
 	expected, err := o.inUse.begin(ctx)
 	if err != nil {
 		return 0, err
@@ -42,10 +44,9 @@ func (o *Objects) Render(ctx context.Context, log *slog.Logger) (rendered int, e
 // againAfter is how long KeepRendered waits until it tries again what has failed.
 const againAfter = time.Minute
 
-// KeepRendered calls Render now and whenever a version is expected that is new to the node, until ctx ends. Told is told what came of
-// each call.
+// KeepRendered calls Render now and whenever a version is expected that is new to the node, until ctx ends. Await has been called
+// before. Told is told what came of each call.
 func (o *Objects) KeepRendered(ctx context.Context, log *slog.Logger, told func(rendered int, err error)) {
-	o.Await()
 	defer o.inUse.awaited.Store(false)
 	for ctx.Err() == nil {
 		rendered, err := o.Render(ctx, log)
@@ -55,9 +56,7 @@ func (o *Objects) KeepRendered(ctx context.Context, log *slog.Logger, told func(
 		told(rendered, err)
 		var again <-chan time.Time
 		if err != nil {
-			timer := time.NewTimer(againAfter)
-			defer timer.Stop()
-			again = timer.C
+			again = time.After(againAfter)
 		}
 		select {
 		case <-again:

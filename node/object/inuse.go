@@ -2,6 +2,7 @@ package object
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -22,21 +23,28 @@ type inUse struct {
 	last    atomic.Pointer[[]wire.Codecs]
 
 	mu sync.Mutex
-	// expected are versions that are to be in use, and that for which what is there is not rendered yet. The channel is closed
-	// when it is.
-	expected map[ocpi.Version]chan struct{}
+	// expected are versions that are to be in use, and that for which what is there is not rendered yet.
+	expected map[ocpi.Version]*expectation
 	wake     chan struct{}
 
+	// rendering tells that what is there is being looked at.
+	rendering atomic.Bool
 	// awaited tells that somebody renders what is expected, so that it is worth waiting for.
 	awaited atomic.Bool
 }
 
-// listWait is how long a partner's list waits at most until what is there is rendered in a version that is new to the node. What is
-// not by then is translated, and counted where it is withheld.
+// An expectation is that of a version. It is done when what is there is rendered, and lists wait for that no longer than until.
+type expectation struct {
+	done  chan struct{}
+	until time.Time
+}
+
+// listWait is how long partners' lists wait for what is there when a version is new to the node. What is not ready by then is
+// translated, and counted where it is withheld.
 const listWait = 2 * time.Second
 
 func newInUse(s Store, versions []wire.Codecs) *inUse {
-	u := &inUse{store: s, expected: map[ocpi.Version]chan struct{}{}, wake: make(chan struct{}, 1)}
+	u := &inUse{store: s, expected: map[ocpi.Version]*expectation{}, wake: make(chan struct{}, 1)}
 	for _, version := range versions {
 		if version.Version != model {
 			u.offered = append(u.offered, version)
@@ -80,22 +88,23 @@ func contains(versions []wire.Codecs, v ocpi.Version) bool {
 	return slices.ContainsFunc(versions, func(c wire.Codecs) bool { return c.Version == v })
 }
 
-// expect makes versions be in use soon. For each that is not yet, or for which not all is rendered, done is closed when it is.
-func (u *inUse) expect(v ocpi.Version) (done <-chan struct{}) {
+// expect makes a version be in use soon. It returns nil where it is and all is rendered for it.
+func (u *inUse) expect(v ocpi.Version) *expectation {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if done, ok := u.expected[v]; ok {
-		return done
+	if e, ok := u.expected[v]; ok {
+		return e
 	}
 	if !contains(u.offered, v) || contains(*u.now(), v) {
 		return nil
 	}
-	u.expected[v] = make(chan struct{})
+	e := &expectation{done: make(chan struct{}), until: time.Now().Add(listWait)}
+	u.expected[v] = e
 	select {
 	case u.wake <- struct{}{}:
 	default:
 	}
-	return u.expected[v]
+	return e
 }
 
 // listed is told that a partner lists objects in a version. Where that is new to the node, it waits until what is there is rendered,
@@ -104,26 +113,22 @@ func (u *inUse) listed(ctx context.Context, v ocpi.Version) {
 	if v == model {
 		return
 	}
-	done := u.expect(v)
-	if done == nil || !u.awaited.Load() {
+	e := u.expect(v)
+	if e == nil || !u.awaited.Load() || !time.Now().Before(e.until) {
 		return
 	}
-	timer := time.NewTimer(listWait)
-	defer timer.Stop()
+	ctx, cancel := context.WithDeadline(ctx, e.until)
+	defer cancel()
 	select {
-	case <-done:
-	case <-timer.C:
+	case <-e.done:
 	case <-ctx.Done():
 	}
 }
 
 // begin puts what is expected into use, and returns it: every object that is written afterwards is rendered for it.
-func (u *inUse) begin(ctx context.Context) (expected map[ocpi.Version]chan struct{}, err error) {
-	expected = map[ocpi.Version]chan struct{}{}
+func (u *inUse) begin(ctx context.Context) (expected map[ocpi.Version]*expectation, err error) {
 	u.mu.Lock()
-	for v, done := range u.expected {
-		expected[v] = done
-	}
+	expected = maps.Clone(u.expected)
 	u.mu.Unlock()
 	return expected, u.store.Write(ctx, func(tx store.Tx) error {
 		for v := range expected {
@@ -137,11 +142,11 @@ func (u *inUse) begin(ctx context.Context) (expected map[ocpi.Version]chan struc
 }
 
 // done tells those who wait that what was expected is rendered.
-func (u *inUse) done(expected map[ocpi.Version]chan struct{}) {
+func (u *inUse) done(expected map[ocpi.Version]*expectation) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	for v, done := range expected {
-		close(done)
+	for v, e := range expected {
+		close(e.done)
 		delete(u.expected, v)
 	}
 }
@@ -152,6 +157,13 @@ func (o *Objects) Expect(versions ...ocpi.Version) {
 	for _, v := range versions {
 		o.inUse.expect(v)
 	}
+}
+
+// Rendering reports whether there may be objects that are not ready for the pages of a version in use, or one that is expected.
+func (o *Objects) Rendering() bool {
+	o.inUse.mu.Lock()
+	defer o.inUse.mu.Unlock()
+	return o.inUse.rendering.Load() || len(o.inUse.expected) > 0
 }
 
 // InUse are the versions that objects are rendered for when they are written.
@@ -170,7 +182,7 @@ func (o *Objects) InUse(ctx context.Context) (versions []ocpi.Version, err error
 }
 
 // Await has lists in a version that is new to the node wait for a moment until what is there is ready. It is called where KeepRendered
-// will be.
+// will be, and after InUse: those in use before are not new.
 func (o *Objects) Await() { o.inUse.awaited.Store(true) }
 
 // OnlyFor forgets everything that is rendered for other versions than these, or was rendered by an older translation. It works beside

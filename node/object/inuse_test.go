@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/roamwire/roamwire/node/object"
 	"github.com/roamwire/roamwire/node/store"
@@ -164,6 +166,52 @@ func TestTheFirstListInAVersionCountsWhatItCanSay(t *testing.T) {
 			t.Errorf("%s lists %d of %d, want %d", v, len(texts), total, want)
 		}
 	}
+}
+
+// Lists wait for a version that is new when it comes, and not again.
+func TestListsDoNotWaitForAVersionForever(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db, _ := stored(t, 3)
+		o, err := object.New(db, ocpi.Versions())
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Await() // and nobody renders
+		began := time.Now()
+		for range 5 {
+			if texts, _ := listed(t, o.Locations, ocpi.V211); len(texts) != 2 {
+				t.Error(len(texts))
+			}
+		}
+		if waited := time.Since(began); waited < time.Second || waited > 3*time.Second {
+			t.Errorf("they waited %s in all", waited)
+		}
+	})
+}
+
+// Lists in a version that was in use before the start do not wait while everything is looked at.
+func TestListsDoNotWaitAfterAStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db, _ := stored(t, 3)
+		o, err := object.New(db, ocpi.Versions())
+		if err != nil {
+			t.Fatal(err)
+		}
+		use(t, o, ocpi.V211)
+		if o, err = object.New(db, ocpi.Versions()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := o.InUse(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		o.Await()
+		o.Expect(ocpi.V211)
+		began := time.Now()
+		listed(t, o.Locations, ocpi.V211)
+		if waited := time.Since(began); waited != 0 {
+			t.Errorf("it waited %s", waited)
+		}
+	})
 }
 
 // An object that is put again as it is has not changed, whoever it is withheld from since.
