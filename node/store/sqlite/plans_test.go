@@ -112,6 +112,7 @@ func useEverything(t *testing.T, db *DB) {
 	check(err)
 	_, err = db.PartnerByToken(ctx, p.Tokens[0].Hash)
 	check(err)
+	useRenditions(t, db, check)
 	useFeed(t, db, check)
 	useMoves(t, db, check)
 	check(db.RemovePartner(ctx, "partner"))
@@ -169,4 +170,18 @@ func useMoves(t *testing.T, db *DB, check func(error)) {
 	check(err)
 	check(db.Lease(ctx, store.Lease{Name: "n", Holder: "h", Until: now}, now))
 	check(db.Release(ctx, "n", "h"))
+}
+
+// useRenditions gives objects renditions, and takes them away.
+func useRenditions(t *testing.T, db *DB, check func(error)) {
+	t.Helper()
+	check(db.Write(t.Context(), func(tx store.Tx) error { return tx.Keep(ocpi.V221) }))
+	lacking, _, err := db.Unrendered(t.Context(), ocpi.ModuleTokens, []ocpi.Version{ocpi.V221}, 0, 9)
+	check(err)
+	if len(lacking) != 2 {
+		t.Errorf("%d lack a rendition", len(lacking))
+	}
+	lacking[0].Renditions = map[ocpi.Version][]byte{ocpi.V221: []byte(`{}`)}
+	check(db.Render(t.Context(), lacking))
+	check(db.KeepOnly(t.Context(), []ocpi.Version{ocpi.V211}))
 }
