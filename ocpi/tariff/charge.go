@@ -1,0 +1,123 @@
+package tariff
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/roamwire/roamwire/ocpi/v230"
+)
+
+// A Charge is what is priced: the periods of one session, of the reservation before it, or of a reservation that nobody used.
+type Charge struct {
+	Periods []Period
+	// Expired tells that a reservation ended without a session.
+	Expired bool
+}
+
+// A Period is a part of a charge in which nothing changes that prices depend on. Quantities that it does not have are 0.
+type Period struct {
+	Start time.Time
+	// End is when the next period begins, or the charge ends. It matters to Divide alone.
+	End time.Time
+	// TariffID names the tariff that applies; empty for none.
+	TariffID string
+	// Energy is in kWh, and negative where more was fed back than drawn.
+	Energy decimal.Decimal
+	// Charging, Parking and Reserved are how long the vehicle charged, stood without asking for energy, and was expected, in seconds.
+	Charging, Parking, Reserved decimal.Decimal
+	// The lowest and highest sum of the currents of all phases in amperes, and power in kW, where known.
+	MinCurrent, MaxCurrent, MinPower, MaxPower *decimal.Decimal
+}
+
+// isReserved reports whether the period is one of a reservation alone.
+func (p *Period) isReserved() bool {
+	return !p.Reserved.IsZero() && p.Charging.IsZero() && p.Parking.IsZero() && p.Energy.IsZero()
+}
+
+// ChargeOfCDR is what a CDR says has happened. Its periods are put in order of time.
+func ChargeOfCDR(cdr *v230.CDR) Charge {
+	return chargeOf(cdr.ChargingPeriods, cdr.EndDateTime.Time())
+}
+
+// ChargeOfSession is what a session says has happened, up to its end or, where it has none, its last update.
+func ChargeOfSession(s *v230.Session) Charge {
+	end := s.LastUpdated
+	if s.EndDateTime != nil {
+		end = *s.EndDateTime
+	}
+	return chargeOf(s.ChargingPeriods, end.Time())
+}
+
+func chargeOf(periods []v230.ChargingPeriod, end time.Time) Charge {
+	c := Charge{Periods: make([]Period, len(periods))}
+	for i := range periods {
+		c.Periods[i] = periodOf(&periods[i])
+	}
+	c.arrange(end)
+	c.Expired = len(c.Periods) > 0
+	for i := range c.Periods {
+		c.Expired = c.Expired && c.Periods[i].isReserved()
+	}
+	return c
+}
+
+// arrange puts periods in order of time, each up to the next.
+func (c *Charge) arrange(end time.Time) {
+	byStart := func(a, b Period) int { return a.Start.Compare(b.Start) }
+	if !slices.IsSortedFunc(c.Periods, byStart) {
+		slices.SortStableFunc(c.Periods, byStart)
+	}
+	for i := range c.Periods {
+		c.Periods[i].End = end
+		if i+1 < len(c.Periods) {
+			c.Periods[i].End = c.Periods[i+1].Start
+		}
+	}
+}
+
+func periodOf(in *v230.ChargingPeriod) Period {
+	p := Period{Start: in.StartDateTime.Time()}
+	if in.TariffID != nil {
+		p.TariffID = string(*in.TariffID)
+	}
+	for i := range in.Dimensions {
+		volume := in.Dimensions[i].Volume.Decimal()
+		switch in.Dimensions[i].Type {
+		case v230.CdrDimensionTypeEnergy:
+			p.Energy = p.Energy.Add(volume)
+		case v230.CdrDimensionTypeTime:
+			p.Charging = p.Charging.Add(volume.Mul(hour))
+		case v230.CdrDimensionTypeParkingTime:
+			p.Parking = p.Parking.Add(volume.Mul(hour))
+		case v230.CdrDimensionTypeReservationTime:
+			p.Reserved = p.Reserved.Add(volume.Mul(hour))
+		case v230.CdrDimensionTypeMinCurrent:
+			p.MinCurrent = &volume
+		case v230.CdrDimensionTypeMaxCurrent:
+			p.MaxCurrent = &volume
+		case v230.CdrDimensionTypeMinPower:
+			p.MinPower = &volume
+		case v230.CdrDimensionTypeMaxPower:
+			p.MaxPower = &volume
+		case v230.CdrDimensionTypeCurrent: // sessions say what it is now
+			p.MinCurrent, p.MaxCurrent = orElse(p.MinCurrent, volume), orElse(p.MaxCurrent, volume)
+		case v230.CdrDimensionTypePower:
+			p.MinPower, p.MaxPower = orElse(p.MinPower, volume), orElse(p.MaxPower, volume)
+		case v230.CdrDimensionTypeEnergyExport, v230.CdrDimensionTypeEnergyImport, v230.CdrDimensionTypeStateOfCharge:
+		}
+	}
+	return p
+}
+
+func orElse(known *decimal.Decimal, value decimal.Decimal) *decimal.Decimal {
+	if known != nil {
+		return known
+	}
+	return &value
+}
+
+// sameID compares ids of tariffs, which are the same in any case.
+func sameID(a, b string) bool { return strings.EqualFold(a, b) }

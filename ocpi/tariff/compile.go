@@ -1,0 +1,283 @@
+package tariff
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/v230"
+)
+
+// A Dimension is what a price component has a price for.
+type Dimension int
+
+// The dimensions of prices.
+const (
+	Energy  Dimension = iota // per kWh
+	Time                     // of charging, or of a reservation, per hour
+	Parking                  // per hour
+	Flat                     // per session or reservation
+	dimensions
+)
+
+// String is the name of the dimension in OCPI.
+func (d Dimension) String() string {
+	return [...]string{"ENERGY", "TIME", "PARKING_TIME", "FLAT"}[d]
+}
+
+// MarshalText writes the name of the dimension in OCPI.
+func (d Dimension) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+func dimensionOf(t v230.TariffDimensionType) (Dimension, bool) {
+	switch t {
+	case v230.TariffDimensionTypeEnergy:
+		return Energy, true
+	case v230.TariffDimensionTypeTime:
+		return Time, true
+	case v230.TariffDimensionTypeParkingTime:
+		return Parking, true
+	case v230.TariffDimensionTypeFlat:
+		return Flat, true
+	default:
+		return 0, false
+	}
+}
+
+// A Tariff is a tariff that is ready to be priced with, by any number of goroutines.
+type Tariff struct {
+	source   *v230.Tariff
+	elements []element
+	// taxes are the ways in which its prices are taxed.
+	taxes []taxing
+	// local tells that a restriction depends on the time at the location.
+	local    bool
+	min, max *limit
+}
+
+// Source is the tariff as it was given.
+func (t *Tariff) Source() *v230.Tariff { return t.source }
+
+type element struct {
+	// components are the first of each dimension; nil for none.
+	components [dimensions]*component
+	restrictions
+}
+
+type component struct {
+	element, index int
+	price          decimal.Decimal
+	rate           *decimal.Decimal // of VAT, in percent
+	tax            int              // in the tariff's taxes
+	step           decimal.Decimal  // in Wh or seconds; 0 and 1 are alike for whole quantities
+}
+
+type limit struct {
+	before decimal.Decimal
+	after  *decimal.Decimal
+}
+
+// A TariffError says why a tariff cannot be priced with.
+type TariffError struct {
+	Tariff string
+	// Pointer is the place in the tariff, as a JSON Pointer.
+	Pointer string
+	Reason  string
+}
+
+// Error implements error.
+func (e *TariffError) Error() string {
+	return fmt.Sprintf("tariff %s cannot be priced with: %s: %s", e.Tariff, e.Pointer, e.Reason)
+}
+
+// Compile reads a tariff, which must not change afterwards. The error is a *TariffError where part of it cannot be read: a price that
+// is left out would be wrong.
+func Compile(t *v230.Tariff) (*Tariff, error) {
+	c := &Tariff{source: t, elements: make([]element, len(t.Elements))}
+	fail := func(pointer, format string, args ...any) error {
+		return &TariffError{string(t.ID), pointer, fmt.Sprintf(format, args...)}
+	}
+	for i := range t.Elements {
+		in, out := &t.Elements[i], &c.elements[i]
+		for j := range in.PriceComponents {
+			pc := &in.PriceComponents[j]
+			dimension, ok := dimensionOf(pc.Type)
+			if !ok {
+				return nil, fail(fmt.Sprintf("/elements/%d/price_components/%d/type", i, j), "%q is no dimension of prices", pc.Type)
+			}
+			if pc.StepSize < 0 {
+				return nil, fail(fmt.Sprintf("/elements/%d/price_components/%d/step_size", i, j), "%d is below 0", pc.StepSize)
+			}
+			made := &component{element: i, index: j, price: pc.Price.Decimal(), step: decimal.New(int64(pc.StepSize), 0)}
+			if pc.VAT != nil {
+				rate := pc.VAT.Decimal()
+				if rate.Cmp(hundred.Neg()) <= 0 {
+					return nil, fail(fmt.Sprintf("/elements/%d/price_components/%d/vat", i, j), "%s %% is no rate", pc.VAT)
+				}
+				made.rate = &rate
+			}
+			made.tax = c.taxing(t.TaxIncluded, made.rate)
+			if out.components[dimension] == nil { // at most one counts (PR-02)
+				out.components[dimension] = made
+			}
+		}
+		if in.Restrictions == nil {
+			continue
+		}
+		r, member, err := compileRestrictions(in.Restrictions)
+		if err != nil {
+			return nil, fail(fmt.Sprintf("/elements/%d/restrictions/%s", i, member), "%s", err)
+		}
+		out.restrictions = r
+		c.local = c.local || r.isLocal()
+	}
+	c.min, c.max = limitOf(t.MinPrice), limitOf(t.MaxPrice)
+	return c, nil
+}
+
+func limitOf(l *v230.PriceLimit) *limit {
+	if l == nil {
+		return nil
+	}
+	out := &limit{before: l.BeforeTaxes.Decimal()}
+	if l.AfterTaxes != nil {
+		after := l.AfterTaxes.Decimal()
+		out.after = &after
+	}
+	return out
+}
+
+// reservation is what an element prices.
+type reservation int
+
+const (
+	notReserved    reservation = iota // a session
+	anyReservation                    // a reservation, used or not
+	expiredOnly                       // a reservation that was not used
+)
+
+// restrictions are when an element applies. Those that it does not have are nil, negative or 0.
+type restrictions struct {
+	reservation                                reservation
+	minKWh, maxKWh                             *decimal.Decimal
+	minCurrent, maxCurrent, minPower, maxPower *decimal.Decimal
+	// minDuration and maxDuration are since the start of the session; absent is nil.
+	minDuration, maxDuration *time.Duration
+	// days has a bit for each time.Weekday; 0 for all.
+	days uint8
+	// hasTimes tells that the element applies from start up to end, in minutes of the day.
+	hasTimes   bool
+	start, end int
+	// dates are days as numbers yyyymmdd; 0 for none.
+	startDate, endDate int
+}
+
+func (r *restrictions) isLocal() bool {
+	return r.days != 0 || r.hasTimes || r.startDate != 0 || r.endDate != 0
+}
+
+// compileRestrictions reads restrictions; with an error it says in which member.
+func compileRestrictions(in *v230.TariffRestrictions) (r restrictions, member string, err error) {
+	if in.Reservation != nil {
+		switch *in.Reservation {
+		case v230.ReservationRestrictionTypeReservation:
+			r.reservation = anyReservation
+		case v230.ReservationRestrictionTypeReservationExpires:
+			r.reservation = expiredOnly
+		default:
+			return r, "reservation", fmt.Errorf("%q is not known", *in.Reservation)
+		}
+	}
+	for _, d := range in.DayOfWeek {
+		day, ok := weekdays[d]
+		if !ok {
+			return r, "day_of_week", fmt.Errorf("%q is no day", d)
+		}
+		r.days |= 1 << day
+	}
+	if in.StartTime != nil {
+		if r.start, err = minutes(*in.StartTime); err != nil {
+			return r, "start_time", err
+		}
+	}
+	if in.EndTime != nil {
+		if r.end, err = minutes(*in.EndTime); err != nil {
+			return r, "end_time", err
+		}
+	}
+	r.hasTimes = in.StartTime != nil && r.start != 0 || in.EndTime != nil && r.end != 0 || in.StartTime != nil && in.EndTime != nil
+	if in.StartDate != nil {
+		if r.startDate, err = dateNumber(*in.StartDate); err != nil {
+			return r, "start_date", err
+		}
+	}
+	if in.EndDate != nil {
+		if r.endDate, err = dateNumber(*in.EndDate); err != nil {
+			return r, "end_date", err
+		}
+	}
+	for _, n := range []struct {
+		in  *int
+		out **time.Duration
+	}{{in.MinDuration, &r.minDuration}, {in.MaxDuration, &r.maxDuration}} {
+		if n.in != nil {
+			d := seconds(*n.in)
+			*n.out = &d
+		}
+	}
+	r.minKWh, r.maxKWh = decimalOf(in.MinKWh), decimalOf(in.MaxKWh)
+	r.minCurrent, r.maxCurrent = decimalOf(in.MinCurrent), decimalOf(in.MaxCurrent)
+	r.minPower, r.maxPower = decimalOf(in.MinPower), decimalOf(in.MaxPower)
+	return r, "", nil
+}
+
+var weekdays = map[v230.DayOfWeek]time.Weekday{
+	v230.DayOfWeekMonday: time.Monday, v230.DayOfWeekTuesday: time.Tuesday, v230.DayOfWeekWednesday: time.Wednesday,
+	v230.DayOfWeekThursday: time.Thursday, v230.DayOfWeekFriday: time.Friday, v230.DayOfWeekSaturday: time.Saturday,
+	v230.DayOfWeekSunday: time.Sunday,
+}
+
+// dayMinutes is how many minutes a day has, which is also its end as a time of day.
+const dayMinutes = 24 * 60
+
+// minutes reads a time of day, HH:MM, as minutes since midnight. 24:00 is the end of the day, as 00:00 is where it ends something.
+func minutes(s string) (int, error) {
+	if s == "24:00" {
+		return 0, nil
+	}
+	t, err := time.Parse("15:04", s)
+	if err != nil || len(s) != len("15:04") {
+		return 0, fmt.Errorf("%q is no time of day such as 13:30", s)
+	}
+	return t.Hour()*60 + t.Minute(), nil
+}
+
+// dateNumber reads a date, YYYY-MM-DD, as the number yyyymmdd.
+func dateNumber(s string) (int, error) {
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no date such as 2026-01-31", s)
+	}
+	return numberOf(t), nil
+}
+
+// numberOf is the date of a time as the number yyyymmdd, which is never 0.
+func numberOf(t time.Time) int {
+	y, m, d := t.Date()
+	return y*10000 + int(m)*100 + d
+}
+
+// seconds is a duration of so many seconds, or the longest there is.
+func seconds(n int) time.Duration {
+	const longest = int64(1<<63-1) / int64(time.Second)
+	return time.Duration(max(-longest, min(int64(n), longest))) * time.Second
+}
+
+func decimalOf(n *ocpi.Number) *decimal.Decimal {
+	if n == nil {
+		return nil
+	}
+	d := n.Decimal()
+	return &d
+}

@@ -1,0 +1,266 @@
+package tariff
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/shopspring/decimal"
+)
+
+// Divide cuts the periods of a charge wherever another price component becomes active, as a CDR must (PR-11): by time of day, day,
+// duration, energy, and with what is given as periods by current, power, and charging or parking. Within a period energy flows evenly;
+// what that gives is rounded to millionths of a Wh and of a second, and the last part has the rest, so that nothing is lost or added.
+// Nothing is cut where prices stay the same.
+func Divide(c *Charge, tariffs []*Tariff, policy Policy) (Charge, error) {
+	p := &pricer{charge: c, tariffs: tariffs, policy: &policy, out: &Breakdown{policy: policy}}
+	if err := p.check(); err != nil {
+		return Charge{}, err
+	}
+	p.begin()
+	divided := Charge{Expired: c.Expired}
+	energy := decimal.Zero
+	for i := range c.Periods {
+		period := &c.Periods[i]
+		t, err := p.tariff(i)
+		if err != nil {
+			return Charge{}, err
+		}
+		if t == nil || !period.Start.Before(period.End) {
+			divided.Periods = append(divided.Periods, *period)
+		} else if divided.Periods, err = p.divide(divided.Periods, period, t, energy); err != nil {
+			return Charge{}, err
+		}
+		if n := len(divided.Periods); n > policy.maxPeriods() {
+			return Charge{}, fmt.Errorf("%w: over %d when it is divided", ErrTooLong, policy.maxPeriods())
+		}
+		energy = energy.Add(period.Energy)
+	}
+	return divided, nil
+}
+
+// A cut is a moment at which prices may change, and how much of the period's energy came before it, where that is what changes them.
+type cut struct {
+	at     time.Time
+	energy *decimal.Decimal
+}
+
+// divide appends the parts of a period, of which energy had been charged before.
+func (p *pricer) divide(parts []Period, period *Period, t *Tariff, energy decimal.Decimal) ([]Period, error) {
+	cuts, err := p.cuts(period, t, energy)
+	if err != nil {
+		return nil, err
+	}
+	split := splitter{whole: period, left: *period}
+	first := len(parts)
+	var before [2 * dimensions]*component
+	for i := 0; i <= len(cuts); i++ {
+		charged := energy.Add(split.energy)
+		var part Period
+		if i < len(cuts) {
+			part = split.upTo(&cuts[i])
+		} else {
+			part = split.rest()
+		}
+		now := p.actives(&part, t, charged)
+		if len(parts) > first && now == before {
+			join(&parts[len(parts)-1], &part)
+			continue
+		}
+		parts, before = append(parts, part), now
+	}
+	return parts, nil
+}
+
+// actives are the components that have prices in a period, for the session and for the reservation.
+func (p *pricer) actives(part *Period, t *Tariff, energy decimal.Decimal) (active [2 * dimensions]*component) {
+	m := moment{at: part.Start, began: p.sessionBegan, energy: energy, period: part, expired: p.charge.Expired}
+	if t.local {
+		m.locate(p.policy.zone())
+	}
+	if !part.isReserved() {
+		for d := range dimensions {
+			if d == Energy && part.Energy.IsZero() || d == Time && part.Charging.IsZero() || d == Parking && part.Parking.IsZero() {
+				continue
+			}
+			active[d] = t.active(d, &m, p.policy)
+		}
+	}
+	if !part.Reserved.IsZero() {
+		m.reserved, m.began = true, p.reservationBegan
+		active[dimensions+Time], active[dimensions+Flat] = t.active(Time, &m, p.policy), t.active(Flat, &m, p.policy)
+	}
+	return active
+}
+
+// join puts a part behind the one before it.
+func join(to, part *Period) {
+	to.End = part.End
+	to.Energy, to.Charging = to.Energy.Add(part.Energy), to.Charging.Add(part.Charging)
+	to.Parking, to.Reserved = to.Parking.Add(part.Parking), to.Reserved.Add(part.Reserved)
+}
+
+// A splitter takes a period apart from its beginning.
+type splitter struct {
+	whole *Period
+	left  Period
+	// energy is what was given away.
+	energy decimal.Decimal
+}
+
+// upTo takes off what comes before a cut.
+func (s *splitter) upTo(c *cut) Period {
+	part := s.left
+	part.End = c.at
+	passed, all := decimal.New(int64(c.at.Sub(s.whole.Start)), 0), decimal.New(int64(s.whole.End.Sub(s.whole.Start)), 0)
+	share := func(whole decimal.Decimal, places int32) decimal.Decimal { // of what comes before the cut
+		return whole.Mul(passed).DivRound(all, places)
+	}
+	upTo := share(s.whole.Energy, energyPlaces)
+	if c.energy != nil {
+		upTo = *c.energy
+	}
+	part.Energy = upTo.Sub(s.energy)
+	take := func(whole, left decimal.Decimal) decimal.Decimal { return share(whole, timePlaces).Sub(whole.Sub(left)) }
+	part.Charging = take(s.whole.Charging, s.left.Charging)
+	part.Parking = take(s.whole.Parking, s.left.Parking)
+	part.Reserved = take(s.whole.Reserved, s.left.Reserved)
+
+	s.energy = upTo
+	s.left.Start = c.at
+	s.left.Energy = s.left.Energy.Sub(part.Energy)
+	s.left.Charging, s.left.Parking = s.left.Charging.Sub(part.Charging), s.left.Parking.Sub(part.Parking)
+	s.left.Reserved = s.left.Reserved.Sub(part.Reserved)
+	return part
+}
+
+// rest is what is left.
+func (s *splitter) rest() Period { return s.left }
+
+// How many digits after the point parts of kWh and seconds have.
+const (
+	energyPlaces = 9
+	timePlaces   = 6
+)
+
+// cuts are the moments within a period at which restrictions of its tariff begin or cease to hold, in order.
+func (p *pricer) cuts(period *Period, t *Tariff, energy decimal.Decimal) ([]cut, error) {
+	var cuts []cut
+	add := func(at time.Time, e *decimal.Decimal) {
+		if at.After(period.Start) && at.Before(period.End) {
+			cuts = append(cuts, cut{at, e})
+		}
+	}
+	var offsets []int
+	if t.local || p.policy.Durations == DurationsClock {
+		var err error
+		if offsets, err = p.changesOfClock(period, add); err != nil {
+			return nil, err
+		}
+	}
+	if t.local {
+		if err := p.cutByClock(period, t, offsets, add); err != nil {
+			return nil, err
+		}
+	}
+	for i := range t.elements {
+		r := &t.elements[i].restrictions
+		began := p.sessionBegan
+		if r.reservation != notReserved {
+			began = p.reservationBegan
+		}
+		for _, d := range []*time.Duration{r.minDuration, r.maxDuration} {
+			if d != nil {
+				p.cutByDuration(began, *d, offsets, add)
+			}
+		}
+		for _, kWh := range []*decimal.Decimal{r.minKWh, r.maxKWh} {
+			if kWh != nil {
+				cutByEnergy(period, kWh.Sub(energy), add)
+			}
+		}
+	}
+	slices.SortFunc(cuts, func(a, b cut) int {
+		if c := a.at.Compare(b.at); c != 0 || (a.energy == nil) == (b.energy == nil) {
+			return c
+		}
+		if a.energy != nil { // it says more of the same moment
+			return -1
+		}
+		return 1
+	})
+	return slices.CompactFunc(cuts, func(a, b cut) bool { return a.at.Equal(b.at) }), nil
+}
+
+// cutByDuration cuts where the session has lasted so long.
+func (p *pricer) cutByDuration(began time.Time, d time.Duration, offsets []int, add func(time.Time, *decimal.Decimal)) {
+	if p.policy.Durations == DurationsPassed {
+		add(began.Add(d), nil)
+		return
+	}
+	_, then := began.In(p.policy.zone()).Zone()
+	for _, offset := range offsets {
+		add(began.Add(d-time.Duration(offset-then)*time.Second), nil)
+	}
+}
+
+// cutByEnergy cuts where so much of the energy of the period has flown.
+func cutByEnergy(period *Period, kWh decimal.Decimal, add func(time.Time, *decimal.Decimal)) {
+	if kWh.Sign() <= 0 || kWh.Cmp(period.Energy) >= 0 {
+		return
+	}
+	lasts := decimal.New(int64(period.End.Sub(period.Start)), 0)
+	add(period.Start.Add(time.Duration(lasts.Mul(kWh).DivRound(period.Energy, 0).IntPart())), &kWh)
+}
+
+// changesOfClock cuts where summer time begins or ends, and returns all offsets to UTC that the location has in the period, in seconds.
+func (p *pricer) changesOfClock(period *Period, add func(time.Time, *decimal.Decimal)) (offsets []int, err error) {
+	for at, changes := period.Start, 0; ; changes++ {
+		if changes > p.policy.maxPeriods() {
+			return nil, ErrTooLong
+		}
+		local := at.In(p.policy.zone())
+		if _, offset := local.Zone(); !slices.Contains(offsets, offset) {
+			offsets = append(offsets, offset)
+		}
+		_, end := local.ZoneBounds()
+		if end.IsZero() || !end.Before(period.End) {
+			return offsets, nil
+		}
+		add(end, nil)
+		at = end
+	}
+}
+
+// cutByClock cuts at the times of day at which elements begin and cease to apply, and at midnight where days or dates count.
+func (p *pricer) cutByClock(period *Period, t *Tariff, offsets []int, add func(time.Time, *decimal.Decimal)) error {
+	var minutes []int
+	for i := range t.elements {
+		r := &t.elements[i].restrictions
+		if r.hasTimes {
+			minutes = append(minutes, r.start, r.end)
+		}
+		if r.isLocal() {
+			minutes = append(minutes, 0)
+		}
+	}
+	slices.Sort(minutes)
+	minutes = slices.Compact(minutes)
+	days := int(period.End.Sub(period.Start)/(24*time.Hour)) + 2
+	if days*len(minutes) > p.policy.maxPeriods() {
+		return fmt.Errorf("%w: a period of %d days has prices by the time of day", ErrTooLong, days)
+	}
+	zone := p.policy.zone()
+	year, month, day := period.Start.In(zone).Date()
+	for n := range days + 1 {
+		for _, minute := range minutes {
+			for _, offset := range offsets { // an hour can be there twice, or not at all
+				at := time.Date(year, month, day+n, 0, minute, -offset, 0, time.UTC)
+				if local := at.In(zone); local.Hour()*60+local.Minute() == minute {
+					add(at, nil)
+				}
+			}
+		}
+	}
+	return nil
+}

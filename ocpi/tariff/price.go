@@ -1,0 +1,410 @@
+package tariff
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/shopspring/decimal"
+)
+
+// Errors of Price and Divide, besides *UnknownTariffError.
+var (
+	// ErrNoPeriods tells of a charge without a period.
+	ErrNoPeriods = errors.New("it has no periods to price")
+	// ErrTooLong tells of a charge with more periods than the policy allows.
+	ErrTooLong = errors.New("it has too many periods")
+	// ErrNoTariff tells that there is no tariff to price with.
+	ErrNoTariff = errors.New("there is no tariff to price it with")
+	// ErrCurrencies tells of tariffs in several currencies.
+	ErrCurrencies = errors.New("its tariffs are in several currencies")
+)
+
+// An UnknownTariffError tells that a period names a tariff that is not there.
+type UnknownTariffError struct {
+	Period int
+	ID     string
+}
+
+// Error implements error.
+func (e *UnknownTariffError) Error() string {
+	return fmt.Sprintf("period %d is priced with tariff %s, which is not there", e.Period+1, e.ID)
+}
+
+// A Line is what one price component bills in one period.
+type Line struct {
+	// Period is the number of the period in order of time, from 0.
+	Period    int
+	Dimension Dimension
+	// Reservation tells that it is part of the price of the reservation.
+	Reservation bool
+	// Tariff, Element and Component say where the price is: ids and numbers from 0.
+	Tariff             *Tariff
+	Element, Component int
+	// Quantity is in kWh or seconds, and 1 for FLAT. Added is what step_size adds to it.
+	Quantity, Added decimal.Decimal
+	// Price is for one kWh or hour, or the flat price. It includes taxes where the tariff says so.
+	Price decimal.Decimal
+
+	taxing *taxing
+}
+
+// A Step is what step_size added to the last line that its dimension has.
+type Step struct {
+	// Line is the number of the line.
+	Line int
+	// Size is the step_size, Total what was billed without it, and Rounded with it, in Wh or seconds.
+	Size, Total, Rounded decimal.Decimal
+}
+
+// A Limited is what a limit of a tariff changed.
+type Limited struct {
+	// Minimum tells that it is min_price, otherwise it is max_price. AfterTaxes tells that it is the limit with taxes.
+	Minimum, AfterTaxes bool
+	Limit               decimal.Decimal
+	// Before is what the amount was.
+	Was Amount
+}
+
+// A Note is something about the price that a person should know.
+type Note string
+
+// Notes.
+const (
+	NoteTimeAfterParking Note = "charging went on after parking, so that more than one step_size could count"
+	NoteFirstTariff      Note = "periods name no tariff, and the first of several was taken"
+	NoteNoZone           Note = "the tariff depends on the time of day, and the time zone of the location is not known: UTC was taken"
+	NoteUnmeasured       Note = "the tariff depends on current or power, which periods do not say"
+	NoteTaxesUnknown     Note = "the tariff does not say which taxes come on top"
+	NoteBeforeUnknown    Note = "the tariff does not say which taxes its prices include"
+	NoteFreeParking      Note = "the tariff has no price for parking, which costs nothing"
+	NoteLimitsIgnored    Note = "several tariffs apply, so that none of their limits does"
+)
+
+// A Breakdown is a price with every step of the way.
+type Breakdown struct {
+	Currency string
+	Lines    []Line
+	Steps    []Step
+	// Limits are what min_price and max_price changed.
+	Limits []Limited
+	// The parts of the total, before limits: fixed prices, energy, charging, parking, and reservations with their fixed prices.
+	Fixed, Energy, Time, Parking, Reservation Cost
+	// Unlimited is their sum, and Total what it is within the limits.
+	Unlimited, Total Cost
+	Notes            []Note
+
+	moments []moment
+	policy  Policy
+}
+
+// class is a part of the total.
+type class int
+
+const (
+	classFixed class = iota
+	classEnergy
+	classTime
+	classParking
+	classReservation
+	classes
+)
+
+// A pricer is one call of Price.
+type pricer struct {
+	charge  *Charge
+	tariffs []*Tariff
+	policy  *Policy
+	out     *Breakdown
+
+	// sessionBegan and reservationBegan are when they did.
+	sessionBegan, reservationBegan time.Time
+	// unbilled are quantities that have no price, by dimension, for A3.
+	unbilled [dimensions]decimal.Decimal
+	// flat holds the FLAT components that were billed, in the session and in the reservation, and the one active last.
+	flat [2]flats
+	used []*Tariff
+}
+
+type flats struct {
+	billed []*component
+	active *component
+}
+
+// Price prices a charge with the tariffs that applied: each period with the one that it names, among those given. Restrictions are
+// judged at the start of each period, which is not divided: that is for who makes the CDR (PR-11, and see Divide).
+func Price(c *Charge, tariffs []*Tariff, policy Policy) (*Breakdown, error) {
+	p := &pricer{charge: c, tariffs: tariffs, policy: &policy, out: &Breakdown{policy: policy}}
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	if err := p.bill(); err != nil {
+		return nil, err
+	}
+	p.steps()
+	p.add()
+	p.limit()
+	p.note()
+	return p.out, nil
+}
+
+func (p *pricer) check() error {
+	if len(p.charge.Periods) == 0 {
+		return ErrNoPeriods
+	}
+	if n := len(p.charge.Periods); n > p.policy.maxPeriods() {
+		return fmt.Errorf("%w: %d, %d are allowed", ErrTooLong, n, p.policy.maxPeriods())
+	}
+	if len(p.tariffs) == 0 {
+		return ErrNoTariff
+	}
+	p.out.Currency = p.tariffs[0].source.Currency
+	for _, t := range p.tariffs {
+		if t.source.Currency != p.out.Currency {
+			return ErrCurrencies
+		}
+	}
+	return nil
+}
+
+// tariff is the one that applies to a period; nil for none.
+func (p *pricer) tariff(i int) (*Tariff, error) {
+	id := p.charge.Periods[i].TariffID
+	if id == "" {
+		if p.policy.WithoutTariff == WithoutTariffFree {
+			return nil, nil
+		}
+		if len(p.tariffs) > 1 {
+			p.out.note(NoteFirstTariff)
+		}
+		return p.tariffs[0], nil
+	}
+	for _, t := range p.tariffs {
+		if sameID(string(t.source.ID), id) {
+			return t, nil
+		}
+	}
+	return nil, &UnknownTariffError{i, id}
+}
+
+func (b *Breakdown) note(n Note) {
+	for _, has := range b.Notes {
+		if has == n {
+			return
+		}
+	}
+	b.Notes = append(b.Notes, n)
+}
+
+// bill makes the lines.
+func (p *pricer) bill() error {
+	periods := p.charge.Periods
+	p.begin()
+	p.out.moments = make([]moment, len(periods))
+	p.out.Lines = make([]Line, 0, len(periods)*2+2)
+	energy := decimal.Zero
+	for i := range periods {
+		period := &periods[i]
+		t, err := p.tariff(i)
+		if err != nil {
+			return err
+		}
+		m := &p.out.moments[i]
+		*m = moment{at: period.Start, began: p.sessionBegan, energy: energy, period: period, expired: p.charge.Expired}
+		if t != nil {
+			if t.local {
+				m.locate(p.policy.zone())
+			}
+			p.use(t)
+			p.period(i, t, m)
+		}
+		energy = energy.Add(period.Energy)
+	}
+	return nil
+}
+
+// begin finds out when the session began, and the reservation before it.
+func (p *pricer) begin() {
+	periods := p.charge.Periods
+	p.sessionBegan, p.reservationBegan = periods[0].Start, periods[0].Start
+	for i := range periods {
+		if !periods[i].isReserved() {
+			p.sessionBegan = periods[i].Start
+			return
+		}
+	}
+}
+
+func (p *pricer) use(t *Tariff) {
+	for _, u := range p.used {
+		if u == t {
+			return
+		}
+	}
+	p.used = append(p.used, t)
+}
+
+// period bills a period with its tariff (PR-02).
+func (p *pricer) period(i int, t *Tariff, m *moment) {
+	period := m.period
+	if !period.Reserved.IsZero() {
+		r := *m
+		r.reserved, r.began = true, p.reservationBegan
+		p.bookFlat(i, t, &r)
+		p.book(i, t, &r, Time, Time, period.Reserved)
+	}
+	if period.isReserved() {
+		return
+	}
+	p.bookFlat(i, t, m)
+	p.book(i, t, m, Energy, Energy, period.Energy)
+	charging, parking := period.Charging, period.Parking
+	if p.policy.Throttled == ThrottledParks && period.Energy.IsZero() {
+		charging, parking = decimal.Zero, parking.Add(charging)
+	}
+	p.book(i, t, m, Time, Time, charging)
+	if p.policy.ParkingWithoutPrice == ParkingAsTime && !parking.IsZero() && t.active(Parking, m, p.policy) == nil {
+		p.book(i, t, m, Parking, Time, parking)
+		return
+	}
+	p.book(i, t, m, Parking, Parking, parking)
+}
+
+// active is the component that has the price of a dimension: that of the first element that has one and applies (PR-02).
+func (t *Tariff) active(d Dimension, m *moment, p *Policy) *component {
+	if m.reserved && m.expired { // an expired reservation is priced as one where there is a price for that (PR-30)
+		for i := range t.elements {
+			if e := &t.elements[i]; e.reservation == expiredOnly && e.components[d] != nil && e.judge(m, p) == matches {
+				return e.components[d]
+			}
+		}
+	}
+	for i := range t.elements {
+		if e := &t.elements[i]; e.components[d] != nil && e.judge(m, p) == matches {
+			return e.components[d]
+		}
+	}
+	return nil
+}
+
+// book bills a quantity of a dimension at the price of one.
+func (p *pricer) book(i int, t *Tariff, m *moment, d, priced Dimension, quantity decimal.Decimal) {
+	if quantity.IsZero() {
+		return
+	}
+	c := t.active(priced, m, p.policy)
+	if c == nil {
+		if !m.reserved {
+			p.unbilled[d] = p.unbilled[d].Add(quantity)
+		}
+		return
+	}
+	p.line(i, t, m, d, c, quantity)
+}
+
+func (p *pricer) line(i int, t *Tariff, m *moment, d Dimension, c *component, quantity decimal.Decimal) {
+	p.out.Lines = append(p.out.Lines, Line{
+		Period: i, Dimension: d, Reservation: m.reserved, Tariff: t, Element: c.element, Component: c.index,
+		Quantity: quantity, Price: c.price, taxing: &t.taxes[c.tax],
+	})
+}
+
+// bookFlat bills FLAT (A1, PR-28: once for the session, and once for the reservation).
+func (p *pricer) bookFlat(i int, t *Tariff, m *moment) {
+	f := &p.flat[0]
+	if m.reserved {
+		f = &p.flat[1]
+	}
+	if p.policy.Flat == FlatOnce && len(f.billed) > 0 {
+		return
+	}
+	c := t.active(Flat, m, p.policy)
+	again := c == f.active
+	f.active = c
+	if c == nil {
+		return
+	}
+	if p.policy.Flat == FlatEach {
+		for _, b := range f.billed {
+			again = again || b == c
+		}
+	}
+	if again {
+		return
+	}
+	f.billed = append(f.billed, c)
+	p.line(i, t, m, Flat, c, one)
+}
+
+// class is the part of the total that a line belongs to (PR-25, A16).
+func (p *pricer) class(l *Line) class {
+	switch {
+	case l.Reservation:
+		return classReservation
+	case l.Dimension == Energy:
+		return classEnergy
+	case l.Dimension == Time:
+		return classTime
+	case l.Dimension == Parking:
+		return classParking
+	case p.policy.ParkingFlat == ParkingFlatParking && l.Tariff.elements[l.Element].components[Parking] != nil:
+		return classParking
+	default:
+		return classFixed
+	}
+}
+
+// amount is what a line comes to as its price says, in 3,600ths: whole numbers where prices and quantities are.
+func (l *Line) amount() decimal.Decimal {
+	quantity := l.Quantity
+	if !l.Added.IsZero() {
+		quantity = quantity.Add(l.Added)
+	}
+	amount := l.Price.Mul(quantity)
+	if l.Dimension == Energy || l.Dimension == Flat {
+		amount = amount.Mul(hour)
+	}
+	return amount
+}
+
+// Cost is what a line comes to.
+func (b *Breakdown) Cost(line int) Cost {
+	l := &b.Lines[line]
+	return l.taxing.cost(Amount{l.amount(), hour}, &b.policy)
+}
+
+// add adds up the lines.
+func (p *pricer) add() {
+	type sum struct {
+		taxing *taxing
+		class  class
+		amount decimal.Decimal
+	}
+	var sums []sum
+	for i := range p.out.Lines {
+		l := &p.out.Lines[i]
+		class, amount := p.class(l), l.amount()
+		found := false
+		for j := range sums {
+			if found = sums[j].taxing == l.taxing && sums[j].class == class; found {
+				sums[j].amount = sums[j].amount.Add(amount)
+				break
+			}
+		}
+		if !found {
+			sums = append(sums, sum{l.taxing, class, amount})
+		}
+	}
+	var parts [classes]Cost
+	for _, s := range sums {
+		parts[s.class] = parts[s.class].Add(s.taxing.cost(Amount{s.amount, hour}, p.policy))
+	}
+	for _, part := range parts {
+		if p.policy.RoundParts { // A21
+			part = part.rounded(p.policy.Rounding)
+		}
+		p.out.Unlimited = p.out.Unlimited.Add(part)
+	}
+	o := p.out
+	o.Fixed, o.Energy, o.Time, o.Parking, o.Reservation = parts[classFixed], parts[classEnergy], parts[classTime], parts[classParking], parts[classReservation]
+}
