@@ -56,7 +56,10 @@ func chargeOf(periods []v230.ChargingPeriod, end time.Time) Charge {
 	for i := range periods {
 		c.Periods[i] = periodOf(&periods[i])
 	}
-	c.arrange(end)
+	c.arrange()
+	if n := len(c.Periods); n > 0 {
+		c.Periods[n-1].End = end
+	}
 	c.Expired = len(c.Periods) > 0
 	for i := range c.Periods {
 		c.Expired = c.Expired && c.Periods[i].isReserved()
@@ -64,17 +67,19 @@ func chargeOf(periods []v230.ChargingPeriod, end time.Time) Charge {
 	return c
 }
 
-// arrange puts periods in order of time, each up to the next.
-func (c *Charge) arrange(end time.Time) {
+// Arrange puts periods in order of time. ChargeOfCDR and ChargeOfSession have done that.
+func (c *Charge) Arrange() {
 	byStart := func(a, b Period) int { return a.Start.Compare(b.Start) }
 	if !slices.IsSortedFunc(c.Periods, byStart) {
 		slices.SortStableFunc(c.Periods, byStart)
 	}
-	for i := range c.Periods {
-		c.Periods[i].End = end
-		if i+1 < len(c.Periods) {
-			c.Periods[i].End = c.Periods[i+1].Start
-		}
+}
+
+// arrange puts periods in order of time, each up to the next.
+func (c *Charge) arrange() {
+	c.Arrange()
+	for i := 1; i < len(c.Periods); i++ {
+		c.Periods[i-1].End = c.Periods[i].Start
 	}
 }
 

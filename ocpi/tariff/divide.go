@@ -121,7 +121,9 @@ func (s *splitter) upTo(c *cut) Period {
 		upTo = *c.energy
 	}
 	part.Energy = upTo.Sub(s.energy)
-	take := func(whole, left decimal.Decimal) decimal.Decimal { return share(whole, timePlaces).Sub(whole.Sub(left)) }
+	take := func(whole, left decimal.Decimal) decimal.Decimal {
+		return share(whole, timePlaces).Sub(whole.Sub(left))
+	}
 	part.Charging = take(s.whole.Charging, s.left.Charging)
 	part.Parking = take(s.whole.Parking, s.left.Parking)
 	part.Reserved = take(s.whole.Reserved, s.left.Reserved)

@@ -36,19 +36,19 @@ type mismatch string
 
 // The restrictions by their names in OCPI.
 const (
-	matches           mismatch = ""
-	byReservation     mismatch = "reservation"
-	byTimes           mismatch = "start_time, end_time"
-	byDates           mismatch = "start_date, end_date"
-	byDay             mismatch = "day_of_week"
-	byMinKWh          mismatch = "min_kwh"
-	byMaxKWh          mismatch = "max_kwh"
-	byMinCurrent      mismatch = "min_current"
-	byMaxCurrent      mismatch = "max_current"
-	byMinPower        mismatch = "min_power"
-	byMaxPower        mismatch = "max_power"
-	byMinDuration     mismatch = "min_duration"
-	byMaxDuration     mismatch = "max_duration"
+	matches       mismatch = ""
+	byReservation mismatch = "reservation"
+	byTimes       mismatch = "start_time, end_time"
+	byDates       mismatch = "start_date, end_date"
+	byDay         mismatch = "day_of_week"
+	byMinKWh      mismatch = "min_kwh"
+	byMaxKWh      mismatch = "max_kwh"
+	byMinCurrent  mismatch = "min_current"
+	byMaxCurrent  mismatch = "max_current"
+	byMinPower    mismatch = "min_power"
+	byMaxPower    mismatch = "max_power"
+	byMinDuration mismatch = "min_duration"
+	byMaxDuration mismatch = "max_duration"
 )
 
 // judge finds the restriction that does not hold (PR-03, PR-07: all must, from the lower bound up to but without the upper one).

@@ -122,9 +122,9 @@ type FlatPolicy int
 
 // Policies for FLAT.
 const (
-	FlatOnce    FlatPolicy = iota // the first that becomes active, once for the session and once for its reservation
-	FlatEach                      // each component once, when it first becomes active
-	FlatAlways                    // a component again whenever it becomes active again
+	FlatOnce   FlatPolicy = iota // the first that becomes active, once for the session and once for its reservation
+	FlatEach                     // each component once, when it first becomes active
+	FlatAlways                   // a component again whenever it becomes active again
 )
 
 // A TimeStepPolicy says which time is rounded up.

@@ -221,4 +221,3 @@ func (w *worked) compare(t *testing.T, b *tariff.Breakdown, what string, want js
 	check("incl", amounts.Incl, cost.After, cost.NoAfter)
 	return numbers, wrong
 }
-
