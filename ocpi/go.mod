@@ -1,6 +1,6 @@
 module github.com/roamwire/roamwire/ocpi
 
-go 1.26
+go 1.26.0
 
 require (
 	github.com/go-json-experiment/json v1.27.2
@@ -10,3 +10,5 @@ require (
 )
 
 require code.dny.dev/ssrf v0.3.0
+
+require golang.org/x/text v0.43.0 // indirect

@@ -64,9 +64,9 @@ type Policy struct {
 
 	// Rounding is how amounts are rounded in the end.
 	Rounding Rounding
-	// Tolerance is how far an amount of a CDR may be from ours, in its currency, until they differ; half a unit of the last digit
-	// that the CDR writes is allowed anyway.
-	Tolerance decimal.Decimal
+	// Tolerance is how far an amount of a CDR may be from ours, in its currency, until they differ; nil for one of its smallest
+	// units, such as a cent. Half a unit of the last digit that the CDR writes is allowed anyway.
+	Tolerance *decimal.Decimal
 	// Zone is the time zone of the location, for times of day, days and dates; nil for UTC.
 	Zone *time.Location
 	// MaxPeriods bounds the periods of a charge, as given and as divided; 0 for DefaultMaxPeriods.
