@@ -63,8 +63,35 @@ func chargeOf(periods []v230.ChargingPeriod, end time.Time) Charge {
 	c.Expired = len(c.Periods) > 0
 	for i := range c.Periods {
 		c.Expired = c.Expired && c.Periods[i].isReserved()
+		c.Periods[i].settle()
 	}
 	return c
+}
+
+// settle takes the length of a period from its begin and end, where the hours that are stated are the same but for their last digit:
+// they are rounded, as 40 minutes to 0.6667 hours, which would be one step_size more.
+func (p *Period) settle() {
+	var stated *decimal.Decimal
+	for _, s := range []*decimal.Decimal{&p.Charging, &p.Parking, &p.Reserved} {
+		if s.IsZero() {
+			continue
+		}
+		if stated != nil {
+			return // which of them is how long nobody says
+		}
+		stated = s
+	}
+	if stated == nil {
+		return
+	}
+	lasts := decimal.New(int64(p.End.Sub(p.Start)), -9)
+	off := stated.Sub(lasts)
+	if off.IsZero() || stated.Exponent() >= 0 {
+		return
+	}
+	if unit := decimal.New(36, stated.Exponent()+2); off.Abs().Cmp(unit) < 0 { // the last digit of the hours
+		*stated = lasts
+	}
 }
 
 // Arrange puts periods in order of time. ChargeOfCDR and ChargeOfSession have done that.

@@ -346,7 +346,7 @@ func (a *Audit) checkCuts(charge *Charge, tariffs []*Tariff, policy Policy) {
 
 // checkSum looks at whether the parts that the CDR states add up to its total, where it has all and no limit holds.
 func (a *Audit) checkSum(cdr *v230.CDR, b *Breakdown) {
-	if len(b.Limits) > 0 {
+	if len(b.Limits) > 0 || b.Unlimited.NoBefore {
 		return
 	}
 	var sum, slack decimal.Decimal

@@ -94,7 +94,9 @@ type Breakdown struct {
 	Unlimited, Total Cost
 	Notes            []Note
 
+	// moments are those at which each period was judged, and tariffs those it was priced with.
 	moments []moment
+	tariffs []*Tariff
 	policy  Policy
 }
 
@@ -200,7 +202,7 @@ func (b *Breakdown) note(n Note) {
 func (p *pricer) bill() error {
 	periods := p.charge.Periods
 	p.begin()
-	p.out.moments = make([]moment, len(periods))
+	p.out.moments, p.out.tariffs = make([]moment, len(periods)), make([]*Tariff, len(periods))
 	p.out.Lines = make([]Line, 0, len(periods)*2+2)
 	energy := decimal.Zero
 	for i := range periods {
@@ -209,6 +211,7 @@ func (p *pricer) bill() error {
 		if err != nil {
 			return err
 		}
+		p.out.tariffs[i] = t
 		m := &p.out.moments[i]
 		*m = moment{at: period.Start, began: p.sessionBegan, energy: energy, period: period, expired: p.charge.Expired}
 		if t != nil {
@@ -336,8 +339,8 @@ func (p *pricer) bookFlat(i int, t *Tariff, m *moment) {
 	p.line(i, t, m, Flat, c, one)
 }
 
-// class is the part of the total that a line belongs to (PR-25, A16).
-func (p *pricer) class(l *Line) class {
+// classOf is the part of the total that a line belongs to (PR-25, A16).
+func classOf(l *Line, p *Policy) class {
 	switch {
 	case l.Reservation:
 		return classReservation
@@ -347,7 +350,7 @@ func (p *pricer) class(l *Line) class {
 		return classTime
 	case l.Dimension == Parking:
 		return classParking
-	case p.policy.ParkingFlat == ParkingFlatParking && l.Tariff.elements[l.Element].components[Parking] != nil:
+	case p.ParkingFlat == ParkingFlatParking && l.Tariff.elements[l.Element].components[Parking] != nil:
 		return classParking
 	default:
 		return classFixed
@@ -383,7 +386,7 @@ func (p *pricer) add() {
 	var sums []sum
 	for i := range p.out.Lines {
 		l := &p.out.Lines[i]
-		class, amount := p.class(l), l.amount()
+		class, amount := classOf(l, p.policy), l.amount()
 		found := false
 		for j := range sums {
 			if found = sums[j].taxing == l.taxing && sums[j].class == class; found {

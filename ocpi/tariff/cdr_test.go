@@ -1,0 +1,171 @@
+package tariff_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/shopspring/decimal"
+	"pgregory.net/rapid"
+
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/tariff"
+	"github.com/roamwire/roamwire/ocpi/v230"
+)
+
+// atLocation is where all sessions of these tests are.
+func atLocation(zone string) *v230.Location {
+	return &v230.Location{
+		ID: "L", Address: "Wevershof 3", City: "Enschede", Country: "NLD", TimeZone: zone,
+		EVSEs: []v230.EVSE{{UID: "E", EVSEID: new(ocpi.CiString("NL*GPE*E1")), Connectors: []v230.Connector{{
+			ID: "1", Standard: v230.ConnectorTypeIEC62196T2, Format: v230.ConnectorFormatSocket, PowerType: v230.PowerTypeAC3Phase,
+		}}}},
+	}
+}
+
+// sessionOf is a session that ended, of a charge.
+func sessionOf(c *tariff.Charge) *v230.Session {
+	last := c.Periods[len(c.Periods)-1]
+	s := &v230.Session{
+		CountryCode: "NL", PartyID: "GPE", ID: "S", Currency: "EUR", LocationID: "L", EVSEUID: "E", ConnectorID: "1", Status: v230.SessionStatusCompleted,
+		StartDateTime: ocpi.NewDateTime(c.Periods[0].Start), EndDateTime: new(ocpi.NewDateTime(last.End)), LastUpdated: ocpi.NewDateTime(last.End),
+		CDRToken: v230.CdrToken{CountryCode: "DE", PartyID: "GWH", UID: "04A7", Type: v230.TokenTypeRFID, ContractID: "DE-GWH-1"}, AuthMethod: v230.AuthMethodWhitelist,
+	}
+	for _, p := range c.Periods {
+		out := v230.ChargingPeriod{StartDateTime: ocpi.NewDateTime(p.Start)}
+		add := func(t v230.CdrDimensionType, d decimal.Decimal) {
+			out.Dimensions = append(out.Dimensions, v230.CdrDimension{Type: t, Volume: ocpi.MustNumber(d.String())})
+		}
+		hours := func(seconds decimal.Decimal) decimal.Decimal { return seconds.DivRound(decimal.New(3600, 0), 6) }
+		switch {
+		case !p.Reserved.IsZero():
+			add("RESERVATION_TIME", hours(p.Reserved))
+		case !p.Parking.IsZero():
+			add("PARKING_TIME", hours(p.Parking))
+		default:
+			add("TIME", hours(p.Charging))
+			add("ENERGY", p.Energy)
+		}
+		if p.MinCurrent != nil && p.Reserved.IsZero() {
+			add("MIN_CURRENT", *p.MinCurrent)
+			add("MAX_CURRENT", *p.MaxCurrent)
+			add("MIN_POWER", *p.MinPower)
+			add("MAX_POWER", *p.MaxPower)
+		}
+		s.ChargingPeriods = append(s.ChargingPeriods, out)
+		s.KWh = ocpi.NewNumber(s.KWh.Decimal().Add(p.Energy))
+	}
+	return s
+}
+
+func origin(zone string, made ocpi.DateTime) tariff.Origin {
+	return tariff.Origin{ID: "CDR1", Location: atLocation(zone), Made: made}
+}
+
+// Whoever checks a CDR that was made here finds nothing wrong with it.
+func TestACDRThatIsMadeHereAgreesWithItsTariff(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		charge, source := chargeOf(anySession(r)), anyTariff(r)
+		name := rapid.SampledFrom(zones).Draw(r, "zone")
+		zone, err := time.LoadLocation(name)
+		if err != nil {
+			r.Fatal(err)
+		}
+		s, policy := sessionOf(&charge), tariff.Policy{Zone: zone}
+		cdr, made, err := tariff.MakeCDR(s, origin(name, s.LastUpdated), []*v230.Tariff{source}, policy)
+		if err != nil {
+			r.Fatal(err)
+		}
+		audit := tariff.Check(cdr, nil, policy)
+		want := tariff.Agrees
+		if made.Total.NoBefore {
+			want = tariff.CannotSay
+		}
+		if audit.Verdict != want {
+			r.Errorf("%s, want %s", audit.Verdict, want)
+		}
+		for _, f := range audit.Findings {
+			if f.Code != tariff.Noted && f.Code != tariff.CostUnknown {
+				r.Errorf("%s %s: %s", f.Code, f.Pointer, f.Message)
+			}
+		}
+	})
+}
+
+// A CDR has a period for each price, the costs of each part, and taxes that add up.
+func TestACDRIsMadeOfASession(t *testing.T) {
+	c := from(t, "Europe/Amsterdam", "2026-06-15 21:30").charging(60, "22").parking(20).Charge
+	m := newTariff().element(flatD, "0.50", 0, nil).
+		element(energyD, "0.50", 1, &v230.TariffRestrictions{StartTime: new("06:00"), EndTime: new("22:00")}).
+		element(energyD, "0.30", 1, nil).also(parkingD, "1.00", 60).vat(21).included("NO")
+	zone, err := time.LoadLocation("Europe/Amsterdam")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := sessionOf(&c)
+	cdr, _, err := tariff.MakeCDR(s, origin("Europe/Amsterdam", s.LastUpdated), []*v230.Tariff{&m.Tariff}, tariff.Policy{Zone: zone})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var periods []string
+	for _, p := range cdr.ChargingPeriods {
+		text := p.StartDateTime.String() + " " + string(*p.TariffID)
+		for _, d := range p.Dimensions {
+			text += fmt.Sprintf(" %s %s", d.Type, d.Volume)
+		}
+		periods = append(periods, text)
+	}
+	price := func(p *v230.Price) string {
+		if p == nil {
+			return "none"
+		}
+		text := p.BeforeTaxes.String()
+		for _, tax := range p.Taxes {
+			text += fmt.Sprintf(" + %s", tax.Amount)
+		}
+		return text
+	}
+	got := append(periods, price(&cdr.TotalCost), price(cdr.TotalFixedCost), price(cdr.TotalEnergyCost), price(cdr.TotalTimeCost), price(cdr.TotalParkingCost),
+		cdr.TotalEnergy.String(), cdr.TotalTime.String(), cdr.TotalParkingTime.String(), string(cdr.CDRLocation.EVSEID), string(*cdr.SessionID))
+	want := []string{
+		"2026-06-15T19:30:00Z T ENERGY 11 TIME 0.5",
+		"2026-06-15T20:00:00Z T ENERGY 11 TIME 0.5",
+		"2026-06-15T20:30:00Z T ENERGY 0 PARKING_TIME 0.3333",
+		"9.63 + 2.03", "0.50 + 0.11", "8.80 + 1.85", "none", "0.33 + 0.07",
+		"22", "1.3333", "0.3333", "NL*GPE*E1", "S",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if findings := cdr.Validate(); len(findings) > 0 {
+		t.Log(findings)
+	}
+}
+
+// Only a session with an end has a CDR, and only at a place that is known (A22: with energy and time, whatever has a price).
+func TestWhatACDRCannotBeMadeOf(t *testing.T) {
+	c := from(t, "UTC", "2026-06-15 10:00").charging(60, "22").Charge
+	m := newTariff().element(flatD, "1.00", 0, nil)
+	s := sessionOf(&c)
+	cdr, _, err := tariff.MakeCDR(s, origin("UTC", s.LastUpdated), []*v230.Tariff{&m.Tariff}, tariff.Policy{})
+	if err != nil || len(cdr.ChargingPeriods[0].Dimensions) != 2 {
+		t.Errorf("%+v: %v", cdr, err)
+	}
+	cdr, _, err = tariff.MakeCDR(s, origin("UTC", s.LastUpdated), []*v230.Tariff{&m.Tariff}, tariff.Policy{Dimensions: tariff.DimensionsPriced})
+	if err != nil || len(cdr.ChargingPeriods[0].Dimensions) != 1 {
+		t.Errorf("%+v: %v", cdr, err)
+	}
+	s.ConnectorID = "7"
+	if _, _, err := tariff.MakeCDR(s, origin("UTC", s.LastUpdated), []*v230.Tariff{&m.Tariff}, tariff.Policy{}); err == nil {
+		t.Error("a connector that is not there")
+	}
+	if _, _, err := tariff.MakeCDR(s, origin("UTC", s.LastUpdated), nil, tariff.Policy{}); !errors.Is(err, tariff.ErrNoTariff) {
+		t.Error(err)
+	}
+	s.EndDateTime = nil
+	if _, _, err := tariff.MakeCDR(s, origin("UTC", s.LastUpdated), []*v230.Tariff{&m.Tariff}, tariff.Policy{}); !errors.Is(err, tariff.ErrNotEnded) {
+		t.Error(err)
+	}
+}
