@@ -43,6 +43,7 @@ type cli struct {
 	Import   importCmd   `cmd:"" help:"Fill the node from files."`
 	Export   exportCmd   `cmd:"" help:"Write what the node has to a file."`
 	Validate validateCmd `cmd:"" help:"Check objects in files against OCPI."`
+	Price    priceCmd    `cmd:"" help:"Say what a CDR costs under its tariff, and whether it is right."`
 	Convert  convertCmd  `cmd:"" help:"Translate objects between versions of OCPI."`
 	Version  versionCmd  `cmd:"" help:"Say which version of the program this is."`
 }

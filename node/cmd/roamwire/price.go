@@ -1,0 +1,186 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/shopspring/decimal"
+
+	"github.com/roamwire/roamwire/node/transfer"
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/convert"
+	"github.com/roamwire/roamwire/ocpi/quirk"
+	"github.com/roamwire/roamwire/ocpi/tariff"
+	"github.com/roamwire/roamwire/ocpi/v230"
+	"github.com/roamwire/roamwire/ocpi/wire"
+)
+
+type priceCmd struct {
+	CDR       string      `help:"File with a CDR, or several; - for standard input." name:"cdr" required:"" placeholder:"FILE"`
+	Tariff    []string    `help:"File with the tariff that applied, or several. Default: those in the CDR." type:"path" placeholder:"FILE"`
+	Version   versionFlag `help:"OCPI version of the files: 2.1.1, 2.2.1 or 2.3.0." default:"2.1.1" placeholder:"VERSION"`
+	TimeZone  string      `help:"Time zone of the location, such as Europe/Berlin. Default: that in a CDR of 2.1.1, or UTC." placeholder:"ZONE"`
+	Tolerance string      `help:"How far an amount may be off until it differs. Default: one of the smallest units of the currency." placeholder:"AMOUNT"`
+	JSON      bool        `help:"Write one JSON object for each CDR." name:"json"`
+}
+
+// Help is what price --help teaches beside its flags.
+func (priceCmd) Help() string {
+	return `Prints which tariff element priced what and why, what step_size added, what limits did, and compares the costs with those
+of the CDR. Elements are numbered from 0, as in JSON Pointers.
+
+Exit code: 0 when all CDRs agree with their tariffs, 1 when one differs, 2 when one cannot be priced.
+
+Example:
+  roamwire price --cdr cdr.json --tariff tariff.json --version 2.2.1 --time-zone Europe/Berlin`
+}
+
+// Run prices the CDRs.
+func (p *priceCmd) Run(s streams) error {
+	codecs, _ := wire.For(ocpi.Version(p.Version)) // the flag has seen to it that there are codecs
+	policy, err := p.policy()
+	if err != nil {
+		return exitError{exitUnreadable, err}
+	}
+	var tariffs []*v230.Tariff
+	for _, file := range p.Tariff {
+		err := eachObject(s, file, codecs.Tariffs, func(t *v230.Tariff, _ jsontext.Value) error {
+			tariffs = append(tariffs, t)
+			return nil
+		})
+		if err != nil {
+			return exitError{exitUnreadable, err}
+		}
+	}
+	code := 0
+	err = eachObject(s, p.CDR, codecs.CDRs, func(cdr *v230.CDR, raw jsontext.Value) error {
+		policy, err := p.located(policy, raw)
+		if err != nil {
+			return err
+		}
+		audit := tariff.Check(cdr, tariffs, policy)
+		code = max(code, priceCode(audit.Verdict))
+		return p.print(s, cdr, audit, &policy)
+	})
+	if err != nil {
+		return exitError{exitUnreadable, err}
+	}
+	if code != 0 {
+		return exitError{code: code}
+	}
+	return nil
+}
+
+// priceCode is the exit code that a verdict gives.
+func priceCode(v tariff.Verdict) int {
+	switch v {
+	case tariff.Agrees:
+		return 0
+	case tariff.Differs:
+		return exitFindings
+	default:
+		return exitUnreadable
+	}
+}
+
+// policy is what the flags say of how prices are read.
+func (p *priceCmd) policy() (tariff.Policy, error) {
+	policy := tariff.PolicyFor(ocpi.Version(p.Version))
+	if p.TimeZone != "" {
+		zone, err := time.LoadLocation(p.TimeZone)
+		if err != nil {
+			return policy, fmt.Errorf("--time-zone: %w", err)
+		}
+		policy.Zone = zone
+	}
+	if p.Tolerance != "" {
+		tolerance, err := decimal.NewFromString(p.Tolerance)
+		if err != nil || tolerance.Sign() < 0 {
+			return policy, fmt.Errorf("--tolerance: %q is no amount such as 0.05", p.Tolerance)
+		}
+		policy.Tolerance = &tolerance
+	}
+	return policy, nil
+}
+
+// located sets the time zone that the location in a CDR of 2.1.1 has, where none was given.
+func (p *priceCmd) located(policy tariff.Policy, raw jsontext.Value) (tariff.Policy, error) {
+	if policy.Zone != nil || ocpi.Version(p.Version) != ocpi.V211 {
+		return policy, nil
+	}
+	var cdr struct {
+		Location struct {
+			TimeZone string `json:"time_zone"`
+		} `json:"location"`
+	}
+	if err := json.Unmarshal(raw, &cdr); err != nil || cdr.Location.TimeZone == "" {
+		return policy, nil //nolint:nilerr // the codec has read it
+	}
+	zone, err := time.LoadLocation(cdr.Location.TimeZone)
+	if err != nil {
+		return policy, fmt.Errorf("the location's time_zone: %w; give one with --time-zone", err)
+	}
+	policy.Zone = zone
+	return policy, nil
+}
+
+func (p *priceCmd) print(s streams, cdr *v230.CDR, audit *tariff.Audit, policy *tariff.Policy) error {
+	report := audit.Report()
+	if p.JSON {
+		raw, err := json.Marshal(struct {
+			CDR ocpi.CiString `json:"cdr_id"`
+			*tariff.Report
+		}{cdr.ID, report})
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(s.out, "%s\n", raw)
+		return err
+	}
+	zone := policy.Zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	fmt.Fprintf(s.out, "CDR %s\n", cdr.ID)
+	if err := report.Write(s.out, zone); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(s.out, "%s\n", verdicts[audit.Verdict])
+	return err
+}
+
+var verdicts = map[tariff.Verdict]string{
+	tariff.Agrees:    "The CDR agrees with its tariff.",
+	tariff.Differs:   "The CDR DIFFERS from what its tariff gives.",
+	tariff.CannotSay: "Nobody can say whether the CDR is right.",
+}
+
+// eachObject calls do with every object of a file, as the model has it and as it stands in the file.
+func eachObject[T any](s streams, name string, codec wire.Codec[T], do func(*T, jsontext.Value) error) error {
+	in, _, err := openInput(s, name)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	any := false
+	for d := range transfer.Read(in).Documents() {
+		if d.Err != nil {
+			return fmt.Errorf("%s: #%d: %w", name, d.Index+1, d.Err)
+		}
+		object, _, err := codec.Read(d.Raw, convert.Env{}, quirk.Profile{})
+		if err != nil {
+			return fmt.Errorf("%s: #%d: %w", name, d.Index+1, err)
+		}
+		any = true
+		if err := do(&object, d.Raw); err != nil {
+			return fmt.Errorf("%s: #%d: %w", name, d.Index+1, err)
+		}
+	}
+	if !any {
+		return fmt.Errorf("%s: %w", name, errors.New("there is no object in it"))
+	}
+	return nil
+}
