@@ -157,6 +157,9 @@ func (t *tx) delete(id int64) error {
 	if err != nil {
 		return err
 	}
+	if err := t.endTariff(id, time.Now()); err != nil {
+		return err
+	}
 	return t.conn.run(`DELETE FROM object WHERE created = ?1`, id)
 }
 
@@ -185,7 +188,10 @@ func (t *tx) put(o store.Object) (created bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	return created, t.content(at.id, &o)
+	if err := t.content(at.id, &o); err != nil {
+		return false, err
+	}
+	return created, t.keepTariff(at.id, &o)
 }
 
 // collection is the number of the collection that a key is in, which is made where it is missing.

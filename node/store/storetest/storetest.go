@@ -41,9 +41,22 @@ type Home interface {
 	Note(ctx context.Context, name string, value []byte) error
 	ReadNote(ctx context.Context, name string) ([]byte, error)
 
+	Pricing
 	Feed
 	Moves
 	Backend
+}
+
+// Pricing is what CDRs are checked against, and what came of it.
+type Pricing interface {
+	// TariffStates are the states that a tariff had, the latest first.
+	TariffStates(ctx context.Context, key store.Key) ([]store.TariffState, error)
+	// TrimTariffStates removes states that ended before a time.
+	TrimTariffStates(ctx context.Context, before time.Time, limit int) (int, error)
+	// Unchecked are partners' CDRs that were not checked by these rules in their present state.
+	Unchecked(ctx context.Context, rules string, after int64, limit int) ([]store.Object, error)
+	SaveChecks(ctx context.Context, checks []store.CDRCheck, events ...store.Event) error
+	Checks(ctx context.Context, want store.CheckFilter, after int64, limit int) ([]store.CDRCheck, error)
 }
 
 // A Feed tells what has changed.
@@ -101,6 +114,7 @@ func Run(t *testing.T, create func(t *testing.T) (open func() Home)) {
 		{"moves", moveTests},
 		{"backend", backendTests},
 		{"tokens", tokenTests},
+		{"pricing", pricingTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, test := range group.tests {

@@ -1,0 +1,40 @@
+package store
+
+import "time"
+
+// A TariffState is a tariff as it was for a while.
+type TariffState struct {
+	Key
+	// Since is from when it was so, by its last_updated, and Until when it was otherwise or removed; zero while it still is.
+	Since, Until time.Time
+	// Body is the tariff in the model's terms.
+	Body []byte
+}
+
+// A CDRCheck is what came of checking a partner's CDR.
+type CDRCheck struct {
+	Key
+	// Created and Change are those of the CDR that was checked.
+	Created, Change int64
+	// Verdict is what the tariff package says.
+	Verdict string
+	// Rules name the rules it was checked by.
+	Rules string
+	// Ended is when the charge ended, and Checked when the CDR was checked.
+	Ended, Checked time.Time
+	// Energy is in kWh. Stated is the cost before taxes as the CDR has it, and Computed as its tariff gives it; empty where that is
+	// not known. All are decimal texts.
+	Energy, Currency, Stated, Computed string
+	// Report is how the price comes about and what was found, as JSON.
+	Report []byte
+}
+
+// A CheckFilter says which checks are wanted; its zero value wants all.
+type CheckFilter struct {
+	// Source is the partner that sent the CDR.
+	Source string
+	// Verdicts are those wanted; empty for all.
+	Verdicts []string
+	// From and To bound when charges ended: from, and before.
+	From, To time.Time
+}

@@ -1,0 +1,128 @@
+package storetest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/roamwire/roamwire/node/store"
+	"github.com/roamwire/roamwire/ocpi"
+)
+
+// tariffAt is a tariff as it was from some minutes after noon.
+func tariffAt(source, id string, minutes int) store.Object {
+	o := object(ocpi.ModuleTariffs, abc, id)
+	o.Source, o.LastUpdated = source, noon.Add(time.Duration(minutes)*time.Minute)
+	o.Body = []byte(fmt.Sprintf("%s from %d", id, minutes))
+	return o
+}
+
+var pricingTests = []test{
+	{name: "the states of a tariff are kept, also when it is gone", run: func(t *testing.T, home Home) {
+		first, second, third := tariffAt("p", "T", 0), tariffAt("p", "T", 10), tariffAt("p", "T", 20)
+		put(t, home, first, tariffAt("other", "T", 5), tariffAt("p", "t", 7))
+		put(t, home, second)
+		state := func(o store.Object, until time.Time) store.TariffState {
+			return store.TariffState{Key: o.Key, Since: o.LastUpdated, Until: until, Body: o.Body}
+		}
+		states := func(key store.Key) []store.TariffState {
+			t.Helper()
+			got, err := home.TariffStates(t.Context(), key)
+			wantError(t, "TariffStates", err, nil)
+			return got
+		}
+		equal(t, "two states", states(first.Key), []store.TariffState{state(second, time.Time{}), state(first, second.LastUpdated)})
+		wantError(t, "Write", home.Write(t.Context(), func(tx store.Tx) error { return tx.Delete(first.Key) }), nil)
+		got := states(first.Key)
+		if len(got) != 2 || got[0].Until.IsZero() {
+			t.Fatalf("after it is removed: %+v", got)
+		}
+		put(t, home, third)
+		if got := states(first.Key); len(got) != 3 || !got[0].Until.IsZero() || string(got[0].Body) != string(third.Body) {
+			t.Errorf("when it is there again: %+v", got)
+		}
+		anyCase := first.Key
+		anyCase.AnyCase = true
+		if got := states(anyCase); len(got) != 4 {
+			t.Errorf("in any case: %+v", got)
+		}
+		none := first.Key
+		none.ID = "U"
+		equal(t, "of a tariff that never was", len(states(none)), 0)
+	}},
+	{name: "a tariff that comes with an earlier time was so for no time at all", run: func(t *testing.T, home Home) {
+		put(t, home, tariffAt("p", "T", 10))
+		put(t, home, tariffAt("p", "T", 5))
+		got, err := home.TariffStates(t.Context(), tariffAt("p", "T", 0).Key)
+		wantError(t, "TariffStates", err, nil)
+		if len(got) != 2 || !got[1].Until.Equal(got[1].Since) || !got[0].Until.IsZero() {
+			t.Errorf("%+v", got)
+		}
+	}},
+	{name: "old states of tariffs are removed, present ones stay", run: func(t *testing.T, home Home) {
+		for minutes := range 5 {
+			put(t, home, tariffAt("p", "T", minutes))
+		}
+		n, err := home.TrimTariffStates(t.Context(), noon.Add(3*time.Minute), 1)
+		wantError(t, "TrimTariffStates", err, nil)
+		equal(t, "removed", n, 1)
+		n, err = home.TrimTariffStates(t.Context(), noon.Add(time.Hour), 100)
+		wantError(t, "TrimTariffStates", err, nil)
+		equal(t, "removed", n, 3)
+		got, err := home.TariffStates(t.Context(), tariffAt("p", "T", 0).Key)
+		wantError(t, "TariffStates", err, nil)
+		equal(t, "left", len(got), 1)
+	}},
+	{name: "CDRs are unchecked until they are checked in their present state by the present rules", run: func(t *testing.T, home Home) {
+		var cdrs []store.Object
+		for i := range 5 {
+			o := object(ocpi.ModuleCDRs, abc, fmt.Sprint("C", i))
+			o.Source = []string{"p", "q"}[i%2]
+			cdrs = append(cdrs, o)
+		}
+		put(t, home, cdrs...)
+		put(t, home, object(ocpi.ModuleCDRs, abc, "ours"), location("L"))
+		unchecked := func(rules string) (found []store.Object) {
+			t.Helper()
+			for after := int64(0); ; {
+				some, err := home.Unchecked(t.Context(), rules, after, 2)
+				wantError(t, "Unchecked", err, nil)
+				if len(some) == 0 {
+					return found
+				}
+				found, after = append(found, some...), some[len(some)-1].Created
+			}
+		}
+		equal(t, "unchecked", unchecked("1"), cdrs)
+		var checks []store.CDRCheck
+		for i, o := range unchecked("1")[:3] {
+			checks = append(checks, store.CDRCheck{
+				Key: o.Key, Created: o.Created, Change: o.Change, Verdict: []string{"agrees", "differs"}[i%2], Rules: "1",
+				Ended: noon.Add(time.Duration(i) * time.Hour), Checked: noon, Energy: "1.5", Currency: "EUR", Stated: "2.00", Computed: "1.99", Report: []byte(`{}`),
+			})
+		}
+		wantError(t, "SaveChecks", home.SaveChecks(t.Context(), checks, store.Event{Type: "cdr.checked", Data: []byte(`{}`)}), nil)
+		equal(t, "unchecked", unchecked("1"), cdrs[3:])
+		equal(t, "by other rules", unchecked("2"), cdrs)
+		list := func(want store.CheckFilter, after int64, limit int) []store.CDRCheck {
+			t.Helper()
+			got, err := home.Checks(t.Context(), want, after, limit)
+			wantError(t, "Checks", err, nil)
+			return got
+		}
+		equal(t, "all", list(store.CheckFilter{}, 0, 9), checks)
+		equal(t, "some", list(store.CheckFilter{}, checks[0].Created, 1), checks[1:2])
+		equal(t, "of a partner", list(store.CheckFilter{Source: "p"}, 0, 9), []store.CDRCheck{checks[0], checks[2]})
+		equal(t, "that differ", list(store.CheckFilter{Verdicts: []string{"differs"}}, 0, 9), checks[1:2])
+		equal(t, "of an hour", list(store.CheckFilter{From: noon.Add(time.Hour), To: noon.Add(2 * time.Hour)}, 0, 9), checks[1:2])
+
+		changed := cdrs[0]
+		changed.Body = []byte(`"changed"`)
+		put(t, home, changed)
+		equal(t, "one has changed", ids(unchecked("1")), []string{"C0", "C3", "C4"})
+		wantError(t, "SaveChecks", home.SaveChecks(t.Context(), checks[:1]), nil) // of the state before
+		equal(t, "it stays unchecked", ids(unchecked("1")), []string{"C0", "C3", "C4"})
+		wantError(t, "Write", home.Write(t.Context(), func(tx store.Tx) error { return tx.Delete(cdrs[1].Key) }), nil)
+		equal(t, "the check of one that is gone", len(list(store.CheckFilter{Verdicts: []string{"differs"}}, 0, 9)), 0)
+	}},
+}
