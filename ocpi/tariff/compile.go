@@ -30,6 +30,16 @@ func (d Dimension) String() string {
 // MarshalText writes the name of the dimension in OCPI.
 func (d Dimension) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
+// UnmarshalText reads the name of a dimension in OCPI.
+func (d *Dimension) UnmarshalText(text []byte) error {
+	dimension, ok := dimensionOf(v230.TariffDimensionType(text))
+	if !ok {
+		return fmt.Errorf("%q is no dimension of prices", text)
+	}
+	*d = dimension
+	return nil
+}
+
 func dimensionOf(t v230.TariffDimensionType) (Dimension, bool) {
 	switch t {
 	case v230.TariffDimensionTypeEnergy:

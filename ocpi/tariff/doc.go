@@ -10,3 +10,6 @@
 // The rules are those of OCPI 2.2.1 and 2.3.0, mod_tariffs and mod_cdrs, which differ in taxes only; the numbers in comments
 // (PR-01, PO-01) are those of this project's list of pricing requirements.
 package tariff
+
+// Revision changes when the same tariff and the same charge give another price: what was priced before is priced again.
+const Revision = "1"

@@ -1,0 +1,291 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/roamwire/roamwire/node/store"
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/tariff"
+	"github.com/roamwire/roamwire/ocpi/v230"
+)
+
+// An applied is what a CDR is priced with.
+type applied struct {
+	tariffs  []*v230.Tariff
+	policy   tariff.Policy
+	findings []tariff.Finding
+}
+
+// A session is what one run of checks has read of partners' tariffs and locations, which it reads once.
+type session struct {
+	store  Store
+	policy func(ctx context.Context, partner string) (tariff.Policy, error)
+
+	mu        sync.Mutex
+	policies  map[string]tariff.Policy
+	states    map[store.Key][]state
+	locations map[store.Key]*v230.Location
+}
+
+// A state is a tariff as it was for a while.
+type state struct {
+	since, until time.Time
+	tariff       v230.Tariff
+	// prices are what costs depend on, to tell one from another.
+	prices []byte
+}
+
+func newSession(s Store, policy func(context.Context, string) (tariff.Policy, error)) *session {
+	return &session{
+		store: s, policy: policy, policies: map[string]tariff.Policy{}, states: map[store.Key][]state{}, locations: map[store.Key]*v230.Location{},
+	}
+}
+
+// applied finds the tariffs that applied to a CDR: those that its periods name, or else its own, or else that of the connector, each as it
+// was when the charge began. Where we do not have it from then, the CDR's own copy is taken.
+func (s *session) applied(ctx context.Context, partner string, cdr *v230.CDR) (out applied, err error) {
+	party := ocpi.NewParty(string(cdr.CountryCode), string(cdr.PartyID))
+	if out.policy, err = s.policyOf(ctx, partner); err != nil {
+		return out, err
+	}
+	location, err := s.location(ctx, partner, party, string(cdr.CDRLocation.ID))
+	if err != nil {
+		return out, err
+	}
+	if location != nil {
+		if zone, err := time.LoadLocation(location.TimeZone); err == nil && location.TimeZone != "" {
+			out.policy.Zone = zone
+		}
+	}
+	names := named(cdr)
+	if len(names) == 0 {
+		if names, err = s.ofConnector(ctx, partner, party, location, cdr, &out); err != nil {
+			return out, err
+		}
+	}
+	for _, name := range names {
+		own := copyIn(cdr, name)
+		then, err := s.then(ctx, partner, party, name, cdr.StartDateTime.Time())
+		switch {
+		case err != nil:
+			return out, err
+		case then == nil && own != nil:
+			out.tariffs = append(out.tariffs, own)
+		case then != nil:
+			out.tariffs = append(out.tariffs, &then.tariff)
+			if own != nil && !bytes.Equal(pricesOf(own), then.prices) {
+				out.findings = append(out.findings, tariff.Finding{
+					Code: tariff.TariffOther, Pointer: "/tariffs",
+					Message: fmt.Sprintf("tariff %s had other prices when the charge began, by what was published on %s", name, then.tariff.LastUpdated),
+				})
+			}
+		}
+	}
+	return out, nil
+}
+
+// named are the tariffs that a CDR names, in its periods or else by having them.
+func named(cdr *v230.CDR) (names []string) {
+	add := func(name string) {
+		for _, has := range names {
+			if strings.EqualFold(has, name) {
+				return
+			}
+		}
+		names = append(names, name)
+	}
+	for i := range cdr.ChargingPeriods {
+		if id := cdr.ChargingPeriods[i].TariffID; id != nil && *id != "" {
+			add(string(*id))
+		}
+	}
+	if len(names) > 0 {
+		return names
+	}
+	for i := range cdr.Tariffs {
+		add(string(cdr.Tariffs[i].ID))
+	}
+	return names
+}
+
+// copyIn is the tariff of a name that a CDR has in it; nil for none.
+func copyIn(cdr *v230.CDR, name string) *v230.Tariff {
+	for i := range cdr.Tariffs {
+		if strings.EqualFold(string(cdr.Tariffs[i].ID), name) {
+			return &cdr.Tariffs[i]
+		}
+	}
+	return nil
+}
+
+// ofConnector are the tariffs that the connector has now and that are for the driver's kind of token. Where there are several, nobody can
+// say which applied.
+func (s *session) ofConnector(
+	ctx context.Context, partner string, party ocpi.Party, l *v230.Location, cdr *v230.CDR, out *applied,
+) (names []string, err error) {
+	best := notFor
+	for _, id := range connectorTariffs(l, cdr) {
+		then, err := s.then(ctx, partner, party, id, cdr.StartDateTime.Time())
+		if err != nil {
+			return nil, err
+		}
+		if then == nil {
+			continue
+		}
+		fits := fitOf(&then.tariff, cdr)
+		if fits > best {
+			best, names = fits, nil
+		}
+		if fits == best && fits != notFor {
+			names = append(names, id)
+		}
+	}
+	if len(names) > 1 {
+		out.findings = append(out.findings, tariff.Finding{
+			Code: tariff.TariffMissing, Pointer: "/tariffs", Message: "the CDR names no tariff, and any of " + strings.Join(names, ", ") + " could have applied",
+		})
+		return nil, nil
+	}
+	return names, nil
+}
+
+func connectorTariffs(l *v230.Location, cdr *v230.CDR) (ids []string) {
+	if l == nil {
+		return nil
+	}
+	for i := range l.EVSEs {
+		if !l.EVSEs[i].UID.Equal(cdr.CDRLocation.EVSEUID) {
+			continue
+		}
+		for j := range l.EVSEs[i].Connectors {
+			if c := &l.EVSEs[i].Connectors[j]; c.ID.Equal(cdr.CDRLocation.ConnectorID) {
+				for _, id := range c.TariffIDs {
+					ids = append(ids, string(id))
+				}
+			}
+		}
+	}
+	return ids
+}
+
+// A fit is how well a tariff fits a driver.
+type fit int
+
+const (
+	notFor     fit = iota
+	forProfile     // for those who chose it with their charging preferences, of which a CDR says nothing
+	forAll
+	forTheirs // for their way to pay: by contract, or ad hoc
+)
+
+// fitOf is how well a tariff fits the driver of a CDR.
+func fitOf(t *v230.Tariff, cdr *v230.CDR) fit {
+	adHoc := cdr.CDRToken.Type == v230.TokenTypeAdHocUser
+	switch {
+	case t.Type == nil:
+		return forAll
+	case *t.Type == v230.TariffTypeAdHocPayment && adHoc, *t.Type == v230.TariffTypeRegular && !adHoc:
+		return forTheirs
+	case *t.Type == v230.TariffTypeAdHocPayment, *t.Type == v230.TariffTypeRegular:
+		return notFor
+	default:
+		return forProfile
+	}
+}
+
+// then is a tariff as it was at a time; nil where that is not known.
+func (s *session) then(ctx context.Context, partner string, party ocpi.Party, id string, at time.Time) (*state, error) {
+	key := store.Key{Module: ocpi.ModuleTariffs, Source: partner, Party: party, ID: id, AnyCase: true}
+	states, err := s.statesOf(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	for i := range states { // the latest first
+		if st := &states[i]; !at.Before(st.since) && (st.until.IsZero() || at.Before(st.until)) {
+			return st, nil
+		}
+	}
+	return nil, nil
+}
+
+func (s *session) statesOf(ctx context.Context, key store.Key) ([]state, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if states, ok := s.states[key]; ok {
+		return states, nil
+	}
+	stored, err := s.store.TariffStates(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	var states []state
+	for _, was := range stored {
+		st := state{since: was.Since, until: was.Until}
+		if err := json.Unmarshal(was.Body, &st.tariff, jsontext.AllowDuplicateNames(true)); err != nil {
+			return nil, fmt.Errorf("read a former state of tariff %s: %w", key.ID, err)
+		}
+		st.prices = pricesOf(&st.tariff)
+		states = append(states, st)
+	}
+	s.states[key] = states
+	return states, nil
+}
+
+// pricesOf is what costs depend on in a tariff, as text.
+func pricesOf(t *v230.Tariff) []byte {
+	prices, err := json.Marshal(struct {
+		Elements []v230.TariffElement
+		Min, Max *v230.PriceLimit
+		Tax      v230.TaxIncluded
+	}{t.Elements, t.MinPrice, t.MaxPrice, t.TaxIncluded}, json.Deterministic(true))
+	if err != nil {
+		return nil // it was read from JSON
+	}
+	return prices
+}
+
+func (s *session) policyOf(ctx context.Context, partner string) (tariff.Policy, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p, ok := s.policies[partner]; ok {
+		return p, nil
+	}
+	p, err := s.policy(ctx, partner)
+	if err == nil {
+		s.policies[partner] = p
+	}
+	return p, err
+}
+
+// location is a partner's location; nil where we do not have it.
+func (s *session) location(ctx context.Context, partner string, party ocpi.Party, id string) (*v230.Location, error) {
+	key := store.Key{Module: ocpi.ModuleLocations, Source: partner, Party: party, ID: id, AnyCase: true}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l, ok := s.locations[key]; ok {
+		return l, nil
+	}
+	o, err := s.store.Object(ctx, key)
+	if errors.Is(err, store.ErrNotFound) {
+		s.locations[key] = nil
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	l := new(v230.Location)
+	if err := json.Unmarshal(o.Body, l, jsontext.AllowDuplicateNames(true)); err != nil {
+		return nil, fmt.Errorf("read location %s: %w", id, err)
+	}
+	s.locations[key] = l
+	return l, nil
+}
