@@ -206,7 +206,9 @@ func (a *Auditor) one(ctx context.Context, s *session, o *store.Object) (r resul
 	}
 	audit := tariff.Check(&cdr, applied.tariffs, applied.policy)
 	audit.Findings = append(audit.Findings, applied.findings...)
-	r.report = audit.Report()
+	if r.report = audit.Summary(); audit.Verdict != tariff.Agrees { // of what is right nobody asks how it comes about
+		r.report = audit.Report()
+	}
 	r.check = store.CDRCheck{
 		Key: o.Key, Created: o.Created, Change: o.Change, Verdict: string(audit.Verdict), Rules: rules,
 		Ended: cdr.EndDateTime.Time(), Checked: a.config.Now(), Energy: cdr.TotalEnergy.String(), Currency: cdr.Currency,

@@ -79,7 +79,7 @@ type ReportCost struct {
 
 // ReportOf reports a price.
 func ReportOf(b *Breakdown) *Report {
-	r := &Report{Currency: b.Currency, Notes: b.Notes}
+	r := summaryOf(b)
 	for i := range b.moments {
 		r.Periods = append(r.Periods, ReportPart{Start: b.moments[i].at})
 	}
@@ -87,6 +87,12 @@ func ReportOf(b *Breakdown) *Report {
 		part := &r.Periods[b.Lines[i].Period]
 		part.Lines = append(part.Lines, b.line(i))
 	}
+	return r
+}
+
+// summaryOf reports a price without its periods.
+func summaryOf(b *Breakdown) *Report {
+	r := &Report{Currency: b.Currency, Notes: b.Notes}
 	for _, s := range b.Steps {
 		d := b.Lines[s.Line].Dimension
 		r.Steps = append(r.Steps, ReportStep{Dimension: d, Size: s.Size.String(), Total: s.Total.String(), Rounded: s.Rounded.String(), Unit: stepUnit(d)})
@@ -109,10 +115,15 @@ func ReportOf(b *Breakdown) *Report {
 }
 
 // Report reports what was found out about a CDR.
-func (a *Audit) Report() *Report {
+func (a *Audit) Report() *Report { return a.reportAs(ReportOf) }
+
+// Summary is Report without periods.
+func (a *Audit) Summary() *Report { return a.reportAs(summaryOf) }
+
+func (a *Audit) reportAs(priced func(*Breakdown) *Report) *Report {
 	r := &Report{}
 	if a.Breakdown != nil {
-		r = ReportOf(a.Breakdown)
+		r = priced(a.Breakdown)
 	}
 	r.Verdict, r.Findings = a.Verdict, a.Findings
 	for _, d := range a.Costs {
