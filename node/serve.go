@@ -25,6 +25,7 @@ func (n *Node) Run(ctx context.Context) error {
 	work.Go(func() { n.Commands.Run(background) })
 	work.Go(func() { n.events.Run(background) })
 	work.Go(func() { n.keepRendered(background) })
+	work.Go(func() { n.Auditor().Run(background) })
 	var err error
 	select {
 	case <-ctx.Done():

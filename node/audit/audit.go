@@ -105,6 +105,12 @@ func (a *Auditor) CheckAll(ctx context.Context, want store.CheckFilter, told fun
 	}
 }
 
+// CheckNew checks what was not checked before, and tells of its progress.
+func (a *Auditor) CheckNew(ctx context.Context, told func(Progress)) (sum Progress, err error) {
+	_, err = a.checkNew(ctx, 0, &sum, told)
+	return sum, err
+}
+
 // checkNew checks what is not checked after a CDR, and returns the last one.
 func (a *Auditor) checkNew(ctx context.Context, after int64, sum *Progress, told func(Progress)) (last int64, err error) {
 	for {
@@ -227,3 +233,29 @@ func (a *Auditor) one(ctx context.Context, s *session, o *store.Object) (r resul
 
 // moneyPlaces are the digits after the point that sums are kept with.
 const moneyPlaces = 4
+
+// An Explanation is how the price of a CDR comes about, with times at the location.
+type Explanation struct {
+	CDR    v230.CDR
+	Report *tariff.Report
+	Policy tariff.Policy
+}
+
+// Explain prices a partner's CDR anew, and stores nothing. The error is store.ErrNotFound where it is not there.
+func (a *Auditor) Explain(ctx context.Context, key store.Key) (e Explanation, err error) {
+	o, err := a.config.Store.Object(ctx, key)
+	if err != nil {
+		return e, err
+	}
+	if err := json.Unmarshal(o.Body, &e.CDR, jsontext.AllowDuplicateNames(true)); err != nil {
+		return e, err
+	}
+	applied, err := newSession(a.config.Store, a.config.Policy).applied(ctx, o.Source, &e.CDR)
+	if err != nil {
+		return e, err
+	}
+	audit := tariff.Check(&e.CDR, applied.tariffs, applied.policy)
+	audit.Findings = append(audit.Findings, applied.findings...)
+	e.Report, e.Policy = audit.Report(), applied.policy
+	return e, nil
+}

@@ -39,6 +39,8 @@ const (
 	PushParked = "push.parked"
 	// PullFinished: a list of a partner's objects was fetched, or fetching it has failed. Data is a FinishedPull.
 	PullFinished = "pull.finished"
+	// CDRChecked: a partner's CDR was priced again with its tariff, for the first time or with another verdict. Data is a CheckedCDR.
+	CDRChecked = "cdr.checked"
 	// WebhookDisabled: a webhook was switched off because its endpoint is gone. Data is a DisabledWebhook.
 	WebhookDisabled = "webhook.disabled"
 	// WebhookTest: somebody tries whether a webhook's endpoint takes events. It is in no journal. Data is empty.
@@ -47,6 +49,28 @@ const (
 	// anew. Whatever a consumer has chosen to hear of, it hears of this. It is in no journal. Data is a Lost.
 	EventsLost = "events.lost"
 )
+
+// A CheckedCDR is the data of cdr.checked.
+type CheckedCDR struct {
+	Partner string     `json:"partner"`
+	Party   ocpi.Party `json:"party"`
+	ID      string     `json:"id"`
+	// Verdict is "agrees", "differs" or "cannot-say"; Before is what it was, empty for a CDR that was never checked.
+	Verdict string `json:"verdict"`
+	Before  string `json:"before,omitempty"`
+	// Stated is the cost before taxes in the CDR, Computed what its tariff gives; empty where that is not known.
+	Currency string       `json:"currency"`
+	Stated   string       `json:"stated"`
+	Computed string       `json:"computed,omitempty"`
+	Findings []CDRFinding `json:"findings,omitempty"`
+}
+
+// A CDRFinding is something about a CDR that is not as it should be.
+type CDRFinding struct {
+	Code    string `json:"code"`
+	Pointer string `json:"pointer"`
+	Message string `json:"message"`
+}
 
 // A PartnerChange is the data of partner.changed.
 type PartnerChange struct {
@@ -163,6 +187,7 @@ func Types() []Kind {
 		Kind{PartnerChanged, "Where we stand with a partner has changed: registered, suspended, removed, failed."},
 		Kind{PushParked, "A partner keeps refusing an object of ours; a person has to look."},
 		Kind{PullFinished, "A partner's list was fetched, or fetching it has failed."},
+		Kind{CDRChecked, "A partner's CDR was priced again with its tariff: it agrees, it differs, or nobody can say."},
 		Kind{WebhookDisabled, "A webhook was switched off because its endpoint answered 410 Gone."},
 		Kind{WebhookTest, "A webhook was tried by a person."},
 		Kind{EventsLost, "The consumer was away for too long and has missed events; it has to read the present state anew."},

@@ -181,3 +181,21 @@ func (p progress) finish() {
 		_ = p.bar.Finish() // only for the eyes
 	}
 }
+
+// newCounter shows how many there were so far, on a terminal and nowhere else.
+func newCounter(w io.Writer, name string) progress {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return progress{}
+	}
+	return progress{progressbar.NewOptions64(-1,
+		progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(name), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
+		progressbar.OptionClearOnFinish(), progressbar.OptionSetWidth(30),
+	)}
+}
+
+func (p progress) set(n int) {
+	if p.bar != nil {
+		_ = p.bar.Set(n) // only for the eyes
+	}
+}

@@ -44,6 +44,7 @@ type cli struct {
 	Export   exportCmd   `cmd:"" help:"Write what the node has to a file."`
 	Validate validateCmd `cmd:"" help:"Check objects in files against OCPI."`
 	Price    priceCmd    `cmd:"" help:"Say what a CDR costs under its tariff, and whether it is right."`
+	CDRs     cdrsCmd     `cmd:"" name:"cdrs" help:"See whether partners' CDRs agree with their tariffs, and what they add up to."`
 	Convert  convertCmd  `cmd:"" help:"Translate objects between versions of OCPI."`
 	Version  versionCmd  `cmd:"" help:"Say which version of the program this is."`
 }

@@ -63,7 +63,7 @@ func (p *priceCmd) Run(s streams) error {
 		}
 		audit := tariff.Check(cdr, tariffs, policy)
 		code = max(code, priceCode(audit.Verdict))
-		return p.print(s, cdr, audit, &policy)
+		return printPrice(s, cdr, audit.Report(), &policy, p.JSON)
 	})
 	if err != nil {
 		return exitError{exitUnreadable, err}
@@ -127,9 +127,9 @@ func (p *priceCmd) located(policy tariff.Policy, raw jsontext.Value) (tariff.Pol
 	return policy, nil
 }
 
-func (p *priceCmd) print(s streams, cdr *v230.CDR, audit *tariff.Audit, policy *tariff.Policy) error {
-	report := audit.Report()
-	if p.JSON {
+// printPrice writes a price and what was checked against it.
+func printPrice(s streams, cdr *v230.CDR, report *tariff.Report, policy *tariff.Policy, asJSON bool) error {
+	if asJSON {
 		raw, err := json.Marshal(struct {
 			CDR ocpi.CiString `json:"cdr_id"`
 			*tariff.Report
@@ -148,7 +148,7 @@ func (p *priceCmd) print(s streams, cdr *v230.CDR, audit *tariff.Audit, policy *
 	if err := report.Write(s.out, zone); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(s.out, "%s\n", verdicts[audit.Verdict])
+	_, err := fmt.Fprintf(s.out, "%s\n", verdicts[report.Verdict])
 	return err
 }
 
