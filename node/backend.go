@@ -39,12 +39,12 @@ func newBackend(n *Node) (*backend.API, error) {
 		},
 		AnyCase:  n.Objects.AnyCase(),
 		Partners: partners{n.Partners}, Registrations: registrations{n.handshake, n.Data}, Moves: moves{n}, Pusher: pushNow{n},
-		Commands: commands{n}, HubClients: n.hubClients, Authorizer: authorizer{n}, Webhooks: webhooks{n.events.Webhooks},
+		Commands: commands{n}, HubClients: n.hubClients, Authorizer: authorizer{n}, Biller: billing{n}, Webhooks: webhooks{n.events.Webhooks},
 		Events: backend.Events{Stream: n.events.Stream(), Socket: n.events.Socket()},
 		Docs:   docs, BodyTimeout: n.config.BodyTimeout, Version: n.config.Version, Logger: n.config.Logger, Now: n.config.Now,
 	}
-	if !n.config.has(ocpi.RoleCPO) { // who has no chargers lets nobody charge
-		config.Authorizer = nil
+	if !n.config.has(ocpi.RoleCPO) { // who has no chargers lets nobody charge, and bills nothing
+		config.Authorizer, config.Biller = nil, nil
 	}
 	return backend.New(config)
 }

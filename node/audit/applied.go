@@ -18,11 +18,25 @@ import (
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
-// An applied is what a CDR is priced with.
-type applied struct {
-	tariffs  []*v230.Tariff
-	policy   tariff.Policy
-	findings []tariff.Finding
+// An Applied is what a CDR is priced with.
+type Applied struct {
+	Tariffs  []*v230.Tariff
+	Policy   tariff.Policy
+	Findings []tariff.Finding
+}
+
+// Applied finds what a CDR of a partner's is to be priced with, or one of ours, with no partner.
+func (a *Auditor) Applied(ctx context.Context, partner string, cdr *v230.CDR) (Applied, error) {
+	return newSession(a.config.Store, a.config.Policy).applied(ctx, partner, cdr)
+}
+
+// TariffThen is a tariff of a partner's, or of ours, as it was at a time; nil where it was not there.
+func (a *Auditor) TariffThen(ctx context.Context, partner string, owner ocpi.Party, id string, at time.Time) (*v230.Tariff, error) {
+	then, err := newSession(a.config.Store, a.config.Policy).then(ctx, partner, owner, id, at)
+	if then == nil || err != nil {
+		return nil, err
+	}
+	return &then.tariff, nil
 }
 
 // A session is what one run of checks has read of partners' tariffs and locations, which it reads once.
@@ -52,9 +66,9 @@ func newSession(s Store, policy func(context.Context, string) (tariff.Policy, er
 
 // applied finds the tariffs that applied to a CDR: those that its periods name, or else its own, or else that of the connector, each as it
 // was when the charge began. Where we do not have it from then, the CDR's own copy is taken.
-func (s *session) applied(ctx context.Context, partner string, cdr *v230.CDR) (out applied, err error) {
+func (s *session) applied(ctx context.Context, partner string, cdr *v230.CDR) (out Applied, err error) {
 	party := ocpi.NewParty(string(cdr.CountryCode), string(cdr.PartyID))
-	if out.policy, err = s.policyOf(ctx, partner); err != nil {
+	if out.Policy, err = s.policyOf(ctx, partner); err != nil {
 		return out, err
 	}
 	location, err := s.location(ctx, partner, party, string(cdr.CDRLocation.ID))
@@ -63,7 +77,7 @@ func (s *session) applied(ctx context.Context, partner string, cdr *v230.CDR) (o
 	}
 	if location != nil {
 		if zone, err := time.LoadLocation(location.TimeZone); err == nil && location.TimeZone != "" {
-			out.policy.Zone = zone
+			out.Policy.Zone = zone
 		}
 	}
 	names := named(cdr)
@@ -79,11 +93,11 @@ func (s *session) applied(ctx context.Context, partner string, cdr *v230.CDR) (o
 		case err != nil:
 			return out, err
 		case then == nil && own != nil:
-			out.tariffs = append(out.tariffs, own)
+			out.Tariffs = append(out.Tariffs, own)
 		case then != nil:
-			out.tariffs = append(out.tariffs, &then.tariff)
+			out.Tariffs = append(out.Tariffs, &then.tariff)
 			if own != nil && !bytes.Equal(pricesOf(own), then.prices) {
-				out.findings = append(out.findings, tariff.Finding{
+				out.Findings = append(out.Findings, tariff.Finding{
 					Code: tariff.TariffOther, Pointer: "/tariffs",
 					Message: fmt.Sprintf("tariff %s had other prices when the charge began, by what was published on %s", name, then.tariff.LastUpdated),
 				})
@@ -130,7 +144,7 @@ func copyIn(cdr *v230.CDR, name string) *v230.Tariff {
 // ofConnector are the tariffs that the connector has now and that are for the driver's kind of token. Where there are several, nobody can
 // say which applied.
 func (s *session) ofConnector(
-	ctx context.Context, partner string, party ocpi.Party, l *v230.Location, cdr *v230.CDR, out *applied,
+	ctx context.Context, partner string, party ocpi.Party, l *v230.Location, cdr *v230.CDR, out *Applied,
 ) (names []string, err error) {
 	best := notFor
 	for _, id := range connectorTariffs(l, cdr) {
@@ -150,7 +164,7 @@ func (s *session) ofConnector(
 		}
 	}
 	if len(names) > 1 {
-		out.findings = append(out.findings, tariff.Finding{
+		out.Findings = append(out.Findings, tariff.Finding{
 			Code: tariff.TariffMissing, Pointer: "/tariffs", Message: "the CDR names no tariff, and any of " + strings.Join(names, ", ") + " could have applied",
 		})
 		return nil, nil

@@ -210,8 +210,8 @@ func (a *Auditor) one(ctx context.Context, s *session, o *store.Object) (r resul
 		r.err = err
 		return r
 	}
-	audit := tariff.Check(&cdr, applied.tariffs, applied.policy)
-	audit.Findings = append(audit.Findings, applied.findings...)
+	audit := tariff.Check(&cdr, applied.Tariffs, applied.Policy)
+	audit.Findings = append(audit.Findings, applied.Findings...)
 	if r.report = audit.Summary(); audit.Verdict != tariff.Agrees { // of what is right nobody asks how it comes about
 		r.report = audit.Report()
 	}
@@ -254,8 +254,8 @@ func (a *Auditor) Explain(ctx context.Context, key store.Key) (e Explanation, er
 	if err != nil {
 		return e, err
 	}
-	audit := tariff.Check(&e.CDR, applied.tariffs, applied.policy)
-	audit.Findings = append(audit.Findings, applied.findings...)
-	e.Report, e.Policy = audit.Report(), applied.policy
+	audit := tariff.Check(&e.CDR, applied.Tariffs, applied.Policy)
+	audit.Findings = append(audit.Findings, applied.Findings...)
+	e.Report, e.Policy = audit.Report(), applied.Policy
 	return e, nil
 }

@@ -46,6 +46,7 @@ type Config struct {
 	Commands      Commands
 	HubClients    HubClients
 	Authorizer    Authorizer
+	Biller        Biller
 	Webhooks      Webhooks
 	// Events serves the stream of events: as Server-Sent Events at Stream, over WebSocket at Socket.
 	Events Events
@@ -123,6 +124,9 @@ type Store interface {
 	Changes(ctx context.Context, sel store.Selection, after int64, limit int) (store.Feed, error)
 }
 
+// placeholders are the objects of the model that stand in bodies which huma reads.
+var placeholders = []string{"Token", "Session", "Tariff"}
+
 // Prefix is the path under which the API is.
 const Prefix = "/api/v1"
 
@@ -157,7 +161,9 @@ func New(config Config) (*API, error) {
 	}
 	a.huma = humago.New(a.mux, humaConfig(config.Version))
 	a.huma.UseMiddleware(a.guard)
-	a.huma.OpenAPI().Components.Schemas.Map()["Token"+inputSuffix] = anyObject() // until the document gets the model's
+	for _, object := range placeholders { // until the document gets the model's
+		a.huma.OpenAPI().Components.Schemas.Map()[object+inputSuffix] = anyObject()
+	}
 	a.routes()
 	if err := a.describe(); err != nil {
 		return nil, fmt.Errorf("backend: describe the API: %w", err)
@@ -186,6 +192,7 @@ func (a *API) routes() {
 	addModule(a, tariffs(a))
 	addModule(a, tokens(a))
 	addModule(a, cdrs(a))
+	a.addBilling(cdrs(a))
 	a.addParts()
 	a.addStatus()
 	a.addReceived()

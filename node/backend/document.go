@@ -132,8 +132,10 @@ func withSchemas(raw []byte) ([]byte, error) {
 	if err := json.Unmarshal(components["schemas"], &all); err != nil {
 		return nil, err
 	}
-	delete(all, "Token"+inputSuffix) // which stood for the model's
-	delete(all, "ErrorModel")        // huma's own problems, which we tell in our form
+	for _, object := range placeholders {
+		delete(all, object+inputSuffix)
+	}
+	delete(all, "ErrorModel") // huma's own problems, which we tell in our form
 	delete(all, "ErrorDetail")
 	model, err := jsonschema.Definitions(ocpi.V230, schemas)
 	if err != nil {

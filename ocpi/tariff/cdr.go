@@ -11,8 +11,13 @@ import (
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
-// ErrNotEnded tells that a session has no end, and no CDR yet.
-var ErrNotEnded = errors.New("the session has not ended")
+// Errors of MakeCDR, besides those of Compile, Divide and Price.
+var (
+	// ErrNotEnded tells that a session has no end, and no CDR yet.
+	ErrNotEnded = errors.New("the session has not ended")
+	// ErrPlace tells that the place of a session is not known.
+	ErrPlace = errors.New("its place is not known")
+)
 
 // Origin is what MakeCDR needs and a session does not have.
 type Origin struct {
@@ -40,7 +45,7 @@ func MakeCDR(s *v230.Session, origin Origin, tariffs []*v230.Tariff, policy Poli
 	var ready []*Tariff
 	for _, t := range tariffs {
 		if t.Currency != s.Currency {
-			return nil, nil, fmt.Errorf("tariff %s is in %s, the session in %s", t.ID, t.Currency, s.Currency)
+			return nil, nil, fmt.Errorf("%w: tariff %s is in %s, the session in %s", ErrCurrencies, t.ID, t.Currency, s.Currency)
 		}
 		c, err := Compile(t)
 		if err != nil {
@@ -203,7 +208,7 @@ const vatName = "VAT"
 // placeOf is the part of the location that a CDR has. Some texts can be longer in a location than in a CDR.
 func placeOf(s *v230.Session, l *v230.Location) (v230.CdrLocation, error) {
 	if l == nil {
-		return v230.CdrLocation{}, fmt.Errorf("location %s of the session is not there", s.LocationID)
+		return v230.CdrLocation{}, fmt.Errorf("%w: location %s is not there", ErrPlace, s.LocationID)
 	}
 	out := v230.CdrLocation{
 		ID: l.ID, Name: l.Name, Address: cutTo(l.Address, 45), City: l.City, PostalCode: l.PostalCode, Country: l.Country,
@@ -226,9 +231,9 @@ func placeOf(s *v230.Session, l *v230.Location) (v230.CdrLocation, error) {
 				return out, nil
 			}
 		}
-		return out, fmt.Errorf("EVSE %s of location %s has no connector %s", s.EVSEUID, l.ID, s.ConnectorID)
+		return out, fmt.Errorf("%w: EVSE %s of location %s has no connector %s", ErrPlace, s.EVSEUID, l.ID, s.ConnectorID)
 	}
-	return out, fmt.Errorf("location %s has no EVSE %s", l.ID, s.EVSEUID)
+	return out, fmt.Errorf("%w: location %s has no EVSE %s", ErrPlace, l.ID, s.EVSEUID)
 }
 
 // cutTo cuts a text to a number of characters.

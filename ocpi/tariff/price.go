@@ -16,8 +16,8 @@ var (
 	ErrTooLong = errors.New("it has too many periods")
 	// ErrNoTariff tells that there is no tariff to price with.
 	ErrNoTariff = errors.New("there is no tariff to price it with")
-	// ErrCurrencies tells of tariffs in several currencies.
-	ErrCurrencies = errors.New("its tariffs are in several currencies")
+	// ErrCurrencies tells of tariffs in several currencies, or in another than the session's.
+	ErrCurrencies = errors.New("there are several currencies")
 )
 
 // An UnknownTariffError tells that a period names a tariff that is not there.

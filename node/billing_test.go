@@ -1,0 +1,152 @@
+package node_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/roamwire/roamwire/node/backend"
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/ocpitest"
+	"github.com/roamwire/roamwire/ocpi/v230"
+)
+
+// billed is a CPO's node with a session that has ended, whose tariff has changed since it began.
+func billed(t *testing.T) (n running, s v230.Session) {
+	t.Helper()
+	n = start(t, config(t))
+	sample := ocpitest.Network(own)
+	location := sample.Location(1)
+	location.TimeZone = "Europe/Amsterdam"
+	s = sample.Session(1)
+	began := time.Date(2026, 6, 15, 19, 30, 0, 0, time.UTC)
+	end := began.Add(time.Hour)
+	s.ID, s.Status, s.Currency, s.StartDateTime, s.EndDateTime = "S", v230.SessionStatusCompleted, "EUR", ocpi.NewDateTime(began), new(ocpi.NewDateTime(end))
+	s.LocationID, s.EVSEUID, s.ConnectorID = location.ID, location.EVSEs[0].UID, location.EVSEs[0].Connectors[0].ID
+	s.KWh, s.TotalCost, s.LastUpdated = ocpi.NumberOf(22), nil, ocpi.NewDateTime(end)
+	s.ChargingPeriods = []v230.ChargingPeriod{{StartDateTime: s.StartDateTime, Dimensions: []v230.CdrDimension{
+		{Type: v230.CdrDimensionTypeEnergy, Volume: ocpi.NumberOf(22)}, {Type: v230.CdrDimensionTypeTime, Volume: ocpi.NumberOf(1)},
+	}}}
+	location.EVSEs[0].Connectors[0].TariffIDs = []ocpi.CiString{"T"}
+	put(t, n.Objects.Locations, location)
+	put(t, n.Objects.Sessions, s)
+	tariff := v230.Tariff{
+		CountryCode: "NL", PartyID: "GPE", ID: "T", Currency: "EUR", TaxIncluded: v230.TaxIncludedNo, LastUpdated: ocpi.NewDateTime(began.Add(-time.Hour)),
+		Elements: []v230.TariffElement{
+			{PriceComponents: []v230.PriceComponent{{Type: v230.TariffDimensionTypeEnergy, Price: ocpi.MustNumber("0.50"), VAT: new(ocpi.NumberOf(21)), StepSize: 1}},
+				Restrictions: &v230.TariffRestrictions{StartTime: new("06:00"), EndTime: new("22:00")}},
+			{PriceComponents: []v230.PriceComponent{{Type: v230.TariffDimensionTypeEnergy, Price: ocpi.MustNumber("0.30"), VAT: new(ocpi.NumberOf(21)), StepSize: 1}}},
+		},
+	}
+	put(t, n.Objects.Tariffs, tariff)
+	tariff.Elements, tariff.LastUpdated = tariff.Elements[:1], ocpi.NewDateTime(end)
+	put(t, n.Objects.Tariffs, tariff)
+	return n, s
+}
+
+// fromSession asks for a CDR.
+func fromSession(t *testing.T, n running, body string) (status int, answer struct {
+	CDR    v230.CDR
+	Price  json.RawMessage
+	Stored bool
+	Detail string
+}) {
+	t.Helper()
+	key, err := n.AddKey(t.Context(), strings.ReplaceAll(t.Name(), "/", "-")+time.Now().Format("150405.000000000"), backend.ScopeWrite, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/v1/cdrs/from-session", strings.NewReader(body))
+	request.Header.Set("Authorization", "Bearer "+key)
+	request.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	n.API().ServeHTTP(w, request)
+	raw, err := io.ReadAll(w.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.NewDecoder(bytes.NewReader(raw)).Decode(&answer); err != nil {
+		t.Fatalf("%s: %v", raw, err)
+	}
+	return w.Code, answer
+}
+
+// A CPO's system asks for the CDR of a session: with the tariff as it was when the session began, divided where the price changes.
+func TestACDRIsMadeOfASessionThroughTheAPI(t *testing.T) {
+	t.Parallel()
+	n, s := billed(t)
+	whole, err := json.Marshal(&s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, body := range map[string]string{
+		"by id":             `{"session_id":"S"}`,
+		"by party and id":   `{"session_id":"NL/GPE/S"}`,
+		"with its tariff":   `{"session_id":"S","tariff_ids":["t"]}`,
+		"with another id":   `{"session_id":"S","id":"CDR7"}`,
+		"the session whole": `{"session":` + string(whole) + `}`,
+	} {
+		status, answer := fromSession(t, n, body)
+		var starts []string
+		for _, p := range answer.CDR.ChargingPeriods {
+			starts = append(starts, p.StartDateTime.String())
+		}
+		if diff := cmp.Diff([]string{"2026-06-15T19:30:00Z", "2026-06-15T20:00:00Z"}, starts); diff != "" || status != http.StatusOK || answer.Stored {
+			t.Errorf("%s: %d %s %s", name, status, diff, answer.Detail)
+			continue
+		}
+		wantID := ocpi.CiString("S")
+		if name == "with another id" {
+			wantID = "CDR7"
+		}
+		if cost := answer.CDR.TotalCost; cost.BeforeTaxes.String() != "8.80" || len(cost.Taxes) != 1 || cost.Taxes[0].Amount.String() != "1.85" || answer.CDR.ID != wantID {
+			t.Errorf("%s: %+v %s", name, cost, answer.CDR.ID)
+		}
+	}
+	if _, err := n.Objects.CDRs.Find(t.Context(), nil, "S"); err == nil {
+		t.Error("it was stored")
+	}
+	for i, want := range []int{http.StatusCreated, http.StatusOK} {
+		status, answer := fromSession(t, n, `{"session_id":"S","store":true}`)
+		if status != want || !answer.Stored {
+			t.Errorf("%d: %d %+v", i, status, answer.Detail)
+		}
+	}
+	if cdr, err := n.Objects.CDRs.Find(t.Context(), nil, "S"); err != nil || cdr.TotalCost.BeforeTaxes.String() != "8.80" {
+		t.Errorf("%+v %v", cdr.TotalCost, err)
+	}
+}
+
+// What no CDR can be made of is told with the reason.
+func TestWhatNoCDRCanBeMadeOf(t *testing.T) {
+	t.Parallel()
+	n, s := billed(t)
+	running := s
+	running.ID, running.EndDateTime, running.Status = "RUNS", nil, v230.SessionStatusActive
+	elsewhere := s
+	elsewhere.ID, elsewhere.LocationID = "ELSEWHERE", "NOWHERE"
+	put(t, n.Objects.Sessions, running, elsewhere)
+	for body, want := range map[string]int{
+		`{}`:                                        http.StatusUnprocessableEntity,
+		`{"session_id":"S","session":{}}`:           http.StatusUnprocessableEntity,
+		`{"session":{"id":"X"}}`:                    http.StatusUnprocessableEntity,
+		`{"session_id":"NONE"}`:                     http.StatusNotFound,
+		`{"session_id":"RUNS"}`:                     http.StatusConflict,
+		`{"session_id":"ELSEWHERE"}`:                http.StatusConflict,
+		`{"session_id":"S","tariff_ids":["NONE"]}`:  http.StatusConflict,
+		`{"session_id":"S","tariffs":[{"id":"X"}]}`: http.StatusUnprocessableEntity,
+		`{"session_id":"S","tariff_ids":["T"],"tariffs":[{"id":"X"}]}`: http.StatusUnprocessableEntity,
+		`{"session_id":"S","id":"` + strings.Repeat("x", 40) + `"}`:    http.StatusUnprocessableEntity,
+	} {
+		if status, answer := fromSession(t, n, body); status != want || answer.Detail == "" {
+			t.Errorf("%s: %d, want %d: %s", body, status, want, answer.Detail)
+		}
+	}
+}
