@@ -61,6 +61,8 @@ type Tariff struct {
 	elements []element
 	// taxes are the ways in which its prices are taxed.
 	taxes []taxing
+	// rates are their numbers by rate; empty for none.
+	rates map[string]int
 	// local tells that a restriction depends on the time at the location.
 	local    bool
 	min, max *limit
@@ -104,7 +106,7 @@ func (e *TariffError) Error() string {
 // Compile reads a tariff, which must not change afterwards. The error is a *TariffError where part of it cannot be read: a price that
 // is left out would be wrong.
 func Compile(t *v230.Tariff) (*Tariff, error) {
-	c := &Tariff{source: t, elements: make([]element, len(t.Elements))}
+	c := &Tariff{source: t, elements: make([]element, len(t.Elements)), rates: map[string]int{}}
 	fail := func(pointer, format string, args ...any) error {
 		return &TariffError{string(t.ID), pointer, fmt.Sprintf(format, args...)}
 	}

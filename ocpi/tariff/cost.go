@@ -83,13 +83,17 @@ type taxing struct {
 
 // taxing is the number of a way of taxing among those of the tariff.
 func (t *Tariff) taxing(included v230.TaxIncluded, rate *decimal.Decimal) int {
-	for i, x := range t.taxes {
-		if (x.rate == nil) == (rate == nil) && (rate == nil || x.rate.Equal(*rate)) {
-			return i
-		}
+	key := ""
+	if rate != nil {
+		key = rate.String() // the same for 10 and 10.0
 	}
-	t.taxes = append(t.taxes, taxing{included, rate})
-	return len(t.taxes) - 1
+	number, known := t.rates[key]
+	if !known {
+		number = len(t.taxes)
+		t.rates[key] = number
+		t.taxes = append(t.taxes, taxing{included, rate})
+	}
+	return number
 }
 
 // cost is that of an amount as prices give it (PR-21, PR-26, A19, A20).
