@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // prices need time zones, also where the machine has none
 
 	"github.com/alecthomas/kong"
 )
