@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -54,7 +55,7 @@ func (v *validateCmd) Run(s streams) error {
 		if err != nil {
 			return exitError{exitUnreadable, fmt.Errorf("%s: #%d: %w", v.File, d.Index+1, err)}
 		}
-		warnings := lint(d.Raw)
+		warnings := beside(findings, lint(d.Raw))
 		objects++
 		found += len(findings)
 		warned += len(warnings)
@@ -128,6 +129,15 @@ func checker(v ocpi.Version) func(object string, raw []byte) ([]ocpi.Finding, er
 	default:
 		return v211.Check
 	}
+}
+
+// beside are the warnings of places of which no finding tells.
+func beside(findings []ocpi.Finding, warnings []tariff.Finding) []tariff.Finding {
+	told := map[string]bool{}
+	for _, f := range findings {
+		told[f.Pointer] = true
+	}
+	return slices.DeleteFunc(warnings, func(w tariff.Finding) bool { return told[w.Pointer] })
 }
 
 // A warning is a finding that is no deviation from OCPI.
