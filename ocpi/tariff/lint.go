@@ -61,7 +61,10 @@ func Lint(t *v230.Tariff) []Finding {
 		l.find(TariffUnusable, unusable.Pointer, "nobody can price with it: %s", unusable.Reason)
 		return l.findings
 	}
-	l.never = make([]bool, len(c.elements))
+	l.never, l.starts = make([]bool, len(c.elements)), map[int]bool{}
+	for i := range c.elements {
+		l.starts[c.elements[i].start] = true
+	}
 	for i := range t.Elements {
 		l.element(i, &t.Elements[i], &c.elements[i])
 	}
@@ -79,6 +82,8 @@ type linter struct {
 	untold   int
 	// never tells of each element that it cannot apply.
 	never []bool
+	// starts are the minutes of the day at which elements begin to apply.
+	starts map[int]bool
 }
 
 func (l *linter) find(code Code, pointer, format string, args ...any) {
@@ -223,7 +228,7 @@ func (l *linter) clock(in *v230.TariffRestrictions, r *restrictions, at string) 
 	if r.hasTimes && r.start == r.end && r.start != 0 {
 		l.find(TimesEqual, at+"/end_time", "start_time and end_time are both %s, which is read as the whole day", *in.EndTime)
 	}
-	if in.EndTime != nil && r.end%60 == 59 && r.end != r.start {
+	if in.EndTime != nil && r.end%60 == 59 && !l.starts[r.end] { // where another begins then, it is meant as it is
 		l.find(EndExclusive, at+"/end_time", "end_time is no longer part of it: the minute from %s on is left out; %s may be meant",
 			*in.EndTime, clockText((r.end+1)%dayMinutes))
 	}

@@ -155,34 +155,35 @@ func TestLint(t *testing.T) {
 		"a step of a day of parking":    {newTariff().element(parkingD, "1", 86400, nil), none},
 		"a step of two days of parking": {newTariff().element(parkingD, "1", 2*86400, nil), one("step-large /elements/0/price_components/0/step_size")},
 
-		"some energy":                       {under(kWhs("10", "20")), none},
-		"no energy":                         {under(kWhs("20", "20")), one("never-applies /elements/0/restrictions/max_kwh")},
-		"up to no energy":                   {under(kWhs("", "0")), one("never-applies /elements/0/restrictions/max_kwh")},
-		"no energy, twice":                  {under(kWhs("0", "0")), one("never-applies /elements/0/restrictions/max_kwh")},
-		"no current":                        {under(&v230.TariffRestrictions{MinCurrent: number("16"), MaxCurrent: number("16")}), one("never-applies /elements/0/restrictions/max_current")},
-		"no power":                          {under(&v230.TariffRestrictions{MinPower: number("22"), MaxPower: number("11")}), one("never-applies /elements/0/restrictions/max_power")},
-		"power that is fed back":            {under(&v230.TariffRestrictions{MaxPower: number("0")}), none},
-		"current that is fed back":          {under(&v230.TariffRestrictions{MaxCurrent: number("0")}), none},
-		"no duration":                       {under(lasting(new(600), new(600))), one("never-applies /elements/0/restrictions/max_duration")},
-		"up to no duration":                 {under(lasting(nil, new(0))), one("never-applies /elements/0/restrictions/max_duration")},
-		"the first second":                  {under(lasting(nil, new(1))), none},
-		"no day":                            {under(&v230.TariffRestrictions{StartDate: new("2026-02-01"), EndDate: new("2026-02-01")}), one("never-applies /elements/0/restrictions/end_date")},
-		"one day":                           {under(&v230.TariffRestrictions{StartDate: new("2026-02-01"), EndDate: new("2026-02-02")}), none},
-		"until a day":                       {under(&v230.TariffRestrictions{EndDate: new("2026-02-02")}), none},
-		"energy in a reservation":           {newTariff().element(timeD, "1", 1, reserved("RESERVATION", *kWhs("1", ""))), one("never-applies /elements/0/restrictions/min_kwh")},
-		"all energy in a reservation":       {newTariff().element(timeD, "1", 1, reserved("RESERVATION", *kWhs("0", ""))), none},
-		"from so many Wh":                   {under(kWhs("20000", "")), one("per-wh /elements/0/restrictions/min_kwh")},
-		"up to so many Wh":                  {under(kWhs("", "20000")), one("per-wh /elements/0/restrictions/max_kwh")},
-		"up to a megawatt hour":             {under(kWhs("1000", "")), none},
-		"up to nines, which is no end":      {under(kWhs("10", "9999.99")), none},
-		"up to a power of ten":              {under(kWhs("10", "100000")), none},
-		"up to more than anybody":           {under(kWhs("10", "2147483647")), none},
-		"the same time twice":               {under(hours("08:00", "08:00")), []string{"times-equal /elements/0/restrictions/end_time", "never-reached /elements/1/price_components/0"}},
-		"midnight twice":                    {newTariff().element(energyD, "0.40", 1, hours("00:00", "00:00")), none},
-		"the last minute left out":          {under(hours("08:00", "19:59")), one("end-exclusive /elements/0/restrictions/end_time")},
-		"the last minute of the day":        {under(hours("08:00", "23:59")), one("end-exclusive /elements/0/restrictions/end_time")},
-		"a time that ends in the half hour": {under(hours("08:00", "19:30")), none},
-		"a day until 24:00":                 {under(hours("08:00", "24:00")), none},
+		"some energy":                            {under(kWhs("10", "20")), none},
+		"no energy":                              {under(kWhs("20", "20")), one("never-applies /elements/0/restrictions/max_kwh")},
+		"up to no energy":                        {under(kWhs("", "0")), one("never-applies /elements/0/restrictions/max_kwh")},
+		"no energy, twice":                       {under(kWhs("0", "0")), one("never-applies /elements/0/restrictions/max_kwh")},
+		"no current":                             {under(&v230.TariffRestrictions{MinCurrent: number("16"), MaxCurrent: number("16")}), one("never-applies /elements/0/restrictions/max_current")},
+		"no power":                               {under(&v230.TariffRestrictions{MinPower: number("22"), MaxPower: number("11")}), one("never-applies /elements/0/restrictions/max_power")},
+		"power that is fed back":                 {under(&v230.TariffRestrictions{MaxPower: number("0")}), none},
+		"current that is fed back":               {under(&v230.TariffRestrictions{MaxCurrent: number("0")}), none},
+		"no duration":                            {under(lasting(new(600), new(600))), one("never-applies /elements/0/restrictions/max_duration")},
+		"up to no duration":                      {under(lasting(nil, new(0))), one("never-applies /elements/0/restrictions/max_duration")},
+		"the first second":                       {under(lasting(nil, new(1))), none},
+		"no day":                                 {under(&v230.TariffRestrictions{StartDate: new("2026-02-01"), EndDate: new("2026-02-01")}), one("never-applies /elements/0/restrictions/end_date")},
+		"one day":                                {under(&v230.TariffRestrictions{StartDate: new("2026-02-01"), EndDate: new("2026-02-02")}), none},
+		"until a day":                            {under(&v230.TariffRestrictions{EndDate: new("2026-02-02")}), none},
+		"energy in a reservation":                {newTariff().element(timeD, "1", 1, reserved("RESERVATION", *kWhs("1", ""))), one("never-applies /elements/0/restrictions/min_kwh")},
+		"all energy in a reservation":            {newTariff().element(timeD, "1", 1, reserved("RESERVATION", *kWhs("0", ""))), none},
+		"from so many Wh":                        {under(kWhs("20000", "")), one("per-wh /elements/0/restrictions/min_kwh")},
+		"up to so many Wh":                       {under(kWhs("", "20000")), one("per-wh /elements/0/restrictions/max_kwh")},
+		"up to a megawatt hour":                  {under(kWhs("1000", "")), none},
+		"up to nines, which is no end":           {under(kWhs("10", "9999.99")), none},
+		"up to a power of ten":                   {under(kWhs("10", "100000")), none},
+		"up to more than anybody":                {under(kWhs("10", "2147483647")), none},
+		"the same time twice":                    {under(hours("08:00", "08:00")), []string{"times-equal /elements/0/restrictions/end_time", "never-reached /elements/1/price_components/0"}},
+		"midnight twice":                         {newTariff().element(energyD, "0.40", 1, hours("00:00", "00:00")), none},
+		"the last minute left out":               {under(hours("08:00", "19:59")), one("end-exclusive /elements/0/restrictions/end_time")},
+		"the last minute of the day":             {under(hours("08:00", "23:59")), one("end-exclusive /elements/0/restrictions/end_time")},
+		"a last minute that another begins with": {newTariff().element(energyD, "0.40", 1, hours("08:00", "19:59")).element(energyD, "0.30", 1, hours("19:59", "08:00")), none},
+		"a time that ends in the half hour":      {under(hours("08:00", "19:30")), none},
+		"a day until 24:00":                      {under(hours("08:00", "24:00")), none},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, found(&test.tariff.Tariff)); diff != "" {
@@ -438,4 +439,29 @@ func shared(t *testing.T, name string) []byte {
 		t.Fatal(err)
 	}
 	return raw
+}
+
+// Whatever a tariff says, it is looked at, and what is told of it has a place in it.
+func FuzzLint(f *testing.F) {
+	sample := ocpitest.Network(ocpi.NewParty("NL", "GPE"))
+	for _, t := range sample.Tariffs() {
+		raw, err := json.Marshal(t)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
+	f.Add([]byte(`{"currency":"","elements":[{"price_components":[{"type":"ENERGY","price":-1e40,"vat":0.1,"step_size":9223372036854775807}],
+		"restrictions":{"start_time":"24:00","end_time":"00:59","min_kwh":1e40,"max_kwh":99999,"max_duration":-9223372036854775808}}]}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var read v230.Tariff
+		if json.Unmarshal(raw, &read) != nil {
+			return
+		}
+		for _, finding := range tariff.Lint(&read) {
+			if finding.Pointer != "" && !strings.HasPrefix(finding.Pointer, "/") || finding.Message == "" {
+				t.Errorf("%+v", finding)
+			}
+		}
+	})
 }
