@@ -30,6 +30,8 @@ type Store interface {
 	Checks(ctx context.Context, want store.CheckFilter, after int64, limit int) ([]store.CDRCheck, error)
 	// TariffStates are the states that a tariff had, the latest first.
 	TariffStates(ctx context.Context, key store.Key) ([]store.TariffState, error)
+	// TrimTariffStates removes states that ended before a time, at most limit of them.
+	TrimTariffStates(ctx context.Context, before time.Time, limit int) (removed int, err error)
 	// Object reads one object, or store.ErrNotFound.
 	Object(ctx context.Context, key store.Key) (store.Object, error)
 	// LatestChange returns the number of the latest change to an object of this module from this source.
@@ -46,6 +48,8 @@ type Config struct {
 	// Poll is how often Run looks for CDRs, and Again how often for tariffs of partners whose CDRs nobody could judge. Default 1 second
 	// and 1 minute.
 	Poll, Again time.Duration
+	// KeepTariffs is how long tariffs are kept as they were, for CDRs that come late. Default 400 days.
+	KeepTariffs time.Duration
 
 	Logger *slog.Logger
 	Now    func() time.Time
@@ -67,6 +71,9 @@ func New(config Config) *Auditor {
 	}
 	if config.Again <= 0 {
 		config.Again = time.Minute
+	}
+	if config.KeepTariffs <= 0 {
+		config.KeepTariffs = 400 * 24 * time.Hour
 	}
 	if config.Now == nil {
 		config.Now = time.Now

@@ -208,6 +208,32 @@ func TestPricesGoByTheClockOfTheLocation(t *testing.T) {
 	d.want("A agrees 3 for 3.00")
 }
 
+// Tariffs as they were are kept for CDRs that come late, and not for ever.
+func TestFormerTariffsAreKeptForAWhile(t *testing.T) {
+	d := newDesk(t)
+	d.config.Poll, d.config.Again, d.config.KeepTariffs = 5*time.Millisecond, 5*time.Millisecond, 48*time.Hour
+	for days := range 5 { // the first two ended more than two days ago
+		d.publish(priceOf(fmt.Sprint("0.3", days), began.Add(time.Duration(days-4)*24*time.Hour)))
+	}
+	ctx, end := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); audit.New(d.config).Run(ctx) }()
+	defer func() { end(); <-done }()
+	key := store.Key{Module: ocpi.ModuleTariffs, Source: partner.ID, Party: cpo, ID: "T"}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		states, err := d.db.TariffStates(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(states) == 3 {
+			return
+		}
+		if len(states) < 3 || time.Now().After(deadline) {
+			t.Fatalf("%d states are left", len(states))
+		}
+	}
+}
+
 // A CDR that nobody could judge is judged when its tariff comes, and told again.
 func TestCDRsAreCheckedAgainWhenTheirTariffComes(t *testing.T) {
 	d := newDesk(t)

@@ -26,7 +26,7 @@ func (a *Auditor) Run(ctx context.Context) {
 		case <-look.C:
 			do = a.look
 		case <-again.C:
-			do = a.lookAgain
+			do = a.tidy
 		case <-ctx.Done():
 			return
 		}
@@ -36,6 +36,18 @@ func (a *Auditor) Run(ctx context.Context) {
 // look checks what has come since it last looked.
 func (a *Auditor) look(ctx context.Context) (err error) {
 	a.after, err = a.checkNew(ctx, a.after, &Progress{}, func(Progress) {})
+	return err
+}
+
+// trimmedAtOnce is how many former states of tariffs are removed at once.
+const trimmedAtOnce = 1000
+
+// tidy looks again at what nobody could judge, and removes tariffs as they were long ago.
+func (a *Auditor) tidy(ctx context.Context) error {
+	if err := a.lookAgain(ctx); err != nil {
+		return err
+	}
+	_, err := a.config.Store.TrimTariffStates(ctx, a.config.Now().Add(-a.config.KeepTariffs), trimmedAtOnce)
 	return err
 }
 
