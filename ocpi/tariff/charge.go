@@ -30,6 +30,9 @@ type Period struct {
 	Charging, Parking, Reserved decimal.Decimal
 	// The lowest and highest sum of the currents of all phases in amperes, and power in kW, where known.
 	MinCurrent, MaxCurrent, MinPower, MaxPower *decimal.Decimal
+
+	// given is its number among those of the CDR or session it is from, which may be in another order.
+	given int
 }
 
 // isReserved reports whether the period is one of a reservation alone.
@@ -55,6 +58,7 @@ func chargeOf(periods []v230.ChargingPeriod, end time.Time) Charge {
 	c := Charge{Periods: make([]Period, len(periods))}
 	for i := range periods {
 		c.Periods[i] = periodOf(&periods[i])
+		c.Periods[i].given = i
 	}
 	c.arrange()
 	if n := len(c.Periods); n > 0 {
@@ -84,7 +88,7 @@ func (p *Period) settle() {
 	if stated == nil {
 		return
 	}
-	lasts := decimal.New(int64(p.End.Sub(p.Start)), -9)
+	lasts := elapsed(p.Start, p.End)
 	off := stated.Sub(lasts)
 	if off.IsZero() || stated.Exponent() >= 0 {
 		return
@@ -143,6 +147,27 @@ func periodOf(in *v230.ChargingPeriod) Period {
 	}
 	return p
 }
+
+// elapsed is the time from one moment to another in seconds, also where it is longer than a time.Duration can be.
+func elapsed(from, to time.Time) decimal.Decimal {
+	seconds, nanoseconds := to.Unix()-from.Unix(), int64(to.Nanosecond()-from.Nanosecond())
+	if nanoseconds == 0 {
+		return decimal.New(seconds, 0)
+	}
+	return decimal.New(seconds, 0).Add(decimal.New(nanoseconds, -9))
+}
+
+// wholeSeconds is elapsed without fractions of a second, rounded down.
+func wholeSeconds(from, to time.Time) int64 {
+	seconds := to.Unix() - from.Unix()
+	if to.Nanosecond() < from.Nanosecond() {
+		seconds--
+	}
+	return seconds
+}
+
+// longest is more seconds than there are between any two timestamps of OCPI, which has four digits for years.
+const longest = 10_000 * 366 * 24 * 3600
 
 func orElse(known *decimal.Decimal, value decimal.Decimal) *decimal.Decimal {
 	if known != nil {

@@ -3,7 +3,6 @@ package tariff
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/shopspring/decimal"
 
@@ -127,27 +126,56 @@ func (a *Audit) compile(cdr *v230.CDR, tariffs []*v230.Tariff) (compiled []*Tari
 		a.find(TariffMissing, "/tariffs", "there is no tariff to price it with")
 		return nil
 	}
-	began := cdr.StartDateTime
-	for i, t := range tariffs {
-		at := fmt.Sprintf("/tariffs/%d", i)
+	for _, t := range tariffs {
 		if t.Currency != cdr.Currency {
-			a.find(CurrencyDiffers, at+"/currency", "tariff %s is in %s, the CDR in %s", t.ID, t.Currency, cdr.Currency)
+			a.find(CurrencyDiffers, tariffPointer(cdr, t, "/currency"), "tariff %s is in %s, the CDR in %s", t.ID, t.Currency, cdr.Currency)
 			return nil
 		}
+		began := beginOf(cdr, t)
 		if t.StartDateTime != nil && began.Compare(*t.StartDateTime) < 0 {
-			a.find(TariffNotValid, at+"/start_date_time", "tariff %s is valid from %s, the charge began at %s", t.ID, t.StartDateTime, began)
+			a.find(TariffNotValid, tariffPointer(cdr, t, "/start_date_time"), "tariff %s is valid from %s, and applies from %s", t.ID, t.StartDateTime, began)
 		}
 		if t.EndDateTime != nil && began.Compare(*t.EndDateTime) >= 0 {
-			a.find(TariffNotValid, at+"/end_date_time", "tariff %s was valid until %s, the charge began at %s", t.ID, t.EndDateTime, began)
+			a.find(TariffNotValid, tariffPointer(cdr, t, "/end_date_time"), "tariff %s was valid until %s, and applies from %s", t.ID, t.EndDateTime, began)
 		}
 		c, err := Compile(t)
 		if err != nil {
-			a.find(TariffUnusable, at, "%s", err)
+			var unusable *TariffError
+			errors.As(err, &unusable)
+			a.find(TariffUnusable, tariffPointer(cdr, t, unusable.Pointer), "%s", err)
 			return nil
 		}
 		compiled = append(compiled, c)
 	}
 	return compiled
+}
+
+// tariffPointer is the place of a member of a tariff in the CDR. A tariff from elsewhere is not in it: then it is that of the CDR's own of
+// the same id, or of all its tariffs.
+func tariffPointer(cdr *v230.CDR, t *v230.Tariff, member string) string {
+	for i := range cdr.Tariffs {
+		if &cdr.Tariffs[i] == t {
+			return fmt.Sprintf("/tariffs/%d%s", i, member)
+		}
+	}
+	for i := range cdr.Tariffs {
+		if sameID(string(cdr.Tariffs[i].ID), string(t.ID)) {
+			return fmt.Sprintf("/tariffs/%d", i)
+		}
+	}
+	return "/tariffs"
+}
+
+// beginOf is when a tariff begins to apply: at the first period that names it, or from the start (PR-09).
+func beginOf(cdr *v230.CDR, t *v230.Tariff) ocpi.DateTime {
+	began, named := cdr.StartDateTime, false
+	for i := range cdr.ChargingPeriods {
+		p := &cdr.ChargingPeriods[i]
+		if p.TariffID != nil && sameID(string(*p.TariffID), string(t.ID)) && (!named || p.StartDateTime.Compare(began) < 0) {
+			began, named = p.StartDateTime, true
+		}
+	}
+	return began
 }
 
 // price prices the charge and compares the costs.
@@ -156,7 +184,7 @@ func (a *Audit) price(cdr *v230.CDR, charge *Charge, tariffs []*Tariff, policy P
 	var unknown *UnknownTariffError
 	switch {
 	case errors.As(err, &unknown):
-		a.find(TariffUnknown, fmt.Sprintf("/charging_periods/%d/tariff_id", unknown.Period), "%s", err)
+		a.find(TariffUnknown, charge.Periods[unknown.Period].pointer()+"/tariff_id", "it is priced with tariff %s, which is not there", unknown.ID)
 		return
 	case err != nil:
 		a.find(CostUnknown, "", "%s", err)
@@ -284,24 +312,27 @@ var (
 	energySlack  = decimal.New(11, -3) // 0.011 kWh
 )
 
+// pointer is the place of a period in the CDR as it was given.
+func (p *Period) pointer() string { return fmt.Sprintf("/charging_periods/%d", p.given) }
+
 // checkVolumes looks at whether quantities add up.
 func (a *Audit) checkVolumes(cdr *v230.CDR, charge *Charge) {
 	var energy, charging, parking, reserved decimal.Decimal
 	for i := range charge.Periods {
 		p := &charge.Periods[i]
-		pointer := fmt.Sprintf("/charging_periods/%d", i)
+		pointer := p.pointer()
 		if p.Charging.Sign() < 0 || p.Parking.Sign() < 0 || p.Reserved.Sign() < 0 {
 			a.find(VolumeNegative, pointer, "it lasts less than no time")
 		}
 		lasts := p.Charging.Add(p.Parking).Add(p.Reserved)
-		if until := decimal.New(int64(p.End.Sub(p.Start)/time.Millisecond), -3); lasts.Sub(until).Cmp(secondsSlack) > 0 {
+		if until := elapsed(p.Start, p.End); lasts.Sub(until).Cmp(secondsSlack) > 0 {
 			a.find(PeriodsOverlap, pointer, "it lasts %s s, and there are %s s until the next period or the end", lasts, until)
 		}
 		energy, charging = energy.Add(p.Energy), charging.Add(p.Charging)
 		parking, reserved = parking.Add(p.Parking), reserved.Add(p.Reserved)
 	}
 	total := cdr.TotalEnergy.Decimal()
-	if d := energy.Sub(total).Abs(); !energy.IsZero() && d.Cmp(energySlack) > 0 {
+	if d := energy.Sub(total).Abs(); statesEnergy(cdr) && d.Cmp(energySlack) > 0 {
 		if total.Sign() > 0 && energy.Sub(total.Mul(kilo)).Abs().Cmp(total) < 0 {
 			a.find(EnergyInWh, "/charging_periods", "the periods have %s kWh and total_energy is %s: they seem to be in Wh", energy, total)
 		} else {
@@ -317,16 +348,32 @@ func (a *Audit) checkVolumes(cdr *v230.CDR, charge *Charge) {
 	if cdr.TotalParkingTime != nil && !charging.Add(parking).IsZero() && differ(cdr.TotalParkingTime.Decimal().Mul(hour), parking) {
 		a.find(ParkingDiffers, "/total_parking_time", "total_parking_time is %s h, the periods have %s", cdr.TotalParkingTime, hours(parking))
 	}
-	lasted := decimal.New(int64(cdr.EndDateTime.Time().Sub(cdr.StartDateTime.Time())/time.Millisecond), -3)
+	lasted := elapsed(cdr.StartDateTime.Time(), cdr.EndDateTime.Time())
 	if stated := cdr.TotalTime.Decimal().Mul(hour); differ(stated, lasted) && differ(stated, lasted.Sub(reserved)) {
 		a.find(DurationDiffers, "/total_time", "total_time is %s h, from start to end it is %s h", cdr.TotalTime, hours(lasted))
 	}
 }
 
+// statesEnergy reports whether periods say how much energy they have.
+func statesEnergy(cdr *v230.CDR) bool {
+	for i := range cdr.ChargingPeriods {
+		for _, d := range cdr.ChargingPeriods[i].Dimensions {
+			if d.Type == v230.CdrDimensionTypeEnergy {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func differ(a, b decimal.Decimal) bool { return a.Sub(b).Abs().Cmp(secondsSlack) > 0 }
+
+// closeLook is how many periods more than it has a CDR is divided into at most to see where prices change: nobody reads of more.
+const closeLook = 10_000
 
 // checkCuts looks for periods in which prices change (PR-11).
 func (a *Audit) checkCuts(charge *Charge, tariffs []*Tariff, policy Policy) {
+	policy.MaxPeriods = min(policy.maxPeriods(), len(charge.Periods)+closeLook)
 	divided, err := Divide(charge, tariffs, policy)
 	if err != nil {
 		a.find(PeriodTooLong, "/charging_periods", "%s", err)
@@ -338,7 +385,7 @@ func (a *Audit) checkCuts(charge *Charge, tariffs []*Tariff, policy Policy) {
 			j++
 		}
 		if j-first > 1 {
-			a.find(PeriodSpansChange, fmt.Sprintf("/charging_periods/%d", i), "prices change within it, at %s",
+			a.find(PeriodSpansChange, charge.Periods[i].pointer(), "prices change within it, at %s",
 				ocpi.NewDateTime(divided.Periods[first+1].Start))
 		}
 	}
@@ -358,11 +405,14 @@ func (a *Audit) checkSum(cdr *v230.CDR, b *Breakdown) {
 	}
 	slack = decimal.New(int64(parts), -minorUnits(cdr.Currency))
 	total := cdr.TotalCost.BeforeTaxes.Decimal()
+	if sum.Sign() > 0 && cdr.Credit != nil && *cdr.Credit {
+		total = total.Neg() // its parts may be those of the CDR that it undoes
+	}
 	if parts == 0 || sum.Sub(total).Abs().Cmp(slack) <= 0 {
 		return
 	}
 	if complete := a.statesAll(cdr, b); complete || sum.Cmp(total.Add(slack)) > 0 {
-		a.find(TotalsDiffer, "/total_cost", "total_cost is %s, its parts add up to %s", total, sum)
+		a.find(TotalsDiffer, "/total_cost", "total_cost is %s, its parts add up to %s", cdr.TotalCost.BeforeTaxes, sum)
 	}
 }
 

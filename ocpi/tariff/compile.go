@@ -174,8 +174,8 @@ type restrictions struct {
 	reservation                                reservation
 	minKWh, maxKWh                             *decimal.Decimal
 	minCurrent, maxCurrent, minPower, maxPower *decimal.Decimal
-	// minDuration and maxDuration are since the start of the session; absent is nil.
-	minDuration, maxDuration *time.Duration
+	// minDuration and maxDuration are in seconds since the start of the session.
+	minDuration, maxDuration *int64
 	// days has a bit for each time.Weekday; 0 for all.
 	days uint8
 	// hasTimes tells that the element applies from start up to end, in minutes of the day.
@@ -231,11 +231,10 @@ func compileRestrictions(in *v230.TariffRestrictions) (r restrictions, member st
 	}
 	for _, n := range []struct {
 		in  *int
-		out **time.Duration
+		out **int64
 	}{{in.MinDuration, &r.minDuration}, {in.MaxDuration, &r.maxDuration}} {
 		if n.in != nil {
-			d := seconds(*n.in)
-			*n.out = &d
+			*n.out = new(int64(*n.in))
 		}
 	}
 	r.minKWh, r.maxKWh = decimalOf(in.MinKWh), decimalOf(in.MaxKWh)
@@ -278,12 +277,6 @@ func dateNumber(s string) (int, error) {
 func numberOf(t time.Time) int {
 	y, m, d := t.Date()
 	return y*10000 + int(m)*100 + d
-}
-
-// seconds is a duration of so many seconds, or the longest there is.
-func seconds(n int) time.Duration {
-	const longest = int64(1<<63-1) / int64(time.Second)
-	return time.Duration(max(-longest, min(int64(n), longest))) * time.Second
 }
 
 func decimalOf(n *ocpi.Number) *decimal.Decimal {

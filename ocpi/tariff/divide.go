@@ -112,7 +112,7 @@ type splitter struct {
 func (s *splitter) upTo(c *cut) Period {
 	part := s.left
 	part.End = c.at
-	passed, all := decimal.New(int64(c.at.Sub(s.whole.Start)), 0), decimal.New(int64(s.whole.End.Sub(s.whole.Start)), 0)
+	passed, all := elapsed(s.whole.Start, c.at), elapsed(s.whole.Start, s.whole.End)
 	share := func(whole decimal.Decimal, places int32) decimal.Decimal { // of what comes before the cut
 		return whole.Mul(passed).DivRound(all, places)
 	}
@@ -171,7 +171,7 @@ func (p *pricer) cuts(period *Period, t *Tariff, energy decimal.Decimal) ([]cut,
 		if r.reservation != notReserved {
 			began = p.reservationBegan
 		}
-		for _, d := range []*time.Duration{r.minDuration, r.maxDuration} {
+		for _, d := range []*int64{r.minDuration, r.maxDuration} {
 			if d != nil {
 				p.cutByDuration(began, *d, offsets, add)
 			}
@@ -194,15 +194,19 @@ func (p *pricer) cuts(period *Period, t *Tariff, energy decimal.Decimal) ([]cut,
 	return slices.CompactFunc(cuts, func(a, b cut) bool { return a.at.Equal(b.at) }), nil
 }
 
-// cutByDuration cuts where the session has lasted so long.
-func (p *pricer) cutByDuration(began time.Time, d time.Duration, offsets []int, add func(time.Time, *decimal.Decimal)) {
+// cutByDuration cuts where the session has lasted so many seconds.
+func (p *pricer) cutByDuration(began time.Time, seconds int64, offsets []int, add func(time.Time, *decimal.Decimal)) {
+	if seconds < 0 || seconds > longest {
+		return
+	}
+	after := func(seconds int64) time.Time { return time.Unix(began.Unix()+seconds, int64(began.Nanosecond())).UTC() }
 	if p.policy.Durations == DurationsPassed {
-		add(began.Add(d), nil)
+		add(after(seconds), nil)
 		return
 	}
 	_, then := began.In(p.policy.zone()).Zone()
 	for _, offset := range offsets {
-		add(began.Add(d-time.Duration(offset-then)*time.Second), nil)
+		add(after(seconds-int64(offset-then)), nil)
 	}
 }
 
@@ -211,8 +215,9 @@ func cutByEnergy(period *Period, kWh decimal.Decimal, add func(time.Time, *decim
 	if kWh.Sign() <= 0 || kWh.Cmp(period.Energy) >= 0 {
 		return
 	}
-	lasts := decimal.New(int64(period.End.Sub(period.Start)), 0)
-	add(period.Start.Add(time.Duration(lasts.Mul(kWh).DivRound(period.Energy, 0).IntPart())), &kWh)
+	seconds, rest := elapsed(period.Start, period.End).Mul(kWh).DivRound(period.Energy, 9).QuoRem(one, 0)
+	at := time.Unix(period.Start.Unix()+seconds.IntPart(), int64(period.Start.Nanosecond())+rest.Shift(9).IntPart())
+	add(at.In(period.Start.Location()), &kWh)
 }
 
 // changesOfClock cuts where summer time begins or ends, and returns all offsets to UTC that the location has in the period, in seconds.
@@ -248,8 +253,8 @@ func (p *pricer) cutByClock(period *Period, t *Tariff, offsets []int, add func(t
 	}
 	slices.Sort(minutes)
 	minutes = slices.Compact(minutes)
-	days := int(period.End.Sub(period.Start)/(24*time.Hour)) + 2
-	if days*len(minutes) > p.policy.maxPeriods() {
+	days := int(wholeSeconds(period.Start, period.End)/(24*3600)) + 2
+	if days > p.policy.maxPeriods()/len(minutes) {
 		return fmt.Errorf("%w: a period of %d days has prices by the time of day", ErrTooLong, days)
 	}
 	zone := p.policy.zone()

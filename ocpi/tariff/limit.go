@@ -1,5 +1,7 @@
 package tariff
 
+import "github.com/roamwire/roamwire/ocpi/v230"
+
 // limit keeps the total within min_price and max_price (PR-22, A5 to A8). Its parts stay as they are, unless the policy says otherwise.
 func (p *pricer) limit() {
 	o := p.out
@@ -7,10 +9,10 @@ func (p *pricer) limit() {
 	t := p.limiting()
 	if t != nil {
 		if t.min != nil && p.hasMinimum() {
-			p.within(t.min, true)
+			p.within(t, t.min, true)
 		}
 		if t.max != nil {
-			p.within(t.max, false)
+			p.within(t, t.max, false)
 		}
 	}
 	o.Total = o.Total.rounded(p.policy.Rounding)
@@ -58,8 +60,20 @@ func (p *pricer) hasMinimum() bool {
 	}
 }
 
+// untaxed reports whether no price of the tariff is taxed, so that amounts before and after taxes are the same, and so are its limits.
+func (t *Tariff) untaxed(p *Policy) bool {
+	for _, x := range t.taxes {
+		none := x.included == v230.TaxIncludedNA || x.rate != nil && x.rate.IsZero() ||
+			x.rate == nil && x.included != v230.TaxIncludedYes && p.WithoutRate == WithoutRateUntaxed
+		if !none {
+			return false
+		}
+	}
+	return true
+}
+
 // within keeps the total at least at a minimum, or at most at a maximum, without taxes and with them.
-func (p *pricer) within(l *limit, minimum bool) {
+func (p *pricer) within(t *Tariff, l *limit, minimum bool) {
 	total := &p.out.Total
 	beyond := func(a Amount, bound Amount) bool {
 		if minimum {
@@ -70,6 +84,8 @@ func (p *pricer) within(l *limit, minimum bool) {
 	after, hasAfter := Amount{}, l.after != nil
 	if hasAfter {
 		after = AmountOf(*l.after)
+	} else if t.untaxed(p.policy) {
+		after, hasAfter = AmountOf(l.before), true
 	} else if p.policy.LimitTaxes == LimitTaxesShare && total.Before.Sign() > 0 && !total.NoAfter && !total.NoBefore { // A8
 		after, hasAfter = Amount{total.After.num.Mul(total.Before.denominator()).Mul(l.before), total.After.denominator().Mul(total.Before.num)}, true
 	}

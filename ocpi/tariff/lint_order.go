@@ -1,6 +1,7 @@
 package tariff
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -117,13 +118,11 @@ func (r *restrictions) rest(other *restrictions) bool {
 	// RESERVATION_EXPIRES comes first for reservations that expire, so that RESERVATION does not cover it (PR-30)
 	return r.reservation == other.reservation &&
 		r.startDate <= other.startDate && (r.endDate == 0 || other.endDate != 0 && r.endDate >= other.endDate) &&
-		lower(r.minDuration, other.minDuration, compareDurations) && upper(r.maxDuration, other.maxDuration, compareDurations) &&
+		lower(r.minDuration, other.minDuration, cmp.Compare[int64]) && upper(r.maxDuration, other.maxDuration, cmp.Compare[int64]) &&
 		lower(r.minKWh, other.minKWh, decimal.Decimal.Cmp) && upper(r.maxKWh, other.maxKWh, decimal.Decimal.Cmp) &&
 		lower(r.minCurrent, other.minCurrent, decimal.Decimal.Cmp) && upper(r.maxCurrent, other.maxCurrent, decimal.Decimal.Cmp) &&
 		lower(r.minPower, other.minPower, decimal.Decimal.Cmp) && upper(r.maxPower, other.maxPower, decimal.Decimal.Cmp)
 }
-
-func compareDurations(a, b time.Duration) int { return int(a/time.Second) - int(b/time.Second) }
 
 // lower reports whether a lower bound holds wherever another does.
 func lower[T any](mine, others *T, compare func(T, T) int) bool {

@@ -74,7 +74,7 @@ func TestLintFindsEveryGapInAWeek(t *testing.T) {
 				}
 			}
 		}
-		told := strings.Contains(strings.Join(found(&m.Tariff), " "), string(tariff.TimesGap))
+		told := strings.Contains(strings.Join(linted(&m.Tariff), " "), string(tariff.TimesGap))
 		if told != (free != "") {
 			r.Errorf("told: %v, free on %q", told, free)
 		}

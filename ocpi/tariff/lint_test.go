@@ -22,8 +22,8 @@ import (
 	"github.com/roamwire/roamwire/ocpi/wire"
 )
 
-// found are the findings in a tariff, each as its code and pointer.
-func found(t *v230.Tariff) (out []string) {
+// linted are the findings in a tariff, each as its code and pointer.
+func linted(t *v230.Tariff) (out []string) {
 	for _, f := range tariff.Lint(t) {
 		out = append(out, string(f.Code)+" "+f.Pointer)
 	}
@@ -186,7 +186,7 @@ func TestLint(t *testing.T) {
 		"a day until 24:00":                      {under(hours("08:00", "24:00")), none},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, found(&test.tariff.Tariff)); diff != "" {
+			if diff := cmp.Diff(test.want, linted(&test.tariff.Tariff)); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -255,7 +255,7 @@ func TestLintOrder(t *testing.T) {
 		"a free one between: told for the first time": {newTariff().element(timeD, "0", 60, nil).element(timeD, "4.80", 60, lasting(new(600), nil)).element(timeD, "0", 60, lasting(new(900), nil)), second + " never-reached /elements/2/price_components/0"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := strings.Join(found(&test.tariff.Tariff), " "); got != test.want {
+			if got := strings.Join(linted(&test.tariff.Tariff), " "); got != test.want {
 				t.Errorf("%s, want %s", got, test.want)
 			}
 		})
@@ -319,7 +319,7 @@ func TestLintTimes(t *testing.T) {
 		"a whole year, season by season": {parts(energyD, &v230.TariffRestrictions{EndDate: new("2026-06-01")}, &v230.TariffRestrictions{StartDate: new("2026-06-01")}), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := strings.Join(found(&test.tariff.Tariff), " "); got != test.want {
+			if got := strings.Join(linted(&test.tariff.Tariff), " "); got != test.want {
 				t.Errorf("%s, want %s", got, test.want)
 			}
 		})
@@ -383,7 +383,7 @@ func TestLintFindsNothingInGoodTariffs(t *testing.T) {
 	sample := ocpitest.Network(ocpi.NewParty("NL", "GPE"))
 	for _, good := range sample.Tariffs() {
 		t.Run(string(good.ID), func(t *testing.T) {
-			if got := found(&good); got != nil {
+			if got := linted(&good); got != nil {
 				t.Error(got)
 			}
 		})
@@ -395,7 +395,7 @@ func TestLintFindsNothingInGoodTariffs(t *testing.T) {
 	for _, w := range all {
 		t.Run(w.ID, func(t *testing.T) {
 			model, _ := w.modelTariff(t)
-			if got := found(model); got != nil {
+			if got := linted(model); got != nil {
 				t.Error(got)
 			}
 		})
@@ -415,7 +415,7 @@ func TestLintOfRealTariffs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got[string(model.ID)] = found(&model)
+		got[string(model.ID)] = linted(&model)
 	}
 	blocking := []string{
 		"end-exclusive /elements/1/restrictions/end_time", "end-exclusive /elements/2/restrictions/end_time", "end-exclusive /elements/3/restrictions/end_time",
@@ -442,7 +442,7 @@ func shared(t *testing.T, name string) []byte {
 }
 
 // Whatever a tariff says, it is looked at, and what is told of it has a place in it.
-func FuzzLint(f *testing.F) {
+func FuzzLintPlaces(f *testing.F) {
 	sample := ocpitest.Network(ocpi.NewParty("NL", "GPE"))
 	for _, t := range sample.Tariffs() {
 		raw, err := json.Marshal(t)

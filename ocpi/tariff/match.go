@@ -90,13 +90,13 @@ func (r *restrictions) judge(m *moment, p *Policy) mismatch {
 	return matches
 }
 
-// lasted is how long the session has lasted (A12).
-func (m *moment) lasted(p *Policy) time.Duration {
-	passed := m.at.Sub(m.began)
+// lasted is how many whole seconds the session has lasted (A12).
+func (m *moment) lasted(p *Policy) int64 {
+	passed := wholeSeconds(m.began, m.at)
 	if p.Durations == DurationsClock {
 		_, began := m.began.In(p.zone()).Zone()
 		_, now := m.at.In(p.zone()).Zone()
-		passed += time.Duration(now-began) * time.Second
+		passed += int64(now - began)
 	}
 	return passed
 }

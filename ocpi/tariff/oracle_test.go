@@ -269,6 +269,9 @@ func (o *oracle) total(session bool) (before, after *big.Rat) {
 		if bound := rat(l.BeforeTaxes); before.Cmp(bound) == sign {
 			before.Set(bound)
 		}
+		if l.AfterTaxes == nil && o.untaxed() && after.Cmp(rat(l.BeforeTaxes)) == sign {
+			after.Set(rat(l.BeforeTaxes))
+		}
 		if l.AfterTaxes != nil && after.Cmp(rat(l.AfterTaxes)) == sign {
 			after.Set(rat(l.AfterTaxes))
 		}
@@ -284,6 +287,18 @@ func (o *oracle) total(session bool) (before, after *big.Rat) {
 		after = nil
 	}
 	return before, after
+}
+
+// untaxed reports whether no price has taxes.
+func (o *oracle) untaxed() bool {
+	for _, e := range o.tariff.Elements {
+		for _, c := range e.PriceComponents {
+			if o.tariff.TaxIncluded != "N/A" && (c.VAT == nil || c.VAT.Sign() != 0) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // chargeOf is the same session for the package: a period for each stretch in which nothing changes.

@@ -1,0 +1,354 @@
+package tariff_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/tariff"
+	"github.com/roamwire/roamwire/ocpi/v230"
+)
+
+// A rule is one of the pricing requirements, with a charge that costs something else to whoever does not keep it.
+type rule struct {
+	tariffs []*made
+	charge  *told
+	// whole tells that the charge is priced as it is; otherwise it is divided first.
+	whole bool
+	of    func(*tariff.Breakdown) string
+	want  string
+}
+
+func before(b *tariff.Breakdown) string { return b.Total.Before.String() }
+
+// both are the amounts without taxes and with them.
+func both(b *tariff.Breakdown) string {
+	return b.Total.Before.String() + " / " + b.Total.After.String()
+}
+
+// parts are those of the total.
+func parts(b *tariff.Breakdown) string {
+	return "fixed " + b.Fixed.Before.String() + " energy " + b.Energy.Before.String() + " time " + b.Time.Before.String() +
+		" parking " + b.Parking.Before.String() + " reservation " + b.Reservation.Before.String()
+}
+
+func hoursOf(from, to string) *v230.TariffRestrictions {
+	return &v230.TariffRestrictions{StartTime: &from, EndTime: &to}
+}
+
+func kWh(least, most string) *v230.TariffRestrictions {
+	return &v230.TariffRestrictions{MinKWh: numberIn(least), MaxKWh: numberIn(most)}
+}
+
+func numberIn(s string) *ocpi.Number {
+	if s == "" {
+		return nil
+	}
+	return new(ocpi.MustNumber(s))
+}
+
+// expires makes a charge one of a reservation that nobody used.
+func (c *told) expires() *told { c.Expired = true; return c }
+
+// kW sets the power of the last period.
+func (c *told) kW(low, high string) *told {
+	p := &c.Periods[len(c.Periods)-1]
+	p.MinPower, p.MaxPower = new(decimal.RequireFromString(low)), new(decimal.RequireFromString(high))
+	return c
+}
+
+func (r *rule) check(t *testing.T) {
+	t.Helper()
+	var tariffs []*tariff.Tariff
+	for _, m := range r.tariffs {
+		tariffs = append(tariffs, compiled(t, &m.Tariff)...)
+	}
+	charge, policy := r.charge.Charge, tariff.Policy{Zone: time.UTC}
+	if !r.whole {
+		var err error
+		if charge, err = tariff.Divide(&charge, tariffs, policy); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := r.of(priced(t, charge, tariffs, policy)); got != r.want {
+		t.Errorf("%s, want %s", got, r.want)
+	}
+}
+
+const monday = "2026-06-15 10:00"
+
+func TestRulesOfSelection(t *testing.T) {
+	free := newTariff().element(energyD, "1.00", 1, &v230.TariffRestrictions{MaxPower: numberIn("5"), DayOfWeek: []v230.DayOfWeek{"MONDAY"}})
+	for name, r := range map[string]rule{
+		"PR-01: an element without restrictions always applies": {
+			[]*made{newTariff().element(energyD, "1.00", 1, nil)}, from(t, "UTC", monday).charging(10, "1"), false, before, "1.00",
+		},
+		"PR-02: the first element that applies has the price, each dimension by itself": {
+			[]*made{newTariff().element(energyD, "9.00", 1, kWh("5", "")).element(energyD, "1.00", 1, nil).also(timeD, "6.00", 1).element(energyD, "8.00", 1, nil).also(timeD, "12.00", 1).also(flatD, "0.50", 1)},
+			from(t, "UTC", monday).charging(10, "2"), false, before, "3.50",
+		},
+		"PR-02: at most one component of a dimension": {
+			[]*made{newTariff().element(energyD, "1.00", 1, nil).also(energyD, "2.00", 1)}, from(t, "UTC", monday).charging(10, "2"), false, before, "2.00",
+		},
+		"PR-03: one restriction that does not hold is enough": {
+			[]*made{free}, from(t, "UTC", monday).charging(10, "1").kW("5", "5").charging(10, "1").kW("4", "4"), false, before, "1.00",
+		},
+		"PR-03: nor on another day": {
+			[]*made{free}, from(t, "UTC", "2026-06-16 10:00").charging(10, "1").kW("4", "4"), false, before, "0.00",
+		},
+		"PR-03: restrictions switch an element on and off during the session": {
+			[]*made{newTariff().element(timeD, "6.00", 1, hoursOf("10:10", "10:20"))}, from(t, "UTC", monday).charging(60, "1"), false, before, "1.00",
+		},
+		"PR-04: what has no price costs nothing": {
+			[]*made{newTariff().element(parkingD, "1.00", 1, nil)}, from(t, "UTC", monday).charging(10, "1"), false, before, "0.00",
+		},
+		"PR-05: a FLAT of 0 with a step_size of 0 is free of charge": {
+			[]*made{newTariff().element(flatD, "0.00", 0, nil)}, from(t, "UTC", monday).charging(10, "10").parking(10), false, both, "0.00 / 0.00",
+		},
+		"PR-06: an element is no unit: its other dimensions go on": {
+			[]*made{newTariff().element(energyD, "1.00", 1, kWh("", "1")).element(energyD, "2.00", 1, nil).also(timeD, "6.00", 1)},
+			from(t, "UTC", monday).charging(10, "1").charging(10, "1"), false, before, "5.00",
+		},
+	} {
+		t.Run(name, r.check)
+	}
+}
+
+func TestRulesOfRestrictions(t *testing.T) {
+	seconds := func(least, most int) *v230.TariffRestrictions {
+		return &v230.TariffRestrictions{MinDuration: &least, MaxDuration: &most}
+	}
+	one := func(r *v230.TariffRestrictions, d v230.TariffDimensionType) []*made {
+		return []*made{newTariff().element(d, "1.00", 1, r)}
+	}
+	amps, watts := &v230.TariffRestrictions{MinCurrent: numberIn("16"), MaxCurrent: numberIn("32")}, &v230.TariffRestrictions{MinPower: numberIn("11"), MaxPower: numberIn("22")}
+	dates := &v230.TariffRestrictions{StartDate: new("2026-06-15"), EndDate: new("2026-06-16")}
+	for name, r := range map[string]rule{
+		"PR-07: min_kwh holds from it on":     {one(kWh("1", "2"), energyD), from(t, "UTC", monday).charging(10, "1").charging(10, "0.25"), true, before, "0.25"},
+		"PR-07: max_kwh holds below it":       {one(kWh("1", "2"), energyD), from(t, "UTC", monday).charging(10, "2").charging(10, "1"), true, before, "0.00"},
+		"PR-07: min_current holds from it on": {one(amps, energyD), from(t, "UTC", monday).charging(10, "1").amps("16", "16").charging(10, "2").amps("15.9", "15.9"), true, before, "1.00"},
+		"PR-07: max_current holds below it":   {one(amps, energyD), from(t, "UTC", monday).charging(10, "1").amps("31.9", "31.9").charging(10, "2").amps("32", "32"), true, before, "1.00"},
+		"PR-07: min_power holds from it on":   {one(watts, energyD), from(t, "UTC", monday).charging(10, "1").kW("11", "11").charging(10, "2").kW("10.9", "10.9"), true, before, "1.00"},
+		"PR-07: max_power holds below it":     {one(watts, energyD), from(t, "UTC", monday).charging(10, "1").kW("21.9", "21.9").charging(10, "2").kW("22", "22"), true, before, "1.00"},
+		"PR-07: durations hold from the lower bound to below the upper": {
+			one(seconds(600, 1200), energyD), from(t, "UTC", monday).charging(10, "1").charging(10, "2").charging(10, "4"), true, before, "2.00",
+		},
+		"PR-07: a duration is not reached a fraction of a second before": {
+			one(seconds(600, 1200), energyD), &told{Charge: tariff.Charge{Periods: []tariff.Period{
+				{Start: time.Date(2026, 6, 15, 10, 0, 0, 5e8, time.UTC), Energy: decimal.New(1, 0)},
+				{Start: time.Date(2026, 6, 15, 10, 10, 0, 4e8, time.UTC), Energy: decimal.New(2, 0)},
+				{Start: time.Date(2026, 6, 15, 10, 10, 0, 5e8, time.UTC), Energy: decimal.New(4, 0)},
+				{Start: time.Date(2026, 6, 15, 10, 20, 0, 4e8, time.UTC), Energy: decimal.New(8, 0)},
+			}}}, true, before, "12.00",
+		},
+		"PR-07: times hold from the first minute to before the last": {
+			one(hoursOf("10:00", "10:20"), energyD), from(t, "UTC", "2026-06-15 09:50").charging(10, "1").charging(10, "2").charging(10, "4").charging(10, "8"), true, before, "6.00",
+		},
+		"PR-07: over midnight": {
+			one(hoursOf("23:50", "00:10"), energyD), from(t, "UTC", "2026-06-15 23:40").charging(10, "1").charging(10, "2").charging(10, "4").charging(10, "8"), true, before, "6.00",
+		},
+		"PR-07: up to the end of the day": {
+			one(hoursOf("23:50", "00:00"), energyD), from(t, "UTC", "2026-06-15 23:40").charging(10, "1").charging(10, "2").charging(10, "4"), true, before, "2.00",
+		},
+		"PR-07: dates hold from the first day to before the last": {
+			one(dates, energyD), from(t, "UTC", "2026-06-14 23:50").charging(10, "1").charging(24*60, "2").charging(10, "4"), true, before, "2.00",
+		},
+		"PR-08: the duration of parking is that of the session": {
+			one(seconds(3600, 7200), parkingD), from(t, "UTC", monday).charging(30, "1").parking(60), false, before, "0.50",
+		},
+		"PR-08: and counts from the session, not from its reservation": {
+			one(seconds(3600, 7200), parkingD), from(t, "UTC", monday).reserved(60).charging(30, "1").parking(60), false, before, "0.50",
+		},
+	} {
+		t.Run(name, r.check)
+	}
+}
+
+func TestRulesOfQuantities(t *testing.T) {
+	for name, r := range map[string]rule{
+		"PR-10: prices are per kWh, hour and session": {
+			[]*made{newTariff().element(energyD, "1.00", 0, nil).also(timeD, "10.00", 0).also(parkingD, "100.00", 0).also(flatD, "1000.00", 0)},
+			from(t, "UTC", monday).charging(30, "0.5").parking(15), false, parts, "fixed 1000.00 energy 0.50 time 5.00 parking 25.00 reservation 0.00",
+		},
+		"PR-11: a period begins where another price does, and energy flows evenly": {
+			[]*made{newTariff().element(energyD, "1.00", 0, hoursOf("10:15", "10:30")).element(energyD, "2.00", 0, kWh("3", ""))},
+			from(t, "UTC", monday).charging(60, "4"), false, before, "3.00",
+		},
+		"PR-12: time is that of charging, without parking": {
+			[]*made{newTariff().element(timeD, "6.00", 1, nil)}, from(t, "UTC", monday).charging(10, "1").parking(20), false, before, "1.00",
+		},
+		"PR-13: a step of energy is 1 Wh": {
+			[]*made{newTariff().element(energyD, "1.00", 100, nil)}, from(t, "UTC", monday).charging(10, "0.123"), false, before, "0.20",
+		},
+		"PR-13: a step of time is 1 s": {
+			[]*made{newTariff().element(timeD, "36.00", 100, nil)}, from(t, "UTC", monday).charging(2, "0"), false, before, "2.00",
+		},
+		"PR-13: a step of parking is 1 s": {
+			[]*made{newTariff().element(parkingD, "36.00", 100, nil)}, from(t, "UTC", monday).parking(2), false, before, "2.00",
+		},
+		"PR-13: FLAT has no step": {
+			[]*made{newTariff().element(flatD, "3.00", 7, nil)}, from(t, "UTC", monday).parking(2), false, before, "3.00",
+		},
+		"PR-14: steps are applied once to all energy": {
+			[]*made{newTariff().element(energyD, "2.00", 10000, kWh("", "3")).element(energyD, "5.00", 10000, kWh("", "6")).element(energyD, "2.00", 10000, nil)},
+			from(t, "UTC", monday).charging(90, "9"), false, before, "29.00",
+		},
+		"PR-14: and once to time and parking together": {
+			[]*made{newTariff().element(timeD, "6.00", 600, nil).also(parkingD, "6.00", 600)}, from(t, "UTC", monday).charging(5, "0").parking(5), false, before, "1.50",
+		},
+		"PR-15: the difference is added to the last period, at its price": {
+			[]*made{newTariff().element(timeD, "6.00", 1, hoursOf("00:00", "10:06")).element(timeD, "60.00", 600, nil)}, from(t, "UTC", monday).charging(8, "0"), false, before, "4.60",
+		},
+		"PR-16: the step of the last component counts": {
+			[]*made{newTariff().element(timeD, "6.00", 600, hoursOf("00:00", "10:06")).element(timeD, "60.00", 60, nil)}, from(t, "UTC", monday).charging(8, "0"), false, before, "2.60",
+		},
+		"PR-16: which is that of the last period with energy": {
+			[]*made{newTariff().element(energyD, "1.00", 1000, hoursOf("00:00", "10:10")).element(energyD, "9.00", 5000, nil)},
+			from(t, "UTC", monday).charging(10, "1.5").charging(10, "0"), false, before, "2.00",
+		},
+		"PR-17: charging is exact where parking follows": {
+			[]*made{newTariff().element(timeD, "6.00", 600, nil).also(parkingD, "60.00", 300)}, from(t, "UTC", monday).charging(21, "0").parking(7), false, parts,
+			"fixed 0.00 energy 0.00 time 2.10 parking 10.00 reservation 0.00",
+		},
+		"PR-17: and where parking has no step": {
+			[]*made{newTariff().element(timeD, "6.00", 600, nil).also(parkingD, "60.00", 0)}, from(t, "UTC", monday).charging(21, "0").parking(7), false, before, "9.10",
+		},
+		"PR-17: charging is rounded where parking has no price": {
+			[]*made{newTariff().element(timeD, "6.00", 600, nil)}, from(t, "UTC", monday).charging(21, "0").parking(7), false, before, "3.00",
+		},
+		"PR-18: what has no price is not in the amount that is rounded": {
+			[]*made{newTariff().element(parkingD, "1.00", 900, hoursOf("00:00", "20:00"))}, from(t, "UTC", "2026-06-15 19:52").parking(20), false, before, "0.25",
+		},
+		"PR-19: a multiple is not rounded": {
+			[]*made{newTariff().element(timeD, "2.00", 60, nil)}, from(t, "UTC", monday).charging(150, "0"), false, before, "5.00",
+		},
+		"PR-19: nor a multiple of Wh": {
+			[]*made{newTariff().element(energyD, "8.00", 25, nil)}, from(t, "UTC", monday).charging(10, "0.125"), false, before, "1.00",
+		},
+		"PR-19: what is more than a multiple is": {
+			[]*made{newTariff().element(energyD, "8.00", 25, nil)}, from(t, "UTC", monday).charging(10, "0.1251"), false, before, "1.20",
+		},
+		"PR-20: a step of 1 rounds to whole Wh": {
+			[]*made{newTariff().element(energyD, "1.00", 1, nil)}, from(t, "UTC", monday).charging(10, "0.1152"), false, before, "0.116",
+		},
+		"PR-20: and none of 0": {
+			[]*made{newTariff().element(energyD, "1.00", 0, nil)}, from(t, "UTC", monday).charging(10, "0.1152"), false, before, "0.1152",
+		},
+	} {
+		t.Run(name, r.check)
+	}
+}
+
+func TestRulesOfPrices(t *testing.T) {
+	limited := func(before, after string) *made {
+		m := newTariff().element(energyD, "1.00", 1, nil).vat(20).included("NO")
+		m.MinPrice = &v230.PriceLimit{BeforeTaxes: ocpi.MustNumber(before), AfterTaxes: numberIn(after)}
+		return m
+	}
+	capped := func(before, after string) *made {
+		m := limited(before, after)
+		m.MinPrice, m.MaxPrice = nil, m.MinPrice
+		return m
+	}
+	twoRates := newTariff().element(energyD, "1.00", 1, nil).also(flatD, "1.00", 0).vat(10).included("NO")
+	twoRates.Elements[0].PriceComponents[1].VAT = new(ocpi.NumberOf(20))
+	untaxed := newTariff().element(energyD, "1.00", 1, nil)
+	ten := from(t, "UTC", monday).charging(10, "10")
+	for name, r := range map[string]rule{
+		"PR-21: VAT comes on top, component by component": {[]*made{twoRates}, ten, false, both, "11.00 / 12.20"},
+		"PR-22: min_price lifts both amounts":             {[]*made{limited("20", "30")}, ten, false, both, "20.00 / 30.00"},
+		"PR-22: min_price lifts one":                      {[]*made{limited("9", "30")}, ten, false, both, "10.00 / 30.00"},
+		"PR-22: min_price lifts the other":                {[]*made{limited("11", "12")}, ten, false, both, "11.00 / 12.00"},
+		"PR-22: max_price lowers both":                    {[]*made{capped("5", "7")}, ten, false, both, "5.00 / 7.00"},
+		"PR-22: max_price lowers one":                     {[]*made{capped("10", "11")}, ten, false, both, "10.00 / 11.00"},
+		"PR-22: max_price lowers the other":               {[]*made{capped("9", "12")}, ten, false, both, "9.00 / 12.00"},
+		"PR-23: min_price is no fee":                      {[]*made{newTariff().element(energyD, "1.00", 1, nil).also(flatD, "2.00", 0).minimum("3.00")}, from(t, "UTC", monday).charging(10, "4"), false, before, "6.00"},
+		"PR-23: but the least that it costs":              {[]*made{newTariff().element(energyD, "1.00", 1, nil).also(flatD, "2.00", 0).minimum("3.00")}, from(t, "UTC", monday).charging(10, "0.5"), false, before, "3.00"},
+		"PR-24: nothing is rounded": {
+			[]*made{newTariff().element(energyD, "0.3333", 0, nil).vat(19).included("NO")}, from(t, "UTC", monday).charging(10, "0.3333"), false, both, "0.11108889 / 0.1321957791",
+		},
+		"PR-25: the parts of the total": {
+			[]*made{newTariff().element(flatD, "1.00", 0, nil).also(energyD, "2.00", 1).also(timeD, "6.00", 1).also(parkingD, "12.00", 1).
+				element(flatD, "16.00", 0, reservedOnly).also(timeD, "60.00", 1)},
+			from(t, "UTC", monday).reserved(16).charging(40, "1").parking(40), false, parts, "fixed 1.00 energy 2.00 time 4.00 parking 8.00 reservation 32.00",
+		},
+		"PR-25: the total is all of them within limits": {
+			[]*made{newTariff().element(flatD, "1.00", 0, nil).also(energyD, "2.00", 1).maximum("2.50")}, from(t, "UTC", monday).charging(40, "1"), false,
+			func(b *tariff.Breakdown) string { return before(b) + " of " + b.Unlimited.Before.String() }, "2.50 of 3.00",
+		},
+		"PR-26: prices contain taxes": {
+			[]*made{newTariff().element(energyD, "1.21", 1, nil).vat(21).included("YES")}, ten, false, both, "10.00 / 12.10",
+		},
+		"PR-26: there are no taxes":     {[]*made{newTariff().element(energyD, "1.00", 1, nil).vat(21)}, ten, false, both, "10.00 / 10.00"},
+		"PR-26: nor do limits make any": {[]*made{newTariff().element(energyD, "1.00", 1, nil).maximum("4.00")}, ten, false, both, "4.00 / 4.00"},
+		"PR-26: nor lowest prices":      {[]*made{newTariff().element(energyD, "1.00", 1, nil).minimum("40.00")}, ten, false, both, "40.00 / 40.00"},
+		"PR-26: taxes are listed by their rates": {[]*made{twoRates, untaxed.named("U")}, ten, false, func(b *tariff.Breakdown) (s string) {
+			for _, tax := range b.Total.Taxes {
+				s += tax.Rate.String() + ": " + tax.Amount.String() + " "
+			}
+			return s
+		}, "20: 0.20 10: 1.00 "},
+	} {
+		t.Run(name, r.check)
+	}
+}
+
+var (
+	reservedOnly = &v230.TariffRestrictions{Reservation: new(v230.ReservationRestrictionTypeReservation)}
+	expiredOnly  = &v230.TariffRestrictions{Reservation: new(v230.ReservationRestrictionTypeReservationExpires)}
+)
+
+func TestRulesOfReservations(t *testing.T) {
+	session := func() *made { return newTariff().element(flatD, "0.50", 0, nil).also(timeD, "6.00", 1) }
+	for name, r := range map[string]rule{
+		"PR-27: an element without reservation never prices one": {[]*made{session()}, from(t, "UTC", monday).reserved(10).expires(), false, before, "0.00"},
+		"PR-27: an element with it prices nothing else": {
+			[]*made{newTariff().element(flatD, "2.00", 0, reservedOnly).also(timeD, "60.00", 1).also(energyD, "9.00", 1)}, from(t, "UTC", monday).charging(10, "10"), false, before, "0.00",
+		},
+		"PR-28: the FLAT of the reservation and that of the session": {
+			[]*made{session().element(flatD, "2.00", 0, reservedOnly)}, from(t, "UTC", monday).reserved(10).charging(10, "1"), false, before, "3.50",
+		},
+		"PR-29: RESERVATION is for those that expire too": {
+			[]*made{session().element(timeD, "12.00", 1, reservedOnly)}, from(t, "UTC", monday).reserved(10).expires(), false, before, "2.00",
+		},
+		"PR-29: RESERVATION_EXPIRES is for those alone": {
+			[]*made{session().element(timeD, "12.00", 1, expiredOnly)}, from(t, "UTC", monday).reserved(10).charging(10, "1"), false, before, "1.50",
+		},
+		"PR-30: RESERVATION_EXPIRES comes before RESERVATION": {
+			[]*made{newTariff().element(timeD, "6.00", 1, reservedOnly).element(timeD, "12.00", 1, expiredOnly)}, from(t, "UTC", monday).reserved(10).expires(), false, before, "2.00",
+		},
+		"PR-30: for each dimension by itself": {
+			[]*made{newTariff().element(timeD, "6.00", 1, reservedOnly).element(flatD, "4.00", 0, expiredOnly)}, from(t, "UTC", monday).reserved(60).expires(), false, before, "10.00",
+		},
+		"PR-31: the reservation has a step of its own": {
+			[]*made{newTariff().element(timeD, "6.00", 600, nil).also(parkingD, "6.00", 600).element(timeD, "60.00", 900, reservedOnly)},
+			from(t, "UTC", monday).reserved(13).charging(15, "1"), false, parts, "fixed 0.00 energy 0.00 time 2.00 parking 0.00 reservation 15.00",
+		},
+	} {
+		t.Run(name, r.check)
+	}
+}
+
+// PR-32: the time of a reservation is a dimension of its own in CDRs, and TIME in tariffs.
+func TestReservationTimeOfACDR(t *testing.T) {
+	cdr := cdrOf(t, from(t, "UTC", monday).reserved(30).charging(30, "1"), newTariff().element(timeD, "2.00", 1, nil).element(timeD, "4.00", 1, reservedOnly))
+	if d := cdr.ChargingPeriods[0].Dimensions; len(d) != 1 || d[0].Type != v230.CdrDimensionTypeReservationTime || d[0].Volume.String() != "0.5" {
+		t.Errorf("%v", d)
+	}
+	charge := tariff.ChargeOfCDR(cdr)
+	got := parts(priced(t, charge, compiled(t, &cdr.Tariffs[0]), tariff.Policy{}))
+	if want := "fixed 0.00 energy 0.00 time 1.00 parking 0.00 reservation 2.00"; got != want || charge.Expired {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// PR-09: another tariff can apply from a period on.
+func TestTariffsOneAfterTheOther(t *testing.T) {
+	r := rule{
+		[]*made{newTariff().named("A").element(energyD, "1.00", 1, nil), newTariff().named("B").element(energyD, "10.00", 1, nil)},
+		from(t, "UTC", monday).charging(10, "1").under("b").charging(10, "2").under("A"), false, before, "12.00",
+	}
+	r.check(t)
+}
