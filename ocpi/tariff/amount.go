@@ -1,6 +1,7 @@
 package tariff
 
 import (
+	"cmp"
 	"math/big"
 	"strings"
 
@@ -18,6 +19,39 @@ var (
 	kilo    = decimal.New(1000, 0)
 )
 
+// plus is a + b.
+func plus(a, b decimal.Decimal) decimal.Decimal {
+	switch {
+	case a.IsZero():
+		return b
+	case b.IsZero():
+		return a
+	default:
+		return a.Add(b)
+	}
+}
+
+// compare is a.Cmp(b), which allocates where exponents differ.
+func compare(a, b decimal.Decimal) int {
+	if as, bs := a.Sign(), b.Sign(); as != bs || as == 0 {
+		return as - bs
+	}
+	const exact = 15 // digits, and so many more in an int64
+	most := exact + min(a.Exponent(), b.Exponent())
+	small := func(d decimal.Decimal) bool { return int32(d.NumDigits())+d.Exponent() <= most } //nolint:gosec // they are few
+	if a.Exponent() == b.Exponent() || !small(a) || !small(b) {
+		return a.Cmp(b)
+	}
+	an, bn := a.CoefficientInt64(), b.CoefficientInt64()
+	for e := a.Exponent(); e > b.Exponent(); e-- {
+		an *= 10
+	}
+	for e := b.Exponent(); e > a.Exponent(); e-- {
+		bn *= 10
+	}
+	return cmp.Compare(an, bn)
+}
+
 // AmountOf is an amount that is a decimal number.
 func AmountOf(d decimal.Decimal) Amount { return Amount{d, one} }
 
@@ -30,6 +64,12 @@ func (a Amount) denominator() decimal.Decimal {
 
 // Add returns a + b.
 func (a Amount) Add(b Amount) Amount {
+	switch {
+	case a.num.IsZero():
+		return b
+	case b.num.IsZero():
+		return a
+	}
 	an, bn := a.denominator(), b.denominator()
 	if an.Equal(bn) {
 		return Amount{a.num.Add(b.num), an}

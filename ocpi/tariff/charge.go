@@ -88,11 +88,14 @@ func (p *Period) settle() {
 	if stated == nil {
 		return
 	}
-	lasts := elapsed(p.Start, p.End)
-	off := stated.Sub(lasts)
-	if off.IsZero() || stated.Exponent() >= 0 {
+	if stated.Exponent() >= 0 {
 		return
 	}
+	lasts := elapsed(p.Start, p.End)
+	if compare(*stated, lasts) == 0 {
+		return
+	}
+	off := stated.Sub(lasts)
 	if unit := decimal.New(36, stated.Exponent()+2); off.Abs().Cmp(unit) < 0 { // the last digit of the hours
 		*stated = lasts
 	}
@@ -121,27 +124,28 @@ func periodOf(in *v230.ChargingPeriod) Period {
 	}
 	for i := range in.Dimensions {
 		volume := in.Dimensions[i].Volume.Decimal()
+		known := func() *decimal.Decimal { return new(volume) } // of its own, so that only these are allocated
 		switch in.Dimensions[i].Type {
 		case v230.CdrDimensionTypeEnergy:
-			p.Energy = p.Energy.Add(volume)
+			p.Energy = plus(p.Energy, volume)
 		case v230.CdrDimensionTypeTime:
-			p.Charging = p.Charging.Add(volume.Mul(hour))
+			p.Charging = plus(p.Charging, volume.Mul(hour))
 		case v230.CdrDimensionTypeParkingTime:
-			p.Parking = p.Parking.Add(volume.Mul(hour))
+			p.Parking = plus(p.Parking, volume.Mul(hour))
 		case v230.CdrDimensionTypeReservationTime:
-			p.Reserved = p.Reserved.Add(volume.Mul(hour))
+			p.Reserved = plus(p.Reserved, volume.Mul(hour))
 		case v230.CdrDimensionTypeMinCurrent:
-			p.MinCurrent = &volume
+			p.MinCurrent = known()
 		case v230.CdrDimensionTypeMaxCurrent:
-			p.MaxCurrent = &volume
+			p.MaxCurrent = known()
 		case v230.CdrDimensionTypeMinPower:
-			p.MinPower = &volume
+			p.MinPower = known()
 		case v230.CdrDimensionTypeMaxPower:
-			p.MaxPower = &volume
+			p.MaxPower = known()
 		case v230.CdrDimensionTypeCurrent: // sessions say what it is now
-			p.MinCurrent, p.MaxCurrent = orElse(p.MinCurrent, volume), orElse(p.MaxCurrent, volume)
+			p.MinCurrent, p.MaxCurrent = orElse(p.MinCurrent, known()), orElse(p.MaxCurrent, known())
 		case v230.CdrDimensionTypePower:
-			p.MinPower, p.MaxPower = orElse(p.MinPower, volume), orElse(p.MaxPower, volume)
+			p.MinPower, p.MaxPower = orElse(p.MinPower, known()), orElse(p.MaxPower, known())
 		case v230.CdrDimensionTypeEnergyExport, v230.CdrDimensionTypeEnergyImport, v230.CdrDimensionTypeStateOfCharge:
 		}
 	}
@@ -169,11 +173,11 @@ func wholeSeconds(from, to time.Time) int64 {
 // longest is more seconds than there are between any two timestamps of OCPI, which has four digits for years.
 const longest = 10_000 * 366 * 24 * 3600
 
-func orElse(known *decimal.Decimal, value decimal.Decimal) *decimal.Decimal {
+func orElse(known, other *decimal.Decimal) *decimal.Decimal {
 	if known != nil {
 		return known
 	}
-	return &value
+	return other
 }
 
 // sameID compares ids of tariffs, which are the same in any case.

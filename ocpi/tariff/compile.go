@@ -2,6 +2,7 @@ package tariff
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -63,8 +64,11 @@ type Tariff struct {
 	taxes []taxing
 	// rates are their numbers by rate; empty for none.
 	rates map[string]int
-	// local tells that a restriction depends on the time at the location.
+	// having are the elements that have a price of each dimension, in order.
+	having [dimensions][]*element
+	// local tells that a restriction depends on the time at the location, and minutes are those of the day at which one may change.
 	local    bool
+	minutes  []int
 	min, max *limit
 }
 
@@ -144,8 +148,29 @@ func Compile(t *v230.Tariff) (*Tariff, error) {
 		out.restrictions = r
 		c.local = c.local || r.isLocal()
 	}
+	c.arrange()
 	c.min, c.max = limitOf(t.MinPrice), limitOf(t.MaxPrice)
 	return c, nil
+}
+
+// arrange finds what is asked for in every period.
+func (t *Tariff) arrange() {
+	for i := range t.elements {
+		e := &t.elements[i]
+		for d, c := range e.components {
+			if c != nil {
+				t.having[d] = append(t.having[d], e)
+			}
+		}
+		if e.hasTimes {
+			t.minutes = append(t.minutes, e.start, e.end)
+		}
+		if e.isLocal() {
+			t.minutes = append(t.minutes, 0)
+		}
+	}
+	slices.Sort(t.minutes)
+	t.minutes = slices.Compact(t.minutes)
 }
 
 func limitOf(l *v230.PriceLimit) *limit {

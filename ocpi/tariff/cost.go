@@ -25,6 +25,12 @@ type Tax struct {
 
 // Add returns c + d.
 func (c Cost) Add(d Cost) Cost {
+	switch {
+	case c.isNothing():
+		return d
+	case d.isNothing():
+		return c
+	}
 	sum := Cost{
 		Before: c.Before.Add(d.Before), After: c.After.Add(d.After),
 		NoBefore: c.NoBefore || d.NoBefore, NoAfter: c.NoAfter || d.NoAfter,
@@ -34,6 +40,11 @@ func (c Cost) Add(d Cost) Cost {
 		sum.addTax(t)
 	}
 	return sum
+}
+
+// isNothing reports whether it is a cost of 0.
+func (c *Cost) isNothing() bool {
+	return c.Before.Sign() == 0 && c.After.Sign() == 0 && !c.NoBefore && !c.NoAfter && len(c.Taxes) == 0
 }
 
 func (c *Cost) addTax(t Tax) {

@@ -76,7 +76,7 @@ func (p *pricer) divide(parts []Period, period *Period, t *Tariff, energy decima
 func (p *pricer) actives(part *Period, t *Tariff, energy decimal.Decimal) (active [2 * dimensions]*component) {
 	m := moment{at: part.Start, began: p.sessionBegan, energy: energy, period: part, expired: p.charge.Expired}
 	if t.local {
-		m.locate(p.policy.zone())
+		m.locate(p.policy)
 	}
 	if !part.isReserved() {
 		for d := range dimensions {
@@ -178,9 +178,12 @@ func (p *pricer) cuts(period *Period, t *Tariff, energy decimal.Decimal) ([]cut,
 		}
 		for _, kWh := range []*decimal.Decimal{r.minKWh, r.maxKWh} {
 			if kWh != nil {
-				cutByEnergy(period, kWh.Sub(energy), add)
+				cutByEnergy(period, *kWh, energy, add)
 			}
 		}
+	}
+	if p.cutsMade += len(cuts); p.cutsMade > p.policy.maxPeriods() {
+		return nil, fmt.Errorf("%w: over %d when it is divided", ErrTooLong, p.policy.maxPeriods())
 	}
 	slices.SortFunc(cuts, func(a, b cut) int {
 		if c := a.at.Compare(b.at); c != 0 || (a.energy == nil) == (b.energy == nil) {
@@ -210,9 +213,13 @@ func (p *pricer) cutByDuration(began time.Time, seconds int64, offsets []int, ad
 	}
 }
 
-// cutByEnergy cuts where so much of the energy of the period has flown.
-func cutByEnergy(period *Period, kWh decimal.Decimal, add func(time.Time, *decimal.Decimal)) {
-	if kWh.Sign() <= 0 || kWh.Cmp(period.Energy) >= 0 {
+// cutByEnergy cuts where so much energy has flown in all, of which there was some before the period.
+func cutByEnergy(period *Period, kWh, before decimal.Decimal, add func(time.Time, *decimal.Decimal)) {
+	if compare(kWh, before) <= 0 {
+		return
+	}
+	kWh = kWh.Sub(before)
+	if compare(kWh, period.Energy) >= 0 {
 		return
 	}
 	seconds, rest := elapsed(period.Start, period.End).Mul(kWh).DivRound(period.Energy, 9).QuoRem(one, 0)
@@ -239,28 +246,21 @@ func (p *pricer) changesOfClock(period *Period, add func(time.Time, *decimal.Dec
 	}
 }
 
+// looksPerPeriod is in how many places a cut is looked for, for each period that is allowed: many periods with many times of day take
+// long though there is nothing to cut.
+const looksPerPeriod = 64
+
 // cutByClock cuts at the times of day at which elements begin and cease to apply, and at midnight where days or dates count.
 func (p *pricer) cutByClock(period *Period, t *Tariff, offsets []int, add func(time.Time, *decimal.Decimal)) error {
-	var minutes []int
-	for i := range t.elements {
-		r := &t.elements[i].restrictions
-		if r.hasTimes {
-			minutes = append(minutes, r.start, r.end)
-		}
-		if r.isLocal() {
-			minutes = append(minutes, 0)
-		}
-	}
-	slices.Sort(minutes)
-	minutes = slices.Compact(minutes)
 	days := int(wholeSeconds(period.Start, period.End)/(24*3600)) + 2
-	if days > p.policy.maxPeriods()/len(minutes) {
+	p.looks += days * len(t.minutes)
+	if most := p.policy.maxPeriods(); days > most/len(t.minutes) || p.looks > looksPerPeriod*most {
 		return fmt.Errorf("%w: a period of %d days has prices by the time of day", ErrTooLong, days)
 	}
 	zone := p.policy.zone()
 	year, month, day := period.Start.In(zone).Date()
 	for n := range days + 1 {
-		for _, minute := range minutes {
+		for _, minute := range t.minutes {
 			for _, offset := range offsets { // an hour can be there twice, or not at all
 				at := time.Date(year, month, day+n, 0, minute, -offset, 0, time.UTC)
 				if local := at.In(zone); local.Hour()*60+local.Minute() == minute {

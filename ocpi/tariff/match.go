@@ -24,9 +24,12 @@ type moment struct {
 }
 
 // locate sets what depends on the time zone.
-func (m *moment) locate(zone *time.Location) {
-	local := m.at.In(zone)
+func (m *moment) locate(p *Policy) {
+	local := m.at.In(p.zone())
 	m.day, m.date, m.minute = local.Weekday(), numberOf(local), local.Hour()*60+local.Minute()
+	if p.WrappedDay != WrappedDayOfStart {
+		return
+	}
 	before := local.AddDate(0, 0, -1)
 	m.dayBefore, m.dateBefore = before.Weekday(), numberOf(before)
 }
@@ -56,9 +59,9 @@ func (r *restrictions) judge(m *moment, p *Policy) mismatch {
 	switch {
 	case (r.reservation != notReserved) != m.reserved, r.reservation == expiredOnly && !m.expired: // PR-27, PR-29
 		return byReservation
-	case r.minKWh != nil && m.energy.Cmp(*r.minKWh) < 0:
+	case r.minKWh != nil && compare(m.energy, *r.minKWh) < 0:
 		return byMinKWh
-	case r.maxKWh != nil && m.energy.Cmp(*r.maxKWh) >= 0:
+	case r.maxKWh != nil && compare(m.energy, *r.maxKWh) >= 0:
 		return byMaxKWh
 	}
 	if r.minDuration != nil || r.maxDuration != nil {
@@ -116,7 +119,7 @@ func below(bound, low, high *decimal.Decimal, p *Policy) bool {
 	if measured == nil {
 		return p.Unmeasured == UnmeasuredMatches
 	}
-	return measured.Cmp(*bound) >= 0
+	return compare(*measured, *bound) >= 0
 }
 
 // above reports whether an upper bound holds.
@@ -134,7 +137,7 @@ func above(bound, low, high *decimal.Decimal, p *Policy) bool {
 	if measured == nil {
 		return p.Unmeasured == UnmeasuredMatches
 	}
-	return measured.Cmp(*bound) < 0
+	return compare(*measured, *bound) < 0
 }
 
 // judgeClock judges times of day, days and dates, which are those of the location.

@@ -3,6 +3,7 @@ package tariff
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -46,7 +47,8 @@ type Line struct {
 	// Price is for one kWh or hour, or the flat price. It includes taxes where the tariff says so.
 	Price decimal.Decimal
 
-	taxing *taxing
+	taxing    *taxing
+	component *component
 }
 
 // A Step is what step_size added to the last line that its dimension has.
@@ -123,6 +125,8 @@ type pricer struct {
 	sessionBegan, reservationBegan time.Time
 	// unbilled are quantities that have no price, by dimension, for A3.
 	unbilled [dimensions]decimal.Decimal
+	// cutsMade and looks are what Divide has cut so far, and where it has looked for a cut.
+	cutsMade, looks int
 	// flat holds the FLAT components that were billed, in the session and in the reservation, and the one active last.
 	flat [2]flats
 	used []*Tariff
@@ -216,12 +220,12 @@ func (p *pricer) bill() error {
 		*m = moment{at: period.Start, began: p.sessionBegan, energy: energy, period: period, expired: p.charge.Expired}
 		if t != nil {
 			if t.local {
-				m.locate(p.policy.zone())
+				m.locate(p.policy)
 			}
 			p.use(t)
 			p.period(i, t, m)
 		}
-		energy = energy.Add(period.Energy)
+		energy = plus(energy, period.Energy)
 	}
 	return nil
 }
@@ -276,14 +280,14 @@ func (p *pricer) period(i int, t *Tariff, m *moment) {
 // active is the component that has the price of a dimension: that of the first element that has one and applies (PR-02).
 func (t *Tariff) active(d Dimension, m *moment, p *Policy) *component {
 	if m.reserved && m.expired { // an expired reservation is priced as one where there is a price for that (PR-30)
-		for i := range t.elements {
-			if e := &t.elements[i]; e.reservation == expiredOnly && e.components[d] != nil && e.judge(m, p) == matches {
+		for _, e := range t.having[d] {
+			if e.reservation == expiredOnly && e.judge(m, p) == matches {
 				return e.components[d]
 			}
 		}
 	}
-	for i := range t.elements {
-		if e := &t.elements[i]; e.components[d] != nil && e.judge(m, p) == matches {
+	for _, e := range t.having[d] {
+		if e.judge(m, p) == matches {
 			return e.components[d]
 		}
 	}
@@ -298,7 +302,7 @@ func (p *pricer) book(i int, t *Tariff, m *moment, d, priced Dimension, quantity
 	c := t.active(priced, m, p.policy)
 	if c == nil {
 		if !m.reserved {
-			p.unbilled[d] = p.unbilled[d].Add(quantity)
+			p.unbilled[d] = plus(p.unbilled[d], quantity)
 		}
 		return
 	}
@@ -308,7 +312,7 @@ func (p *pricer) book(i int, t *Tariff, m *moment, d, priced Dimension, quantity
 func (p *pricer) line(i int, t *Tariff, m *moment, d Dimension, c *component, quantity decimal.Decimal) {
 	p.out.Lines = append(p.out.Lines, Line{
 		Period: i, Dimension: d, Reservation: m.reserved, Tariff: t, Element: c.element, Component: c.index,
-		Quantity: quantity, Price: c.price, taxing: &t.taxes[c.tax],
+		Quantity: quantity, Price: c.price, taxing: &t.taxes[c.tax], component: c,
 	})
 }
 
@@ -359,10 +363,11 @@ func classOf(l *Line, p *Policy) class {
 
 // amount is what a line comes to as its price says, in 3,600ths: whole numbers where prices and quantities are.
 func (l *Line) amount() decimal.Decimal {
-	quantity := l.Quantity
-	if !l.Added.IsZero() {
-		quantity = quantity.Add(l.Added)
-	}
+	return l.amountOf(plus(l.Quantity, l.Added))
+}
+
+// amountOf is what a quantity comes to at the price of the line.
+func (l *Line) amountOf(quantity decimal.Decimal) decimal.Decimal {
 	amount := l.Price.Mul(quantity)
 	if l.Dimension == Energy || l.Dimension == Flat {
 		amount = amount.Mul(hour)
@@ -376,31 +381,36 @@ func (b *Breakdown) Cost(line int) Cost {
 	return l.taxing.cost(Amount{l.amount(), hour}, &b.policy)
 }
 
-// add adds up the lines.
-func (p *pricer) add() {
-	type sum struct {
-		taxing *taxing
-		class  class
-		amount decimal.Decimal
-	}
-	var sums []sum
+// A sum is all that one component bills in one part of the total.
+type sum struct {
+	line     *Line
+	class    class
+	quantity decimal.Decimal
+}
+
+// sums adds up the quantities of lines that have the same price.
+func (p *pricer) sums() []sum {
+	sums := make([]sum, 0, 8)
 	for i := range p.out.Lines {
 		l := &p.out.Lines[i]
-		class, amount := classOf(l, p.policy), l.amount()
-		found := false
-		for j := range sums {
-			if found = sums[j].taxing == l.taxing && sums[j].class == class; found {
-				sums[j].amount = sums[j].amount.Add(amount)
-				break
-			}
+		class, quantity := classOf(l, p.policy), plus(l.Quantity, l.Added)
+		j := slices.IndexFunc(sums, func(s sum) bool {
+			return s.line.component == l.component && s.class == class && s.line.Dimension == l.Dimension
+		})
+		if j < 0 {
+			sums = append(sums, sum{l, class, quantity})
+			continue
 		}
-		if !found {
-			sums = append(sums, sum{l.taxing, class, amount})
-		}
+		sums[j].quantity = plus(sums[j].quantity, quantity)
 	}
+	return sums
+}
+
+// add adds up the lines.
+func (p *pricer) add() {
 	var parts [classes]Cost
-	for _, s := range sums {
-		parts[s.class] = parts[s.class].Add(s.taxing.cost(Amount{s.amount, hour}, p.policy))
+	for _, s := range p.sums() {
+		parts[s.class] = parts[s.class].Add(s.line.taxing.cost(Amount{s.line.amountOf(s.quantity), hour}, p.policy))
 	}
 	for _, part := range parts {
 		if p.policy.RoundParts { // A21

@@ -47,7 +47,7 @@ func (p *pricer) step(t *Tariff, line int) {
 		return
 	}
 	last := &p.out.Lines[line]
-	size := last.Tariff.elements[last.Element].component(last.Component).step
+	size := last.component.step
 	if size.IsZero() {
 		return
 	}
@@ -55,7 +55,7 @@ func (p *pricer) step(t *Tariff, line int) {
 	for i := range p.out.Lines {
 		l := &p.out.Lines[i]
 		if l.Dimension == last.Dimension && l.Reservation == last.Reservation && (t == nil || l.Tariff == t) {
-			total = total.Add(l.Quantity)
+			total = plus(total, l.Quantity)
 			fedBack = fedBack || l.Quantity.Sign() < 0
 		}
 	}
@@ -80,14 +80,4 @@ func (p *pricer) step(t *Tariff, line int) {
 		last.Added = added.Shift(-3)
 	}
 	p.out.Steps = append(p.out.Steps, Step{Line: line, Size: size, Total: total, Rounded: total.Add(added)})
-}
-
-// component is the one with this number in its element.
-func (e *element) component(index int) *component {
-	for _, c := range e.components {
-		if c != nil && c.index == index {
-			return c
-		}
-	}
-	return nil
 }
