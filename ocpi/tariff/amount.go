@@ -34,7 +34,7 @@ func plus(a, b decimal.Decimal) decimal.Decimal {
 // compare is a.Cmp(b), which allocates where exponents differ.
 func compare(a, b decimal.Decimal) int {
 	if as, bs := a.Sign(), b.Sign(); as != bs || as == 0 {
-		return as - bs
+		return cmp.Compare(as, bs)
 	}
 	const exact = 15 // digits, and so many more in an int64
 	most := exact + min(a.Exponent(), b.Exponent())
