@@ -173,6 +173,12 @@ func TestPolicies(t *testing.T) {
 			of: before, want: "1.00",
 			other: []answer{{tariff.Policy{StepTotal: tariff.StepTotalAll}, "0.80"}},
 		},
+		"A3: time without a price does not count for the reservation": {
+			tariffs: []*made{newTariff().element(timeD, "60.00", 900, &v230.TariffRestrictions{Reservation: new(v230.ReservationRestrictionTypeReservation)})},
+			charge:  from(t, "UTC", monday).reserved(13).charging(10, "1"),
+			of:      before, want: "15.00",
+			other: []answer{{tariff.Policy{StepTotal: tariff.StepTotalAll}, "15.00"}},
+		},
 		"A4: a step over two tariffs": {
 			tariffs: []*made{newTariff().named("A").element(energyD, "1.00", 1000, nil), newTariff().named("B").element(energyD, "2.00", 1000, nil)},
 			charge:  from(t, "UTC", monday).charging(10, "1.5").under("A").charging(10, "0.2").under("B"),

@@ -1,6 +1,7 @@
 package tariff_test
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -32,6 +33,27 @@ func both(b *tariff.Breakdown) string {
 func parts(b *tariff.Breakdown) string {
 	return "fixed " + b.Fixed.Before.String() + " energy " + b.Energy.Before.String() + " time " + b.Time.Before.String() +
 		" parking " + b.Parking.Before.String() + " reservation " + b.Reservation.Before.String()
+}
+
+// taxes are those of the total, by their rates.
+func taxes(b *tariff.Breakdown) (s string) {
+	for _, tax := range b.Total.Taxes {
+		s += tax.Rate.String() + ": " + tax.Amount.String() + " "
+	}
+	return s
+}
+
+// limits is how many limits changed something.
+func limits(b *tariff.Breakdown) string { return strconv.Itoa(len(b.Limits)) }
+
+// unrated takes all rates of VAT away.
+func (m *made) unrated() *made {
+	for i := range m.Elements {
+		for j := range m.Elements[i].PriceComponents {
+			m.Elements[i].PriceComponents[j].VAT = nil
+		}
+	}
+	return m
 }
 
 func hoursOf(from, to string) *v230.TariffRestrictions {
@@ -257,15 +279,22 @@ func TestRulesOfPrices(t *testing.T) {
 	untaxed := newTariff().element(energyD, "1.00", 1, nil)
 	ten := from(t, "UTC", monday).charging(10, "10")
 	for name, r := range map[string]rule{
-		"PR-21: VAT comes on top, component by component": {[]*made{twoRates}, ten, false, both, "11.00 / 12.20"},
-		"PR-22: min_price lifts both amounts":             {[]*made{limited("20", "30")}, ten, false, both, "20.00 / 30.00"},
-		"PR-22: min_price lifts one":                      {[]*made{limited("9", "30")}, ten, false, both, "10.00 / 30.00"},
-		"PR-22: min_price lifts the other":                {[]*made{limited("11", "12")}, ten, false, both, "11.00 / 12.00"},
-		"PR-22: max_price lowers both":                    {[]*made{capped("5", "7")}, ten, false, both, "5.00 / 7.00"},
-		"PR-22: max_price lowers one":                     {[]*made{capped("10", "11")}, ten, false, both, "10.00 / 11.00"},
-		"PR-22: max_price lowers the other":               {[]*made{capped("9", "12")}, ten, false, both, "9.00 / 12.00"},
-		"PR-23: min_price is no fee":                      {[]*made{newTariff().element(energyD, "1.00", 1, nil).also(flatD, "2.00", 0).minimum("3.00")}, from(t, "UTC", monday).charging(10, "4"), false, before, "6.00"},
-		"PR-23: but the least that it costs":              {[]*made{newTariff().element(energyD, "1.00", 1, nil).also(flatD, "2.00", 0).minimum("3.00")}, from(t, "UTC", monday).charging(10, "0.5"), false, before, "3.00"},
+		"PR-21: VAT comes on top, component by component":  {[]*made{twoRates}, ten, false, both, "11.00 / 12.20"},
+		"PR-22: min_price lifts both amounts":              {[]*made{limited("20", "30")}, ten, false, both, "20.00 / 30.00"},
+		"PR-22: min_price lifts one":                       {[]*made{limited("9", "30")}, ten, false, both, "10.00 / 30.00"},
+		"PR-22: min_price lifts the other":                 {[]*made{limited("11", "12")}, ten, false, both, "11.00 / 12.00"},
+		"PR-22: max_price lowers both":                     {[]*made{capped("5", "7")}, ten, false, both, "5.00 / 7.00"},
+		"PR-22: max_price lowers one":                      {[]*made{capped("10", "11")}, ten, false, both, "10.00 / 11.00"},
+		"PR-22: max_price lowers the other":                {[]*made{capped("9", "12")}, ten, false, both, "9.00 / 12.00"},
+		"PR-22: taxes of a limited total are not told, A7": {[]*made{capped("5", "7")}, ten, false, taxes, ""},
+		"PR-22: what is not known is not limited before taxes": {
+			[]*made{newTariff().element(energyD, "1.00", 1, nil).included("YES").minimum("20")}, ten, false, limits, "0",
+		},
+		"PR-22: nor after them": {
+			[]*made{capped("100", "1").unrated()}, ten, false, limits, "0",
+		},
+		"PR-23: min_price is no fee":         {[]*made{newTariff().element(energyD, "1.00", 1, nil).also(flatD, "2.00", 0).minimum("3.00")}, from(t, "UTC", monday).charging(10, "4"), false, before, "6.00"},
+		"PR-23: but the least that it costs": {[]*made{newTariff().element(energyD, "1.00", 1, nil).also(flatD, "2.00", 0).minimum("3.00")}, from(t, "UTC", monday).charging(10, "0.5"), false, before, "3.00"},
 		"PR-24: nothing is rounded": {
 			[]*made{newTariff().element(energyD, "0.3333", 0, nil).vat(19).included("NO")}, from(t, "UTC", monday).charging(10, "0.3333"), false, both, "0.11108889 / 0.1321957791",
 		},
@@ -281,15 +310,10 @@ func TestRulesOfPrices(t *testing.T) {
 		"PR-26: prices contain taxes": {
 			[]*made{newTariff().element(energyD, "1.21", 1, nil).vat(21).included("YES")}, ten, false, both, "10.00 / 12.10",
 		},
-		"PR-26: there are no taxes":     {[]*made{newTariff().element(energyD, "1.00", 1, nil).vat(21)}, ten, false, both, "10.00 / 10.00"},
-		"PR-26: nor do limits make any": {[]*made{newTariff().element(energyD, "1.00", 1, nil).maximum("4.00")}, ten, false, both, "4.00 / 4.00"},
-		"PR-26: nor lowest prices":      {[]*made{newTariff().element(energyD, "1.00", 1, nil).minimum("40.00")}, ten, false, both, "40.00 / 40.00"},
-		"PR-26: taxes are listed by their rates": {[]*made{twoRates, untaxed.named("U")}, ten, false, func(b *tariff.Breakdown) (s string) {
-			for _, tax := range b.Total.Taxes {
-				s += tax.Rate.String() + ": " + tax.Amount.String() + " "
-			}
-			return s
-		}, "20: 0.20 10: 1.00 "},
+		"PR-26: there are no taxes":              {[]*made{newTariff().element(energyD, "1.00", 1, nil).vat(21)}, ten, false, both, "10.00 / 10.00"},
+		"PR-26: nor do limits make any":          {[]*made{newTariff().element(energyD, "1.00", 1, nil).maximum("4.00")}, ten, false, both, "4.00 / 4.00"},
+		"PR-26: nor lowest prices":               {[]*made{newTariff().element(energyD, "1.00", 1, nil).minimum("40.00")}, ten, false, both, "40.00 / 40.00"},
+		"PR-26: taxes are listed by their rates": {[]*made{twoRates, untaxed.named("U")}, ten, false, taxes, "20: 0.20 10: 1.00 "},
 	} {
 		t.Run(name, r.check)
 	}
@@ -325,6 +349,10 @@ func TestRulesOfReservations(t *testing.T) {
 		"PR-31: the reservation has a step of its own": {
 			[]*made{newTariff().element(timeD, "6.00", 600, nil).also(parkingD, "6.00", 600).element(timeD, "60.00", 900, reservedOnly)},
 			from(t, "UTC", monday).reserved(13).charging(15, "1"), false, parts, "fixed 0.00 energy 0.00 time 2.00 parking 0.00 reservation 15.00",
+		},
+		"PR-31: and is rounded but once where nobody came": {
+			[]*made{newTariff().element(timeD, "60.00", 900, reservedOnly)}, from(t, "UTC", monday).reserved(13).expires(), false,
+			func(b *tariff.Breakdown) string { return before(b) + " " + strconv.Itoa(len(b.Steps)) }, "15.00 1",
 		},
 	} {
 		t.Run(name, r.check)
