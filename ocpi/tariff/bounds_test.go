@@ -166,6 +166,23 @@ func TestAMillionPeriods(t *testing.T) {
 	})
 }
 
+// A policy bounds the periods that are priced, and those that are made.
+func TestMaxPeriods(t *testing.T) {
+	c := from(t, "UTC", monday).charging(10, "1").charging(10, "1").Charge
+	m := newTariff().element(energyD, "1.00", 1, hoursOf("10:05", "10:15"))
+	tariffs := compiled(t, &m.Tariff)
+	for most, want := range map[int]error{1: tariff.ErrTooLong, 2: nil} {
+		if _, err := tariff.Price(&c, tariffs, tariff.Policy{MaxPeriods: most}); !errors.Is(err, want) {
+			t.Errorf("priced with %d: %v", most, err)
+		}
+	}
+	for most, want := range map[int]error{5: tariff.ErrTooLong, 6: nil} { // two days, with three times of day
+		if _, err := tariff.Divide(&c, tariffs, tariff.Policy{MaxPeriods: most}); !errors.Is(err, want) {
+			t.Errorf("divided with %d: %v", most, err)
+		}
+	}
+}
+
 // What makes a check look closely at a CDR is bounded, whoever made its tariff.
 func TestACDRThatWouldBeCutForAges(t *testing.T) {
 	tariffs := hundreds(1400)

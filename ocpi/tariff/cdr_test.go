@@ -144,6 +144,25 @@ func TestACDRIsMadeOfASession(t *testing.T) {
 	}
 }
 
+// Hours that are those from begin to end but for their last digit are those; others are what the CDR says.
+func TestHoursThatAreRounded(t *testing.T) {
+	for _, test := range []struct {
+		minutes     int
+		hours, want string
+	}{
+		{40, "0.6667", "2400"}, {40, "0.667", "2400"}, {40, "0.67", "2400"}, {40, "0.66", "2400"}, {40, "0.65", "2340"},
+		{60, "0.99", "3564"}, {60, "1.01", "3636"}, {61, "1", "3600"}, {40, "0.6668", "2400.48"}, {40, "0", "0"},
+	} {
+		at := ocpi.NewDateTime(from(t, "UTC", monday).at)
+		cdr := v230.CDR{EndDateTime: ocpi.NewDateTime(at.Time().Add(time.Duration(test.minutes) * time.Minute)), ChargingPeriods: []v230.ChargingPeriod{{
+			StartDateTime: at, Dimensions: []v230.CdrDimension{{Type: "PARKING_TIME", Volume: ocpi.MustNumber(test.hours)}},
+		}}}
+		if got := tariff.ChargeOfCDR(&cdr).Periods[0].Parking; !got.Equal(decimal.RequireFromString(test.want)) {
+			t.Errorf("%d minutes, %s h: %s s, want %s", test.minutes, test.hours, got, test.want)
+		}
+	}
+}
+
 // Only a session with an end has a CDR, and only at a place that is known (A22: with energy and time, whatever has a price).
 func TestWhatACDRCannotBeMadeOf(t *testing.T) {
 	c := from(t, "UTC", "2026-06-15 10:00").charging(60, "22").Charge

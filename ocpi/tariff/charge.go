@@ -10,7 +10,8 @@ import (
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
-// A Charge is what is priced: the periods of one session, of the reservation before it, or of a reservation that nobody used.
+// A Charge is what is priced: the periods of one session, of the reservation before it, or of a reservation that nobody used, in order of
+// time.
 type Charge struct {
 	Periods []Period
 	// Expired tells that a reservation ended without a session.

@@ -136,6 +136,14 @@ func TestFindingsInCDRs(t *testing.T) {
 			func(c *v230.CDR) { c.TotalEnergyCost.BeforeTaxes = ocpi.MustNumber("12.00") },
 			tariff.TotalsDiffer, "/total_cost", tariff.Differs,
 		},
+		"parts that are less": {
+			func(c *v230.CDR) { c.TotalEnergyCost.BeforeTaxes = ocpi.MustNumber("10.00") },
+			tariff.TotalsDiffer, "/total_cost", tariff.Differs,
+		},
+		"parts that are more, though not all are stated": {
+			func(c *v230.CDR) { c.TotalFixedCost, c.TotalEnergyCost.BeforeTaxes = nil, ocpi.MustNumber("13.00") },
+			tariff.TotalsDiffer, "/total_cost", tariff.Differs,
+		},
 		"another cost": {func(c *v230.CDR) { c.TotalCost.BeforeTaxes = ocpi.MustNumber("11.82") }, tariff.CostDiffers, "/total_cost", tariff.Differs},
 		"another tax":  {func(c *v230.CDR) { c.TotalCost.Taxes[0].Amount = ocpi.MustNumber("2.58") }, tariff.CostDiffers, "/total_cost", tariff.Differs},
 		"no periods":   {func(c *v230.CDR) { c.ChargingPeriods = nil }, tariff.CostUnknown, "", tariff.CannotSay},
@@ -159,6 +167,41 @@ func TestFindingsInCDRs(t *testing.T) {
 			}
 			if a.Verdict != test.verdict {
 				t.Errorf("%s, want %s: %q", a.Verdict, test.verdict, found(a))
+			}
+		})
+	}
+}
+
+// What is rounded, left out or of no length is nothing to find.
+func TestWhatIsNoFinding(t *testing.T) {
+	for name, change := range map[string]func(*v230.CDR){
+		"half a minute more than until the next": func(c *v230.CDR) {
+			c.ChargingPeriods[0].Dimensions[1].Volume, c.TotalTime = ocpi.MustNumber("1.01"), ocpi.MustNumber("1.3433")
+		},
+		"10 Wh less": func(c *v230.CDR) { c.TotalEnergy = ocpi.MustNumber("21.99") },
+		"a period that begins at the end": func(c *v230.CDR) {
+			c.ChargingPeriods = append(c.ChargingPeriods, v230.ChargingPeriod{StartDateTime: c.EndDateTime})
+		},
+		"parts that are not stated": func(c *v230.CDR) { c.TotalFixedCost = nil },
+		"a cent for each part": func(c *v230.CDR) {
+			c.TotalEnergyCost.BeforeTaxes, c.TotalParkingCost.BeforeTaxes = ocpi.MustNumber("11.01"), ocpi.MustNumber("0.34")
+		},
+		"periods that say no energy": func(c *v230.CDR) {
+			c.ChargingPeriods[0].Dimensions = c.ChargingPeriods[0].Dimensions[1:]
+			c.ChargingPeriods[1].Dimensions = c.ChargingPeriods[1].Dimensions[1:]
+			c.TotalCost = *c.TotalFixedCost
+			c.TotalEnergyCost, c.TotalParkingCost, c.Tariffs[0].Elements = nil, nil, c.Tariffs[0].Elements[:1]
+		},
+		"a tariff that begins with it":  func(c *v230.CDR) { c.Tariffs[0].StartDateTime = new(c.StartDateTime) },
+		"a tariff that ends after that": func(c *v230.CDR) { c.Tariffs[0].EndDateTime = new(at("2026-06-15T10:00:01Z")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			cdr := goodCDR(t)
+			change(cdr)
+			a := tariff.Check(cdr, nil, checked)
+			all := slices.DeleteFunc(found(a), func(f string) bool { return f == "note " })
+			if a.Verdict != tariff.Agrees || len(all) > 0 {
+				t.Errorf("%s: %q", a.Verdict, all)
 			}
 		})
 	}

@@ -140,6 +140,14 @@ func TestPolicies(t *testing.T) {
 		policy tariff.Policy
 		want   string
 	}
+	middle := func(halfUp, halfEven, up, down string) (answers []answer) {
+		for mode, want := range map[tariff.RoundingMode]string{
+			tariff.RoundHalfUp: halfUp, tariff.RoundHalfEven: halfEven, tariff.RoundUp: up, tariff.RoundDown: down,
+		} {
+			answers = append(answers, answer{tariff.Policy{Rounding: tariff.Rounding{Round: true, Places: 2, Mode: mode}}, want})
+		}
+		return answers
+	}
 	kWh := func(n int64) *ocpi.Number { return new(ocpi.NumberOf(n)) }
 	for name, test := range map[string]struct {
 		tariffs []*made
@@ -282,6 +290,12 @@ func TestPolicies(t *testing.T) {
 			of:      before, want: "1.00",
 			other: []answer{{tariff.Policy{ParkingWithoutPrice: tariff.ParkingAsTime}, "2.00"}},
 		},
+		"A18: parking at the price of charging is a cost of parking": {
+			tariffs: []*made{newTariff().element(timeD, "6.00", 1, nil)},
+			charge:  from(t, "UTC", monday).charging(10, "1").parking(20),
+			of:      parts, want: "fixed 0.00 energy 0.00 time 1.00 parking 0.00 reservation 0.00",
+			other: []answer{{tariff.Policy{ParkingWithoutPrice: tariff.ParkingAsTime}, "fixed 0.00 energy 0.00 time 1.00 parking 2.00 reservation 0.00"}},
+		},
 		"A19: a rate in a price that includes taxes": {
 			tariffs: []*made{newTariff().element(energyD, "1.20", 1, nil).vat(20).included("YES")},
 			charge:  from(t, "UTC", monday).charging(10, "10"),
@@ -304,6 +318,21 @@ func TestPolicies(t *testing.T) {
 				{tariff.Policy{Rounding: tariff.Rounding{Round: true, Places: 2}, RoundParts: true}, "0.99"},
 				{tariff.Policy{Rounding: tariff.Rounding{Round: true, Places: 2, Mode: tariff.RoundUp}, RoundParts: true}, "1.02"},
 			},
+		},
+		"A21: the middle, after an even digit": {
+			tariffs: []*made{newTariff().element(energyD, "0.125", 1, nil)},
+			charge:  from(t, "UTC", monday).charging(60, "1"),
+			of:      before, want: "0.125", other: middle("0.13", "0.12", "0.13", "0.12"),
+		},
+		"A21: the middle, after an odd digit": {
+			tariffs: []*made{newTariff().element(energyD, "0.375", 1, nil)},
+			charge:  from(t, "UTC", monday).charging(60, "1"),
+			of:      before, want: "0.375", other: middle("0.38", "0.38", "0.38", "0.37"),
+		},
+		"A21: the middle, below 0": {
+			tariffs: []*made{newTariff().element(energyD, "-0.125", 1, nil)},
+			charge:  from(t, "UTC", monday).charging(60, "1"),
+			of:      before, want: "-0.125", other: middle("-0.13", "-0.12", "-0.13", "-0.12"),
 		},
 		"a period that names no tariff": {
 			tariffs: []*made{newTariff().element(energyD, "1.00", 1, nil)},

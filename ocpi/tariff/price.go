@@ -395,7 +395,7 @@ func (p *pricer) sums() []sum {
 		l := &p.out.Lines[i]
 		class, quantity := classOf(l, p.policy), plus(l.Quantity, l.Added)
 		j := slices.IndexFunc(sums, func(s sum) bool {
-			return s.line.component == l.component && s.class == class && s.line.Dimension == l.Dimension
+			return s.line.component == l.component && s.class == class
 		})
 		if j < 0 {
 			sums = append(sums, sum{l, class, quantity})

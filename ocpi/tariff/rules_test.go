@@ -181,7 +181,7 @@ func TestRulesOfRestrictions(t *testing.T) {
 			one(seconds(3600, 7200), parkingD), from(t, "UTC", monday).charging(30, "1").parking(60), false, before, "0.50",
 		},
 		"PR-08: and counts from the session, not from its reservation": {
-			one(seconds(3600, 7200), parkingD), from(t, "UTC", monday).reserved(60).charging(30, "1").parking(60), false, before, "0.50",
+			one(seconds(3600, 7200), parkingD), from(t, "UTC", monday).reserved(60).charging(30, "1").parking(42), false, before, "0.20",
 		},
 	} {
 		t.Run(name, r.check)
@@ -330,6 +330,16 @@ func TestRulesOfReservations(t *testing.T) {
 		"PR-27: an element without reservation never prices one": {[]*made{session()}, from(t, "UTC", monday).reserved(10).expires(), false, before, "0.00"},
 		"PR-27: an element with it prices nothing else": {
 			[]*made{newTariff().element(flatD, "2.00", 0, reservedOnly).also(timeD, "60.00", 1).also(energyD, "9.00", 1)}, from(t, "UTC", monday).charging(10, "10"), false, before, "0.00",
+		},
+		"PR-27: durations count from its begin": {
+			[]*made{newTariff().element(timeD, "6.00", 1, &v230.TariffRestrictions{Reservation: reservedOnly.Reservation, MaxDuration: new(600)}).
+				element(timeD, "60.00", 1, &v230.TariffRestrictions{Reservation: reservedOnly.Reservation, MinDuration: new(900)})},
+			from(t, "UTC", monday).reserved(16).charging(10, "1"), false, before, "2.00",
+		},
+		"PR-27: a period can have both": {
+			[]*made{session().element(timeD, "60.00", 1, reservedOnly)},
+			from(t, "UTC", monday).add(20, tariff.Period{Reserved: decimal.New(600, 0), Charging: decimal.New(600, 0)}), false, parts,
+			"fixed 0.50 energy 0.00 time 1.00 parking 0.00 reservation 10.00",
 		},
 		"PR-28: the FLAT of the reservation and that of the session": {
 			[]*made{session().element(flatD, "2.00", 0, reservedOnly)}, from(t, "UTC", monday).reserved(10).charging(10, "1"), false, before, "3.50",
