@@ -3,6 +3,7 @@ package tariff_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -127,8 +128,8 @@ func TestACDRIsMadeOfASession(t *testing.T) {
 		}
 		return text
 	}
-	got := append(periods, price(&cdr.TotalCost), price(cdr.TotalFixedCost), price(cdr.TotalEnergyCost), price(cdr.TotalTimeCost), price(cdr.TotalParkingCost),
-		cdr.TotalEnergy.String(), cdr.TotalTime.String(), cdr.TotalParkingTime.String(), string(cdr.CDRLocation.EVSEID), string(*cdr.SessionID))
+	got := slices.Concat(periods, []string{price(&cdr.TotalCost), price(cdr.TotalFixedCost), price(cdr.TotalEnergyCost), price(cdr.TotalTimeCost), price(cdr.TotalParkingCost),
+		cdr.TotalEnergy.String(), cdr.TotalTime.String(), cdr.TotalParkingTime.String(), string(cdr.CDRLocation.EVSEID), string(*cdr.SessionID)})
 	want := []string{
 		"2026-06-15T19:30:00Z T ENERGY 11 TIME 0.5",
 		"2026-06-15T20:00:00Z T ENERGY 11 TIME 0.5",

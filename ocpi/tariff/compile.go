@@ -95,7 +95,7 @@ type limit struct {
 }
 
 // A TariffError says why a tariff cannot be priced with.
-type TariffError struct {
+type TariffError struct { //nolint:revive // another Error would not say what cannot be read
 	Tariff string
 	// Pointer is the place in the tariff, as a JSON Pointer.
 	Pointer string

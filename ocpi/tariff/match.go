@@ -166,7 +166,7 @@ func (r *restrictions) judgeClock(m *moment, p *Policy) mismatch {
 func (r *restrictions) inTimes(minute int, p *Policy) (in, wrapped bool) {
 	start, end := r.start, r.end
 	switch {
-	case start == end && start == 0:
+	case start == 0 && end == 0:
 		return p.Midnights == SameTimesAllDay, false
 	case start == end:
 		return p.SameTimes == SameTimesAllDay, false

@@ -194,12 +194,9 @@ func (p *pricer) tariff(i int) (*Tariff, error) {
 }
 
 func (b *Breakdown) note(n Note) {
-	for _, has := range b.Notes {
-		if has == n {
-			return
-		}
+	if !slices.Contains(b.Notes, n) {
+		b.Notes = append(b.Notes, n)
 	}
-	b.Notes = append(b.Notes, n)
 }
 
 // bill makes the lines.
@@ -243,12 +240,9 @@ func (p *pricer) begin() {
 }
 
 func (p *pricer) use(t *Tariff) {
-	for _, u := range p.used {
-		if u == t {
-			return
-		}
+	if !slices.Contains(p.used, t) {
+		p.used = append(p.used, t)
 	}
-	p.used = append(p.used, t)
 }
 
 // period bills a period with its tariff (PR-02).

@@ -1,10 +1,12 @@
 package tariff_test
 
 import (
+	"fmt"
 	"strconv"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/shopspring/decimal"
 
 	"github.com/roamwire/roamwire/ocpi"
@@ -366,6 +368,35 @@ func TestRulesOfReservations(t *testing.T) {
 		},
 	} {
 		t.Run(name, r.check)
+	}
+}
+
+// Why a later element has the price is judged where that was: for a reservation, from its begin.
+func TestWhyAnElementDoesNotApply(t *testing.T) {
+	first := func(max int) *v230.TariffRestrictions {
+		return &v230.TariffRestrictions{Reservation: reservedOnly.Reservation, MaxDuration: &max}
+	}
+	m := newTariff().element(timeD, "1.00", 1, kWh("5", "")).element(timeD, "2.00", 1, first(600)).element(flatD, "3.00", 0, reservedOnly).element(timeD, "4.00", 1, reservedOnly).element(timeD, "5.00", 1, nil)
+	tariffs := compiled(t, &m.Tariff)
+	charge, err := tariff.Divide(&from(t, "UTC", monday).reserved(20).charging(10, "1").Charge, tariffs, tariff.Policy{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	b := priced(t, charge, tariffs, tariff.Policy{})
+	for i, l := range b.Lines {
+		line := l.Dimension.String() + " of " + l.Price.String()
+		for _, s := range b.Why(i) {
+			line += fmt.Sprintf(", not %d: %s", s.Element, s.By)
+		}
+		got = append(got, line)
+	}
+	want := []string{
+		"FLAT of 3", "TIME of 2, not 0: reservation", "TIME of 4, not 0: reservation, not 1: max_duration",
+		"TIME of 5, not 0: min_kwh, not 1: reservation, not 3: reservation",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
 
