@@ -183,6 +183,23 @@ func TestMaxPeriods(t *testing.T) {
 	}
 }
 
+// A CDR in which all is wrong has so many findings of each kind, and no more.
+func TestMostFindings(t *testing.T) {
+	cdr := goodCDR(t)
+	for range 1000 {
+		cdr.ChargingPeriods = append(cdr.ChargingPeriods, v230.ChargingPeriod{
+			StartDateTime: ocpi.NewDateTime(firstYear), Dimensions: []v230.CdrDimension{{Type: "TIME", Volume: ocpi.MustNumber("-1")}},
+		})
+	}
+	count := map[tariff.Code]int{}
+	for _, f := range tariff.Check(cdr, nil, checked).Findings {
+		count[f.Code]++
+	}
+	if count[tariff.VolumeNegative] != tariff.MostFindings || count[tariff.PeriodOutside] != tariff.MostFindings || count[tariff.TimeDiffers] != 1 {
+		t.Errorf("%v", count)
+	}
+}
+
 // What makes a check look closely at a CDR is bounded, whoever made its tariff.
 func TestACDRThatWouldBeCutForAges(t *testing.T) {
 	tariffs := hundreds(1400)

@@ -77,16 +77,23 @@ type Audit struct {
 	Costs []Difference
 	// Breakdown is our price; nil where there is none.
 	Breakdown *Breakdown
+
+	found map[Code]int
 }
 
+// MostFindings is how many findings of one code an Audit has at most: a CDR of a million periods can have a million.
+const MostFindings = 100
+
 func (a *Audit) find(code Code, pointer, format string, args ...any) {
-	a.Findings = append(a.Findings, Finding{code, pointer, fmt.Sprintf(format, args...)})
+	if a.found[code]++; a.found[code] <= MostFindings {
+		a.Findings = append(a.Findings, Finding{code, pointer, fmt.Sprintf(format, args...)})
+	}
 }
 
 // Check prices a CDR again and compares it with the costs that it states. Tariffs are those that applied, as is known from elsewhere;
 // without any, those in the CDR are taken.
 func Check(cdr *v230.CDR, tariffs []*v230.Tariff, policy Policy) *Audit {
-	a := &Audit{}
+	a := &Audit{found: map[Code]int{}}
 	charge := ChargeOfCDR(cdr)
 	a.checkPeriods(cdr)
 	a.checkVolumes(cdr, &charge)
