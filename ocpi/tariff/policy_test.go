@@ -246,6 +246,19 @@ func TestPolicies(t *testing.T) {
 			of:      before, want: "0.50",
 			other: []answer{{tariff.Policy{Measured: tariff.MeasuredHigh}, "1.00"}, {tariff.Policy{Measured: tariff.MeasuredLow}, "0.50"}},
 		},
+		"A11: with an upper limit": {
+			tariffs: []*made{newTariff().element(energyD, "1.00", 1, &v230.TariffRestrictions{MaxCurrent: kWh(32)}).element(energyD, "0.50", 1, nil)},
+			charge:  from(t, "UTC", monday).charging(10, "1").amps("16", "40"),
+			of:      before, want: "0.50",
+			other: []answer{{tariff.Policy{Measured: tariff.MeasuredHigh}, "0.50"}, {tariff.Policy{Measured: tariff.MeasuredLow}, "1.00"}},
+		},
+		"A11: of which one alone is known": {
+			tariffs: []*made{newTariff().element(energyD, "1.00", 1, &v230.TariffRestrictions{MinCurrent: kWh(16), MaxCurrent: kWh(32)}).element(energyD, "0.50", 1, nil)},
+			charge: from(t, "UTC", monday).add(10, tariff.Period{Energy: decimal.New(1, 0), MaxCurrent: new(decimal.New(16, 0))}).
+				add(10, tariff.Period{Energy: decimal.New(2, 0), MinCurrent: new(decimal.New(15, 0))}).add(10, tariff.Period{Energy: decimal.New(4, 0), MinCurrent: new(decimal.New(32, 0))}),
+			of: before, want: "4.00",
+			other: []answer{{tariff.Policy{Measured: tariff.MeasuredHigh}, "4.00"}, {tariff.Policy{Measured: tariff.MeasuredLow}, "4.00"}},
+		},
 		"A12: a duration over the end of summer time": {
 			tariffs: []*made{newTariff().element(timeD, "1.00", 1, &v230.TariffRestrictions{MaxDuration: new(7200)}).element(timeD, "2.00", 1, nil)},
 			charge:  from(t, "Europe/Berlin", "2026-10-25 01:00").charging(240, "0"), divided: true,
