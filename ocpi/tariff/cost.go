@@ -129,7 +129,7 @@ func (t *taxing) cost(price Amount, p *Policy) Cost {
 		if rate == nil {
 			return Cost{Before: price, NoAfter: true}
 		}
-		tax := price.Mul(*rate).Div(hundred)
+		tax := price.Mul(rate.Shift(-2))
 		return Cost{Before: price, After: price.Add(tax), Taxes: []Tax{{*rate, tax}}}
 	}
 }

@@ -1,6 +1,7 @@
 package tariff_test
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"testing"
@@ -293,7 +294,7 @@ func TestRulesOfPrices(t *testing.T) {
 			[]*made{newTariff().element(energyD, "1.00", 1, nil).included("YES").minimum("20")}, ten, false, limits, "0",
 		},
 		"PR-22: nor after them": {
-			[]*made{capped("100", "1").unrated()}, ten, false, limits, "0",
+			[]*made{limited("9", "100").unrated()}, ten, false, limits, "0",
 		},
 		"PR-23: min_price is no fee":         {[]*made{newTariff().element(energyD, "1.00", 1, nil).also(flatD, "2.00", 0).minimum("3.00")}, from(t, "UTC", monday).charging(10, "4"), false, before, "6.00"},
 		"PR-23: but the least that it costs": {[]*made{newTariff().element(energyD, "1.00", 1, nil).also(flatD, "2.00", 0).minimum("3.00")}, from(t, "UTC", monday).charging(10, "0.5"), false, before, "3.00"},
@@ -410,6 +411,42 @@ func TestReservationTimeOfACDR(t *testing.T) {
 	got := parts(priced(t, charge, compiled(t, &cdr.Tariffs[0]), tariff.Policy{}))
 	if want := "fixed 0.00 energy 0.00 time 1.00 parking 0.00 reservation 2.00"; got != want || charge.Expired {
 		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// PR-26: where the taxes of one part are not known, those of the total are not, whichever part it is.
+func TestTaxesThatAreKnownInPart(t *testing.T) {
+	for _, unknown := range []int{0, 1} {
+		for _, included := range []v230.TaxIncluded{v230.TaxIncludedYes, v230.TaxIncludedNo} {
+			m := newTariff().element(flatD, "1.00", 0, nil).also(energyD, "1.00", 1).vat(20).included(included)
+			m.Elements[0].PriceComponents[unknown].VAT = nil
+			total := priced(t, from(t, "UTC", monday).charging(10, "1").Charge, compiled(t, &m.Tariff), tariff.Policy{}).Total
+			if yes := included == v230.TaxIncludedYes; total.NoBefore != yes || total.NoAfter == yes {
+				t.Errorf("%s, component %d: %+v", included, unknown, total)
+			}
+		}
+	}
+}
+
+// What cannot be priced is an error that says why.
+func TestWhatCannotBePriced(t *testing.T) {
+	euros, crowns := newTariff().element(energyD, "1.00", 1, nil), newTariff().named("U").element(energyD, "1.00", 1, nil)
+	crowns.Currency = "SEK"
+	one, both := compiled(t, &euros.Tariff), append(compiled(t, &euros.Tariff), compiled(t, &crowns.Tariff)...)
+	c := from(t, "UTC", monday).charging(10, "1").Charge
+	for _, test := range []struct {
+		charge  tariff.Charge
+		tariffs []*tariff.Tariff
+		want    error
+	}{{tariff.Charge{}, one, tariff.ErrNoPeriods}, {c, nil, tariff.ErrNoTariff}, {c, both, tariff.ErrCurrencies}} {
+		if _, err := tariff.Price(&test.charge, test.tariffs, tariff.Policy{}); !errors.Is(err, test.want) {
+			t.Errorf("%v, want %v", err, test.want)
+		}
+	}
+	var unknown *tariff.UnknownTariffError
+	c = from(t, "UTC", monday).charging(10, "1").charging(10, "1").under("X").Charge
+	if _, err := tariff.Price(&c, one, tariff.Policy{}); !errors.As(err, &unknown) || unknown.Period != 1 || unknown.ID != "X" {
+		t.Error(err)
 	}
 }
 
