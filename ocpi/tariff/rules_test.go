@@ -458,3 +458,34 @@ func TestTariffsOneAfterTheOther(t *testing.T) {
 	}
 	r.check(t)
 }
+
+// PR-11: periods are cut where prices change within them, and not where they begin or end, or where nothing changes.
+func TestWherePeriodsAreCut(t *testing.T) {
+	m := newTariff().element(energyD, "1.00", 1, hoursOf("10:00", "10:30")).element(energyD, "2.00", 1, kWh("", "4")).
+		element(energyD, "3.00", 1, hoursOf("11:00", "11:15")).element(energyD, "3.00", 1, kWh("", "8"))
+	charge := from(t, "UTC", monday).charging(60, "4").charging(60, "4").Charge
+	divided, err := tariff.Divide(&charge, compiled(t, &m.Tariff), tariff.Policy{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range divided.Periods {
+		got = append(got, p.Start.Format("15:04")+" to "+p.End.Format("15:04")+" "+p.Energy.String()+" kWh "+p.Charging.String()+" s")
+	}
+	want := []string{
+		"10:00 to 10:30 2 kWh 1800 s", "10:30 to 11:00 2 kWh 1800 s", "11:00 to 11:15 1 kWh 900 s", "11:15 to 12:00 3 kWh 2700 s",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// PR-11: periods as they are given stay apart, also where nothing has a price.
+func TestPeriodsThatAreGivenStay(t *testing.T) {
+	m := newTariff().element(parkingD, "1.00", 1, hoursOf("10:05", "10:15"))
+	charge := from(t, "UTC", monday).charging(10, "1").charging(10, "2").Charge
+	divided, err := tariff.Divide(&charge, compiled(t, &m.Tariff), tariff.Policy{})
+	if err != nil || len(divided.Periods) != 2 || !divided.Periods[1].Energy.Equal(decimal.New(2, 0)) {
+		t.Errorf("%+v: %v", divided, err)
+	}
+}
