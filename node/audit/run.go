@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/roamwire/roamwire/node/store"
@@ -84,8 +85,6 @@ func (a *Auditor) lookAgain(ctx context.Context) error {
 			}
 		}
 	}
-	for partner, latest := range seen {
-		a.tariffs[partner] = latest
-	}
+	maps.Copy(a.tariffs, seen)
 	return nil
 }
