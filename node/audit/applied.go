@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
@@ -244,8 +243,8 @@ func (s *session) statesOf(ctx context.Context, key store.Key) ([]state, error) 
 	var states []state
 	for _, was := range stored {
 		st := state{since: was.Since, until: was.Until}
-		if err := json.Unmarshal(was.Body, &st.tariff, jsontext.AllowDuplicateNames(true)); err != nil {
-			return nil, fmt.Errorf("read a former state of tariff %s: %w", key.ID, err)
+		if err := read(was.Body, &st.tariff); err != nil {
+			return nil, fmt.Errorf("a former state of tariff %s: %w", key.ID, err)
 		}
 		st.prices = pricesOf(&st.tariff)
 		states = append(states, st)
@@ -297,8 +296,8 @@ func (s *session) location(ctx context.Context, partner string, party ocpi.Party
 		return nil, err
 	}
 	l := new(v230.Location)
-	if err := json.Unmarshal(o.Body, l, jsontext.AllowDuplicateNames(true)); err != nil {
-		return nil, fmt.Errorf("read location %s: %w", id, err)
+	if err := read(o.Body, l); err != nil {
+		return nil, fmt.Errorf("location %s: %w", id, err)
 	}
 	s.locations[key] = l
 	return l, nil

@@ -54,6 +54,9 @@ func policyOf(context.Context, string) (tariff.Policy, error) {
 
 func newDesk(t *testing.T) *desk {
 	d := &desk{T: t, db: open(t)}
+	if err := d.db.AddPartner(t.Context(), store.Partner{Partner: *partner}); err != nil {
+		t.Fatal(err)
+	}
 	d.config = audit.Config{
 		Store:  d.db,
 		Policy: policyOf,

@@ -2,7 +2,6 @@ package audit
 
 import (
 	"context"
-	"maps"
 	"time"
 
 	"github.com/roamwire/roamwire/node/store"
@@ -12,6 +11,9 @@ import (
 
 // lateTariffs is how long after its end a CDR that nobody could judge is looked at again when its CPO's tariffs change.
 const lateTariffs = 62 * 24 * time.Hour
+
+// lookAtAll is how often CDRs that nobody could judge are looked at again, whether or not their partner's tariffs changed.
+const lookAtAll = 24 * time.Hour
 
 // Run checks CDRs as they come, and those that nobody could judge again when tariffs of their partner come, until ctx ends.
 func (a *Auditor) Run(ctx context.Context) {
@@ -45,6 +47,10 @@ const trimmedAtOnce = 1000
 
 // tidy looks again at what nobody could judge, and removes tariffs as they were long ago.
 func (a *Auditor) tidy(ctx context.Context) error {
+	if now := a.config.Now(); now.Sub(a.lookedAtAll) >= lookAtAll { // locations may have come, too
+		clear(a.tariffs)
+		a.lookedAtAll = now
+	}
 	if err := a.lookAgain(ctx); err != nil {
 		return err
 	}
@@ -54,37 +60,25 @@ func (a *Auditor) tidy(ctx context.Context) error {
 
 // lookAgain checks again those that nobody could judge whose partner has other tariffs now.
 func (a *Auditor) lookAgain(ctx context.Context) error {
-	want := store.CheckFilter{Verdicts: []string{string(tariff.CannotSay)}, From: a.config.Now().Add(-lateTariffs)}
-	changed := map[string]bool{}
-	seen := map[string]int64{}
-	for after := int64(0); ; {
-		checks, err := a.config.Store.Checks(ctx, want, after, atOnce)
+	partners, err := a.config.Store.Partners(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range partners {
+		latest, err := a.config.Store.LatestChange(ctx, ocpi.ModuleTariffs, partners[i].ID)
 		if err != nil {
 			return err
 		}
-		if len(checks) == 0 {
-			break
+		if latest == a.tariffs[partners[i].ID] {
+			continue
 		}
-		after = checks[len(checks)-1].Created
-		var again []store.CDRCheck
-		for i := range checks {
-			partner := checks[i].Source
-			if _, ok := seen[partner]; !ok {
-				if seen[partner], err = a.config.Store.LatestChange(ctx, ocpi.ModuleTariffs, partner); err != nil {
-					return err
-				}
-				changed[partner] = seen[partner] != a.tariffs[partner]
-			}
-			if changed[partner] {
-				again = append(again, checks[i])
-			}
+		want := store.CheckFilter{
+			Source: partners[i].ID, Verdicts: []string{string(tariff.CannotSay)}, From: a.config.Now().Add(-lateTariffs),
 		}
-		if len(again) > 0 {
-			if err := a.again(ctx, again, &Progress{}); err != nil {
-				return err
-			}
+		if err := a.checkAgain(ctx, want, &Progress{}, func(Progress) {}); err != nil {
+			return err
 		}
+		a.tariffs[partners[i].ID] = latest
 	}
-	maps.Copy(a.tariffs, seen)
 	return nil
 }

@@ -29,6 +29,13 @@ type CDRCheck struct {
 	Report []byte
 }
 
+// A CDRToCheck is a partner's CDR with what came of checking it before.
+type CDRToCheck struct {
+	Object
+	// Before is the verdict on it as it is; empty where there was none.
+	Before string
+}
+
 // A CheckFilter says which checks are wanted; its zero value wants all.
 type CheckFilter struct {
 	// Source is the partner that sent the CDR.

@@ -3,7 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
-	"slices"
+	"strings"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -13,26 +13,62 @@ import (
 
 // Unchecked are partners' CDRs that were not checked by these rules in their present state, in the order of creation: at most limit
 // of them after the one given.
-func (db *DB) Unchecked(ctx context.Context, rules string, after int64, limit int) (cdrs []store.Object, err error) {
+func (db *DB) Unchecked(ctx context.Context, rules string, after int64, limit int) ([]store.CDRToCheck, error) {
+	cdrs, err := db.toCheck(ctx, `SELECT o.created, o.id, o.token_type, o.audience, o.change, o.last_updated, c.country_code, c.party_id, b.json, c.source,
+			CASE k.change WHEN o.change THEN k.verdict ELSE '' END
+		FROM collection c JOIN object o ON o.collection = c.id JOIN content b ON b.id = o.created
+		LEFT JOIN cdr_check k ON k.object = o.created
+		WHERE c.module = 'cdrs' AND c.source <> '' AND o.created > ?1 AND (k.object IS NULL OR k.change <> o.change OR k.rules <> ?2)
+		ORDER BY o.created LIMIT ?3`, after, rules, limit)
+	if err != nil {
+		return nil, fmt.Errorf("find CDRs that are not checked: %w", err)
+	}
+	return cdrs, nil
+}
+
+// CheckedCDRs are the CDRs of checks, in the order in which they came: at most limit of them after the one given.
+func (db *DB) CheckedCDRs(ctx context.Context, want store.CheckFilter, after int64, limit int) ([]store.CDRToCheck, error) {
+	where, args := checksWhere(want, after)
+	cdrs, err := db.toCheck(ctx, `SELECT o.created, o.id, o.token_type, o.audience, o.change, o.last_updated, c.country_code, c.party_id, b.json, c.source,
+			CASE k.change WHEN o.change THEN k.verdict ELSE '' END
+		FROM cdr_check k JOIN object o ON o.created = k.object JOIN collection c ON c.id = o.collection JOIN content b ON b.id = o.created
+		WHERE `+where+` ORDER BY k.object LIMIT ?6`, append(args, limit)...)
+	if err != nil {
+		return nil, fmt.Errorf("find CDRs that were checked: %w", err)
+	}
+	return cdrs, nil
+}
+
+func (db *DB) toCheck(ctx context.Context, sql string, args ...any) (cdrs []store.CDRToCheck, err error) {
 	err = db.read(ctx, func(c *conn) error {
 		cdrs = nil
 		return c.query(func(s *sqlite3.Stmt) {
-			var o store.Object
-			o.Module, o.Source = ocpi.ModuleCDRs, s.ColumnText(9)
+			var o store.CDRToCheck
+			o.Module, o.Source, o.Before = ocpi.ModuleCDRs, s.ColumnText(9), s.ColumnText(10)
 			o.Party = ocpi.Party{CountryCode: s.ColumnText(6), PartyID: s.ColumnText(7)}
-			scan(s, &o)
+			scan(s, &o.Object)
 			o.Body = s.ColumnBlob(8, nil)
 			cdrs = append(cdrs, o)
-		}, `SELECT o.created, o.id, o.token_type, o.audience, o.change, o.last_updated, c.country_code, c.party_id, b.json, c.source
-			FROM collection c JOIN object o ON o.collection = c.id JOIN content b ON b.id = o.created
-			LEFT JOIN cdr_check k ON k.object = o.created
-			WHERE c.module = 'cdrs' AND c.source <> '' AND o.created > ?1 AND (k.object IS NULL OR k.change <> o.change OR k.rules <> ?2)
-			ORDER BY o.created LIMIT ?3`, after, rules, limit)
+		}, sql, args...)
 	})
-	if err != nil {
-		return nil, fmt.Errorf("find CDRs that are not checked: %w", explain(err))
+	return cdrs, explain(err)
+}
+
+// checksWhere is the condition for checks that are wanted after one, with its five arguments. A verdict alone is looked up in an index.
+func checksWhere(want store.CheckFilter, after int64) (where string, args []any) {
+	from, to := int64(0), int64(1<<62)
+	if !want.From.IsZero() {
+		from = want.From.UnixMicro()
 	}
-	return cdrs, nil
+	if !want.To.IsZero() {
+		to = want.To.UnixMicro()
+	}
+	where = "k.object > ?1 AND (?2 = '' OR k.source = ?2) AND k.ended >= ?3 AND k.ended < ?4 AND "
+	if len(want.Verdicts) == 1 {
+		return where + "k.verdict = ?5", []any{after, want.Source, from, to, want.Verdicts[0]}
+	}
+	verdicts := strings.Join(want.Verdicts, " ")
+	return where + "(?5 = '' OR instr(' ' || ?5 || ' ', ' ' || k.verdict || ' '))", []any{after, want.Source, from, to, verdicts}
 }
 
 // SaveChecks writes what came of checks, all in one transaction, and the events that tell of it. A CDR that has gone, or changed
@@ -67,36 +103,46 @@ func (t *tx) saveChecks(checks []store.CDRCheck) error {
 
 // Checks are what came of checking CDRs, in the order in which those came: at most limit of them after the one given.
 func (db *DB) Checks(ctx context.Context, want store.CheckFilter, after int64, limit int) (checks []store.CDRCheck, err error) {
-	from, to := int64(0), int64(1<<62)
-	if !want.From.IsZero() {
-		from = want.From.UnixMicro()
+	where, args := checksWhere(want, after)
+	checks, err = db.checks(ctx, where+" ORDER BY k.object LIMIT ?6", append(args, limit)...)
+	if err != nil {
+		return nil, fmt.Errorf("read checks of CDRs: %w", err)
 	}
-	if !want.To.IsZero() {
-		to = want.To.UnixMicro()
+	return checks, nil
+}
+
+// Check is what came of checking a CDR; store.ErrNotFound where it was not checked or is not there.
+func (db *DB) Check(ctx context.Context, key store.Key) (store.CDRCheck, error) {
+	o, err := db.Object(ctx, key)
+	if err != nil {
+		return store.CDRCheck{}, err
 	}
+	checks, err := db.checks(ctx, "k.object = ?1", o.Created)
+	if err != nil {
+		return store.CDRCheck{}, fmt.Errorf("read the check of %s: %w", describe(key), err)
+	}
+	if len(checks) == 0 {
+		return store.CDRCheck{}, fmt.Errorf("the check of %s: %w", describe(key), store.ErrNotFound)
+	}
+	return checks[0], nil
+}
+
+func (db *DB) checks(ctx context.Context, where string, args ...any) (checks []store.CDRCheck, err error) {
 	err = db.look(ctx, func(c *conn) error {
 		checks = nil
-		return c.some(func(s *sqlite3.Stmt) bool {
-			k := store.CDRCheck{
+		return c.query(func(s *sqlite3.Stmt) {
+			checks = append(checks, store.CDRCheck{
 				Key: store.Key{
 					Module: ocpi.ModuleCDRs, Source: s.ColumnText(2), Party: ocpi.Party{CountryCode: s.ColumnText(3), PartyID: s.ColumnText(4)}, ID: s.ColumnText(5),
 				},
 				Created: s.ColumnInt64(0), Change: s.ColumnInt64(1), Verdict: s.ColumnText(6), Rules: s.ColumnText(7),
 				Ended: timeOrNever(s.ColumnInt64(8)), Checked: timeOrNever(s.ColumnInt64(9)), Energy: s.ColumnText(10), Currency: s.ColumnText(11),
 				Stated: s.ColumnText(12), Computed: s.ColumnText(13), Report: s.ColumnBlob(14, nil),
-			}
-			if len(want.Verdicts) == 0 || slices.Contains(want.Verdicts, k.Verdict) {
-				checks = append(checks, k)
-			}
-			return len(checks) < limit
+			})
 		}, `SELECT k.object, k.change, k.source, c.country_code, c.party_id, o.id, k.verdict, k.rules, k.ended, k.checked, k.energy, k.currency,
 				k.stated, k.computed, k.report
 			FROM cdr_check k JOIN object o ON o.created = k.object JOIN collection c ON c.id = o.collection
-			WHERE k.object > ?1 AND (?2 = '' OR k.source = ?2) AND k.ended >= ?3 AND k.ended < ?4 ORDER BY k.object`,
-			after, want.Source, from, to)
+			WHERE `+where, args...)
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read checks of CDRs: %w", explain(err))
-	}
-	return checks, nil
+	return checks, explain(err)
 }

@@ -115,6 +115,7 @@ func useEverything(t *testing.T, db *DB) {
 	useRenditions(t, db, check)
 	useFeed(t, db, check)
 	useMoves(t, db, check)
+	useChecks(t, db, check)
 	check(db.RemovePartner(ctx, "partner"))
 }
 
@@ -144,6 +145,35 @@ func useFeed(t *testing.T, db *DB, check func(error)) {
 	_, err = db.Index(ctx, locations, 0, 9)
 	check(err)
 	_, err = db.LatestChange(ctx, ocpi.ModuleLocations, "")
+	check(err)
+}
+
+func useChecks(t *testing.T, db *DB, check func(error)) {
+	t.Helper()
+	ctx, now := t.Context(), time.Now()
+	key := store.Key{Module: ocpi.ModuleCDRs, Source: "partner", ID: "C"}
+	tariff := store.Key{Module: ocpi.ModuleTariffs, Source: "partner", ID: "T"}
+	check(db.Write(ctx, func(tx store.Tx) error {
+		_, err := tx.Put(store.Object{Key: key, LastUpdated: now})
+		if err == nil {
+			_, err = tx.Put(store.Object{Key: tariff, LastUpdated: now})
+		}
+		return err
+	}))
+	_, err := db.TariffStates(ctx, tariff)
+	check(err)
+	_, err = db.TrimTariffStates(ctx, now, 1)
+	check(err)
+	cdrs, err := db.Unchecked(ctx, "1", 0, 1)
+	check(err)
+	check(db.SaveChecks(ctx, []store.CDRCheck{{Key: key, Created: cdrs[0].Created, Change: cdrs[0].Change, Report: []byte("{}")}}))
+	for _, verdicts := range [][]string{nil, {"agrees"}, {"agrees", "differs"}} {
+		_, err = db.CheckedCDRs(ctx, store.CheckFilter{Verdicts: verdicts}, 0, 1)
+		check(err)
+		_, err = db.Checks(ctx, store.CheckFilter{Verdicts: verdicts}, 0, 1)
+		check(err)
+	}
+	_, err = db.Check(ctx, key)
 	check(err)
 }
 

@@ -82,16 +82,23 @@ var pricingTests = []test{
 		}
 		put(t, home, cdrs...)
 		put(t, home, object(ocpi.ModuleCDRs, abc, "ours"), location("L"))
-		unchecked := func(rules string) (found []store.Object) {
+		all := func(read func(after int64) ([]store.CDRToCheck, error)) (found []store.Object, before []string) {
 			t.Helper()
 			for after := int64(0); ; {
-				some, err := home.Unchecked(t.Context(), rules, after, 2)
-				wantError(t, "Unchecked", err, nil)
+				some, err := read(after)
+				wantError(t, "read", err, nil)
 				if len(some) == 0 {
-					return found
+					return found, before
 				}
-				found, after = append(found, some...), some[len(some)-1].Created
+				for _, o := range some {
+					found, before, after = append(found, o.Object), append(before, o.Before), o.Created
+				}
 			}
+		}
+		unchecked := func(rules string) []store.Object {
+			t.Helper()
+			found, _ := all(func(after int64) ([]store.CDRToCheck, error) { return home.Unchecked(t.Context(), rules, after, 2) })
+			return found
 		}
 		equal(t, "unchecked", unchecked("1"), cdrs)
 		var checks []store.CDRCheck
@@ -104,6 +111,26 @@ var pricingTests = []test{
 		wantError(t, "SaveChecks", home.SaveChecks(t.Context(), checks, store.Event{Type: "cdr.checked", Data: []byte(`{}`)}), nil)
 		equal(t, "unchecked", unchecked("1"), cdrs[3:])
 		equal(t, "by other rules", unchecked("2"), cdrs)
+		_, before := all(func(after int64) ([]store.CDRToCheck, error) { return home.Unchecked(t.Context(), "2", after, 2) })
+		equal(t, "what came of it before", before, []string{"agrees", "differs", "agrees", "", ""})
+		again := func(want store.CheckFilter) []string {
+			t.Helper()
+			found, _ := all(func(after int64) ([]store.CDRToCheck, error) { return home.CheckedCDRs(t.Context(), want, after, 1) })
+			return ids(found)
+		}
+		equal(t, "checked before", again(store.CheckFilter{}), []string{"C0", "C1", "C2"})
+		equal(t, "that agreed", again(store.CheckFilter{Verdicts: []string{"agrees"}}), []string{"C0", "C2"})
+		equal(t, "of two verdicts", again(store.CheckFilter{Verdicts: []string{"cannot-say", "differs"}}), []string{"C1"})
+		equal(t, "of a partner since", again(store.CheckFilter{Source: "p", From: noon.Add(time.Hour)}), []string{"C2"})
+		got, err := home.Check(t.Context(), cdrs[1].Key)
+		wantError(t, "Check", err, nil)
+		equal(t, "one check", got, checks[1])
+		for _, none := range []string{"C3", "no such CDR"} {
+			key := cdrs[3].Key
+			key.ID = none
+			_, err = home.Check(t.Context(), key)
+			wantError(t, "Check", err, store.ErrNotFound)
+		}
 		list := func(want store.CheckFilter, after int64, limit int) []store.CDRCheck {
 			t.Helper()
 			got, err := home.Checks(t.Context(), want, after, limit)
@@ -120,6 +147,8 @@ var pricingTests = []test{
 		changed.Body = []byte(`"changed"`)
 		put(t, home, changed)
 		equal(t, "one has changed", ids(unchecked("1")), []string{"C0", "C3", "C4"})
+		_, before = all(func(after int64) ([]store.CDRToCheck, error) { return home.Unchecked(t.Context(), "2", after, 9) })
+		equal(t, "of its present state nothing is known", before, []string{"", "differs", "agrees", "", ""})
 		wantError(t, "SaveChecks", home.SaveChecks(t.Context(), checks[:1]), nil) // of the state before
 		equal(t, "it stays unchecked", ids(unchecked("1")), []string{"C0", "C3", "C4"})
 		wantError(t, "Write", home.Write(t.Context(), func(tx store.Tx) error { return tx.Delete(cdrs[1].Key) }), nil)

@@ -54,7 +54,11 @@ type Pricing interface {
 	// TrimTariffStates removes states that ended before a time.
 	TrimTariffStates(ctx context.Context, before time.Time, limit int) (int, error)
 	// Unchecked are partners' CDRs that were not checked by these rules in their present state.
-	Unchecked(ctx context.Context, rules string, after int64, limit int) ([]store.Object, error)
+	Unchecked(ctx context.Context, rules string, after int64, limit int) ([]store.CDRToCheck, error)
+	// CheckedCDRs are partners' CDRs that were checked.
+	CheckedCDRs(ctx context.Context, want store.CheckFilter, after int64, limit int) ([]store.CDRToCheck, error)
+	// Check is what came of checking a CDR.
+	Check(ctx context.Context, key store.Key) (store.CDRCheck, error)
 	SaveChecks(ctx context.Context, checks []store.CDRCheck, events ...store.Event) error
 	Checks(ctx context.Context, want store.CheckFilter, after int64, limit int) ([]store.CDRCheck, error)
 }

@@ -1,0 +1,223 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/roamwire/roamwire/node/store"
+	"github.com/roamwire/roamwire/ocpi/tariff"
+	"github.com/roamwire/roamwire/ocpi/v230"
+)
+
+// rules name what CDRs are checked by: when that changes, they are checked again.
+const rules = tariff.Revision + ".1"
+
+// atOnce is how many CDRs are read and written at once.
+const atOnce = 500
+
+// Progress is how far a run of checks has come.
+type Progress struct{ Checked, Agree, Differ, CannotSay int }
+
+func (p *Progress) add(v tariff.Verdict) {
+	p.Checked++
+	switch v {
+	case tariff.Agrees:
+		p.Agree++
+	case tariff.Differs:
+		p.Differ++
+	default:
+		p.CannotSay++
+	}
+}
+
+// CheckAll checks CDRs whether or not they were checked before: those that are wanted, and those that were never checked. It tells of its
+// progress after each stretch. CDRs that cannot be read are left out and told to the log.
+func (a *Auditor) CheckAll(ctx context.Context, want store.CheckFilter, told func(Progress)) (sum Progress, err error) {
+	if err := a.checkAgain(ctx, want, &sum, told); err != nil {
+		return sum, err
+	}
+	_, err = a.checkNew(ctx, 0, &sum, told)
+	return sum, err
+}
+
+// CheckNew checks what was not checked before, and tells of its progress.
+func (a *Auditor) CheckNew(ctx context.Context, told func(Progress)) (sum Progress, err error) {
+	_, err = a.checkNew(ctx, 0, &sum, told)
+	return sum, err
+}
+
+// checkNew checks what is not checked after a CDR, and returns the last one.
+func (a *Auditor) checkNew(ctx context.Context, after int64, sum *Progress, told func(Progress)) (last int64, err error) {
+	return a.checkEach(ctx, func(ctx context.Context, after int64) ([]store.CDRToCheck, error) {
+		return a.config.Store.Unchecked(ctx, rules, after, atOnce)
+	}, after, sum, told)
+}
+
+// checkAgain checks what was checked before.
+func (a *Auditor) checkAgain(ctx context.Context, want store.CheckFilter, sum *Progress, told func(Progress)) error {
+	_, err := a.checkEach(ctx, func(ctx context.Context, after int64) ([]store.CDRToCheck, error) {
+		return a.config.Store.CheckedCDRs(ctx, want, after, atOnce)
+	}, 0, sum, told)
+	return err
+}
+
+// A stretch is CDRs that are read, checked and written at once.
+type stretch struct {
+	cdrs    []store.CDRToCheck
+	results []result
+}
+
+// checkEach checks the CDRs that read gives, those after one first, and returns the last one that was written. While a stretch is checked,
+// the next is read and the one before is written.
+func (a *Auditor) checkEach(
+	ctx context.Context, read func(ctx context.Context, after int64) ([]store.CDRToCheck, error), after int64, sum *Progress, told func(Progress),
+) (last int64, err error) {
+	cdrs, err := read(ctx, after)
+	if err != nil || len(cdrs) == 0 {
+		return after, err
+	}
+	last = after
+	found, checked := make(chan []store.CDRToCheck), make(chan stretch)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		defer close(found)
+		for err == nil && len(cdrs) > 0 {
+			if err = give(ctx, found, cdrs); err == nil {
+				cdrs, err = read(ctx, cdrs[len(cdrs)-1].Created)
+			}
+		}
+		return err
+	})
+	group.Go(func() error {
+		defer close(checked)
+		for cdrs := range found {
+			if err := give(ctx, checked, stretch{cdrs, a.check(ctx, cdrs)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	group.Go(func() error {
+		for s := range checked {
+			if err := a.write(ctx, s, sum); err != nil {
+				return err
+			}
+			last = s.cdrs[len(s.cdrs)-1].Created
+			told(*sum)
+		}
+		return nil
+	})
+	err = group.Wait()
+	return last, err
+}
+
+func give[T any](ctx context.Context, to chan<- T, what T) error {
+	select {
+	case to <- what:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// check checks CDRs, as many at once as there are processors.
+func (a *Auditor) check(ctx context.Context, cdrs []store.CDRToCheck) []result {
+	results := make([]result, len(cdrs))
+	session := newSession(a.config.Store, a.config.Policy)
+	next := make(chan int)
+	var work sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		work.Go(func() {
+			for i := range next {
+				results[i] = a.one(ctx, session, &cdrs[i].Object)
+			}
+		})
+	}
+	for i := range cdrs {
+		next <- i
+	}
+	close(next)
+	work.Wait()
+	return results
+}
+
+// write stores what came of checking a stretch, and tells of each CDR whose verdict is another one than before.
+func (a *Auditor) write(ctx context.Context, s stretch, sum *Progress) error {
+	if err := ctx.Err(); err != nil {
+		return err // which may be all that is the matter with the results
+	}
+	var checks []store.CDRCheck
+	var events []store.Event
+	for i := range s.results {
+		r, cdr := &s.results[i], &s.cdrs[i]
+		if r.err != nil && !errors.Is(r.err, errUnreadable) {
+			return r.err
+		}
+		if r.err != nil {
+			a.config.Logger.WarnContext(ctx, "a CDR cannot be checked", "partner", cdr.Source, "id", cdr.ID, "error", r.err)
+			continue
+		}
+		checks = append(checks, r.check)
+		sum.add(r.report.Verdict)
+		if was := tariff.Verdict(cdr.Before); a.config.Tell != nil && was != r.report.Verdict {
+			events = append(events, a.config.Tell(&r.check, was, r.report))
+		}
+	}
+	return a.config.Store.SaveChecks(ctx, checks, events...)
+}
+
+type result struct {
+	check  store.CDRCheck
+	report *tariff.Report
+	err    error
+}
+
+// errUnreadable is an object in the store that is not what it should be: to try again would not help.
+var errUnreadable = errors.New("it cannot be read")
+
+func read(body []byte, object any) error {
+	if err := json.Unmarshal(body, object, jsontext.AllowDuplicateNames(true)); err != nil {
+		return fmt.Errorf("%w: %w", errUnreadable, err)
+	}
+	return nil
+}
+
+// one checks one CDR.
+func (a *Auditor) one(ctx context.Context, s *session, o *store.Object) (r result) {
+	var cdr v230.CDR
+	if r.err = read(o.Body, &cdr); r.err != nil {
+		return r
+	}
+	applied, err := s.applied(ctx, o.Source, &cdr)
+	if err != nil {
+		r.err = err
+		return r
+	}
+	audit := tariff.Check(&cdr, applied.Tariffs, applied.Policy)
+	audit.Findings = append(audit.Findings, applied.Findings...)
+	r.report = audit.Summary()
+	r.check = store.CDRCheck{
+		Key: o.Key, Created: o.Created, Change: o.Change, Verdict: string(audit.Verdict), Rules: rules,
+		Ended: cdr.EndDateTime.Time(), Checked: a.config.Now(), Energy: cdr.TotalEnergy.String(), Currency: cdr.Currency,
+		Stated: cdr.TotalCost.BeforeTaxes.String(),
+	}
+	for _, c := range audit.Costs {
+		if c.Field == "total_cost" && !c.AfterTaxes {
+			r.check.Computed = c.Computed.Round(moneyPlaces, tariff.RoundHalfUp).String()
+		}
+	}
+	if r.check.Report, err = json.Marshal(r.report); err != nil {
+		r.err = fmt.Errorf("write the report: %w", err)
+	}
+	return r
+}
+
+// moneyPlaces are the digits after the point that sums are kept with.
+const moneyPlaces = 4
