@@ -31,6 +31,11 @@ func TestPricingDocumentIsComplete(t *testing.T) {
 			t.Errorf("Policy.%s is not in it", field.Name)
 		}
 	}
+	for _, s := range tariff.Settings() {
+		if row := fmt.Sprintf(" `%s` | `%s` |\n", s.Name, strings.Join(s.Values, "`, `")); s.Question != "" && !strings.Contains(document, row) {
+			t.Errorf("it has no %q", row)
+		}
+	}
 	all := append(codes(t, "check.go"), codes(t, "lint.go")...)
 	if len(all) < 30 {
 		t.Fatalf("only %d codes", len(all))

@@ -3,11 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/shopspring/decimal"
 
 	"github.com/roamwire/roamwire/node/transfer"
 	"github.com/roamwire/roamwire/ocpi"
@@ -24,6 +24,7 @@ type priceCmd struct {
 	Version   versionFlag `help:"OCPI version of the files: 2.1.1, 2.2.1 or 2.3.0." default:"2.1.1" placeholder:"VERSION"`
 	TimeZone  string      `help:"Time zone of the location, such as Europe/Berlin. Default: that in a CDR of 2.1.1, or UTC." placeholder:"ZONE"`
 	Tolerance string      `help:"How far an amount may be off until it differs. Default: one of the smallest units of the currency." placeholder:"AMOUNT"`
+	Rule      []string    `help:"How the CPO reads what OCPI leaves open, where that is not the default, as in flat=each. Can be repeated. All are in docs/pricing.md." placeholder:"RULE=VALUE"`
 	JSON      bool        `help:"Write one JSON object for each CDR." name:"json"`
 }
 
@@ -97,11 +98,17 @@ func (p *priceCmd) policy() (tariff.Policy, error) {
 		policy.Zone = zone
 	}
 	if p.Tolerance != "" {
-		tolerance, err := decimal.NewFromString(p.Tolerance)
-		if err != nil || tolerance.Sign() < 0 {
-			return policy, fmt.Errorf("--tolerance: %q is no amount such as 0.05", p.Tolerance)
+		tolerance, err := tariff.ParseTolerance(p.Tolerance)
+		if err != nil {
+			return policy, fmt.Errorf("--tolerance: %w", err)
 		}
-		policy.Tolerance = &tolerance
+		policy.Tolerance = tolerance
+	}
+	for _, rule := range p.Rule {
+		name, value, _ := strings.Cut(rule, "=")
+		if err := policy.Set(name, value); err != nil {
+			return policy, fmt.Errorf("--rule: %w", err)
+		}
 	}
 	return policy, nil
 }
