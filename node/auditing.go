@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/roamwire/roamwire/node/audit"
+	"github.com/roamwire/roamwire/node/backend"
 	"github.com/roamwire/roamwire/node/event"
 	"github.com/roamwire/roamwire/node/object"
 	"github.com/roamwire/roamwire/node/store"
@@ -21,13 +25,63 @@ func (d *Data) Auditor() *audit.Auditor {
 	})
 }
 
-// pricePolicy is how a partner's tariffs are read: as its version says.
+// pricePolicy is how a partner's tariffs are read: as its version says, and as was decided about it.
 func (d *Data) pricePolicy(ctx context.Context, partner string) (tariff.Policy, error) {
 	p, err := d.db.Partner(ctx, partner)
 	if errors.Is(err, store.ErrNotFound) { // it is gone, and has left its CDRs here
 		return tariff.Policy{}, nil
 	}
-	return tariff.PolicyFor(p.Version), err
+	if err != nil {
+		return tariff.Policy{}, err
+	}
+	decided, err := d.Partners.Policy(ctx, partner)
+	if err != nil {
+		return tariff.Policy{}, err
+	}
+	policy := tariff.PolicyFor(p.Version)
+	if decided.Price.Tolerance != "" {
+		if policy.Tolerance, err = tariff.ParseTolerance(decided.Price.Tolerance); err != nil {
+			return policy, err
+		}
+	}
+	for name, value := range decided.Price.Rules {
+		if err := policy.Set(name, value); err != nil {
+			return policy, err
+		}
+	}
+	return policy, nil
+}
+
+// auditing is what came of checks, as the API needs it.
+type auditing struct{ *audit.Auditor }
+
+// Checks implements backend.Auditor.
+func (a auditing) Checks(ctx context.Context, want store.CheckFilter, after int64, limit int) ([]store.CDRCheck, error) {
+	return a.List(ctx, want, after, limit)
+}
+
+// Price implements backend.Auditor.
+func (a auditing) Price(ctx context.Context, cdr store.Key) (jsontext.Value, error) {
+	e, err := a.Explain(ctx, cdr)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(e.Report)
+}
+
+// Months implements backend.Auditor.
+func (a auditing) Months(ctx context.Context, want store.CheckFilter) ([]backend.Month, error) {
+	months, err := a.Reconcile(ctx, want)
+	var shown []backend.Month
+	for i := range months {
+		m := &months[i]
+		shown = append(shown, backend.Month{
+			Partner: m.Partner, Month: m.Month, Currency: m.Currency, CDRs: m.CDRs, Energy: m.Energy.String(), Stated: m.Stated.String(),
+			StatedJudged: m.Judged.String(), Computed: m.Computed.String(), Difference: m.Difference().String(),
+			Agree: m.Agree, Differ: m.Differ, CannotSay: m.CannotSay,
+		})
+	}
+	return shown, err
 }
 
 // tellChecked makes the event of a CDR that was checked.

@@ -2,10 +2,15 @@ package node_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
+	"github.com/roamwire/roamwire/node/audit"
+	"github.com/roamwire/roamwire/node/backend"
 	"github.com/roamwire/roamwire/node/event"
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
@@ -67,6 +72,94 @@ func TestReceivedCDRsAreChecked(t *testing.T) {
 	}
 	if len(told) != len(want) {
 		t.Errorf("told of %v", told)
+	}
+}
+
+// The operator asks for what came of checks, and decides how a partner's tariffs are read.
+func TestChecksAreShownAndPartnersHaveTheirOwnRules(t *testing.T) {
+	t.Parallel()
+	n := start(t, config(t))
+	partner := addPartner(t, n.Node, ocpi.NewParty("DE", "PTN"))
+	cdr := ocpitest.Network(partner.Party).CDR(1)
+	flat := func(price int64) v230.TariffElement {
+		return v230.TariffElement{
+			PriceComponents: []v230.PriceComponent{{Type: v230.TariffDimensionTypeFlat, Price: ocpi.NumberOf(price)}},
+			Restrictions:    &v230.TariffRestrictions{MaxKWh: new(ocpi.NumberOf(1000))},
+		}
+	}
+	free := flat(3)
+	free.Restrictions = &v230.TariffRestrictions{MinKWh: new(ocpi.NumberOf(1))}
+	cdr.Tariffs = []v230.Tariff{{
+		CountryCode: cdr.CountryCode, PartyID: cdr.PartyID, ID: "T", Currency: cdr.Currency, TaxIncluded: v230.TaxIncludedNo, LastUpdated: cdr.LastUpdated,
+		Elements: []v230.TariffElement{free, flat(2)},
+	}}
+	cdr.TotalCost = v230.Price{BeforeTaxes: ocpi.NumberOf(5)} // both, where each is billed once
+	cdr.TotalFixedCost, cdr.TotalEnergyCost, cdr.TotalTimeCost, cdr.TotalParkingCost = nil, nil, nil, nil
+	first := cdr.ChargingPeriods[0]
+	first.TariffID = nil
+	second := first
+	second.StartDateTime = ocpi.NewDateTime(first.StartDateTime.Time().Add(cdr.EndDateTime.Time().Sub(first.StartDateTime.Time()) / 2))
+	cdr.ChargingPeriods = []v230.ChargingPeriod{first, second}
+	postCDR(t, n, partner.Token, ocpi.V211, cdr)
+
+	checks := func() (page struct{ Items []backend.Check }) {
+		t.Helper()
+		call(t, n, http.MethodGet, "/api/v1/checks?partner=PTN", "", http.StatusOK, &page)
+		return page
+	}
+	eventually(t, "it is checked", func() bool { return len(checks().Items) == 1 })
+	if c := checks().Items[0]; c.Verdict != "differs" || c.Stated != "5" || c.Computed != "2" || c.Difference != "3" || c.Party != "DE/PTN" {
+		t.Errorf("%+v", c)
+	}
+	call(t, n, http.MethodPatch, "/api/v1/partners/PTN/policy", `{"price":{"rules":{"flat":"each"}}}`, http.StatusOK, nil)
+	if _, err := n.Auditor().CheckAll(t.Context(), store.CheckFilter{}, func(audit.Progress) {}); err != nil {
+		t.Fatal(err)
+	}
+	if c := checks().Items[0]; c.Verdict != "agrees" || c.Difference != "0" {
+		t.Errorf("%+v", c)
+	}
+	call(t, n, http.MethodPatch, "/api/v1/partners/PTN/policy", `{"price":{"rules":null,"tolerance":"3"}}`, http.StatusOK, nil)
+	if _, err := n.Auditor().CheckAll(t.Context(), store.CheckFilter{}, func(audit.Progress) {}); err != nil {
+		t.Fatal(err)
+	}
+	if c := checks().Items[0]; c.Verdict != "agrees" || c.Difference != "3" {
+		t.Errorf("%+v", c)
+	}
+	var price struct {
+		Verdict string
+		Lines   []json.RawMessage
+	}
+	call(t, n, http.MethodGet, "/api/v1/received/cdrs/PTN/DE/PTN/"+string(cdr.ID)+"/price", "", http.StatusOK, &price)
+	if price.Verdict != "agrees" {
+		t.Errorf("%+v", price)
+	}
+	var months struct{ Items []backend.Month }
+	call(t, n, http.MethodGet, "/api/v1/checks/months?partner=PTN", "", http.StatusOK, &months)
+	if len(months.Items) != 1 || months.Items[0].CDRs != 1 || months.Items[0].Difference != "3" || months.Items[0].Agree != 1 {
+		t.Errorf("%+v", months)
+	}
+}
+
+// call calls the operator's API and reads its answer.
+func call(t *testing.T, n running, method, path, body string, want int, into any) {
+	t.Helper()
+	key, err := n.AddKey(t.Context(), rand.Text(), backend.ScopeAdmin, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
+	request.Header.Set("Authorization", "Bearer "+key)
+	request.Header.Set("Content-Type", map[string]string{http.MethodPatch: "application/merge-patch+json"}[method])
+	w := httptest.NewRecorder()
+	n.API().ServeHTTP(w, request)
+	if w.Code != want {
+		t.Fatalf("%s %s: %d %s", method, path, w.Code, w.Body)
+	}
+	if into == nil {
+		return
+	}
+	if err := json.NewDecoder(w.Body).Decode(into); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -39,7 +39,7 @@ func newBackend(n *Node) (*backend.API, error) {
 		},
 		AnyCase:  n.Objects.AnyCase(),
 		Partners: partners{n.Partners}, Registrations: registrations{n.handshake, n.Data}, Moves: moves{n}, Pusher: pushNow{n},
-		Commands: commands{n}, HubClients: n.hubClients, Authorizer: authorizer{n}, Biller: billing{n}, Webhooks: webhooks{n.events.Webhooks},
+		Commands: commands{n}, HubClients: n.hubClients, Authorizer: authorizer{n}, Biller: billing{n}, Auditor: auditing{n.Auditor()}, Webhooks: webhooks{n.events.Webhooks},
 		Events: backend.Events{Stream: n.events.Stream(), Socket: n.events.Socket()},
 		Docs:   docs, BodyTimeout: n.config.BodyTimeout, Version: n.config.Version, Logger: n.config.Logger, Now: n.config.Now,
 	}
@@ -105,6 +105,7 @@ func policyOut(p partner.Policy) backend.Policy {
 		Authorize: backend.AuthorizePolicy{
 			Off: p.Authorize.Off, Realtime: p.Authorize.Realtime, Deadline: backend.Duration(p.Authorize.Deadline),
 		},
+		Price: backend.PricePolicy{Tolerance: p.Price.Tolerance, Rules: p.Price.Rules},
 	}
 	for _, party := range p.Push.Parties {
 		out.Push.Parties = append(out.Push.Parties, party.String())
@@ -126,6 +127,7 @@ func policyIn(p backend.Policy) (partner.Policy, error) {
 		Receive:     ocpi.Receiving{AllowOlder: p.Receive.AllowOlder, EVSEs: ocpi.PatchedEVSEs(p.Receive.PatchedEVSEs), Routing: routingPolicy(p.Receive.Routing)},
 		ResultHosts: p.ResultHosts,
 		Authorize:   partner.AuthorizePolicy{Off: p.Authorize.Off, Realtime: p.Authorize.Realtime, Deadline: time.Duration(p.Authorize.Deadline)},
+		Price:       partner.PricePolicy{Tolerance: p.Price.Tolerance, Rules: p.Price.Rules},
 	}
 	if in.Receive.EVSEs == "merge" {
 		in.Receive.EVSEs = ocpi.MergeEVSEs

@@ -47,6 +47,7 @@ type Config struct {
 	HubClients    HubClients
 	Authorizer    Authorizer
 	Biller        Biller
+	Auditor       Auditor
 	Webhooks      Webhooks
 	// Events serves the stream of events: as Server-Sent Events at Stream, over WebSocket at Socket.
 	Events Events
@@ -196,6 +197,7 @@ func (a *API) routes() {
 	a.addParts()
 	a.addStatus()
 	a.addReceived()
+	a.addChecks()
 	a.addPartners()
 	a.addMoves()
 	a.addPush()

@@ -120,6 +120,12 @@ func (hubClients) List(context.Context, string, ...ocpi.Party) ([]v230.ClientInf
 	return nil, nil
 }
 
+type biller struct{}
+
+func (biller) Bill(context.Context, backend.BillRequest) (backend.Bill, error) {
+	return backend.Bill{}, backend.Refuse(http.StatusConflict, "no CDR can be made")
+}
+
 // everything is an API with all that can be offered.
 func everything(t testing.TB) (*place, *backend.CommandRequest) {
 	sent := &backend.CommandRequest{}
@@ -128,7 +134,7 @@ func everything(t testing.TB) (*place, *backend.CommandRequest) {
 		c.Partners, c.Registrations, c.Moves, c.Pusher = nobody{}, registrations{}, moves{}, pusher{}
 		c.Commands, c.Webhooks, c.Authorizer = commands{sent}, webhooks{}, slowAuthorizer{}
 		c.Events, c.Docs = backend.Events{Stream: events, Socket: events}, events
-		c.HubClients = hubClients{}
+		c.HubClients, c.Auditor, c.Biller = hubClients{}, auditor{}, biller{}
 		c.PushTimeout = 50 * time.Millisecond
 	}), sent
 }

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -9,8 +10,10 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/tariff"
 )
 
 // A Policy is what was decided about the exchange of data with a partner. What is missing stands for the default.
@@ -21,6 +24,32 @@ type Policy struct {
 	// ResultHosts get the partner's token.
 	ResultHosts []string        `json:"result_hosts,omitempty" doc:"Hosts where the partner has no endpoints and takes the results of its commands all the same: they get its token. With a port where that is not the usual one"`
 	Authorize   AuthorizePolicy `json:"authorize,omitzero" required:"false"`
+	Price       PricePolicy     `json:"price,omitzero" required:"false"`
+}
+
+// A PricePolicy says how a partner's tariffs are read when its CDRs are checked.
+type PricePolicy struct {
+	Tolerance string            `json:"tolerance,omitempty" example:"0.05" doc:"How far an amount of a CDR may be from the one that its tariff gives, in its currency. Default: one of its smallest units, such as a cent"`
+	Rules     map[string]string `json:"rules,omitempty" doc:"What OCPI leaves open, where the partner does not read it as is the default: names and values of pricing rules, as in {\"flat\": \"each\"}"`
+}
+
+// findings are what is wrong with it.
+func (p *PricePolicy) findings() (findings []ocpi.Finding) {
+	if _, err := tariff.ParseTolerance(p.Tolerance); p.Tolerance != "" && err != nil {
+		findings = append(findings, ocpi.Finding{Pointer: "/price/tolerance", Code: ocpi.FindingFormat, Message: err.Error()})
+	}
+	return append(findings, wrongRules("/price/rules", p.Rules)...)
+}
+
+// wrongRules are pricing rules that there are not.
+func wrongRules(pointer string, rules map[string]string) (findings []ocpi.Finding) {
+	var policy tariff.Policy
+	for _, name := range slices.Sorted(maps.Keys(rules)) {
+		if err := policy.Set(name, rules[name]); err != nil {
+			findings = append(findings, ocpi.Finding{Pointer: string(jsontext.Pointer(pointer).AppendToken(name)), Code: ocpi.FindingEnum, Message: err.Error()})
+		}
+	}
+	return findings
 }
 
 // An AuthorizePolicy says how an eMSP is asked whether its drivers may charge.
@@ -149,6 +178,7 @@ func (a *API) checkPolicy(p *Policy) error {
 	if !slices.Contains([]string{"", "merge", "replace", "reject"}, p.Receive.PatchedEVSEs) {
 		wrong("/receive/patched_evses", ocpi.FindingEnum, "must be merge, replace or reject")
 	}
+	findings = append(findings, p.Price.findings()...)
 	if len(findings) > 0 {
 		return invalid("the policy", findings)
 	}

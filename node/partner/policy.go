@@ -20,6 +20,16 @@ type Policy struct {
 	ResultHosts []string `json:"result_hosts,omitempty"`
 	// Authorize says how the partner is asked whether its drivers may charge.
 	Authorize AuthorizePolicy `json:"authorize,omitzero"`
+	// Price says how the partner's tariffs are read when its CDRs are checked.
+	Price PricePolicy `json:"price,omitzero"`
+}
+
+// A PricePolicy says how a partner's tariffs are read, where that is not the default.
+type PricePolicy struct {
+	// Tolerance is how far an amount of a CDR may be from ours, as a decimal text; empty for the default.
+	Tolerance string `json:"tolerance,omitzero"`
+	// Rules are settings of the tariff package, by name.
+	Rules map[string]string `json:"rules,omitempty"`
 }
 
 // An AuthorizePolicy says how an eMSP is asked whether its drivers may charge.

@@ -1,6 +1,10 @@
 package store
 
-import "time"
+import (
+	"time"
+
+	"github.com/shopspring/decimal"
+)
 
 // A TariffState is a tariff as it was for a while.
 type TariffState struct {
@@ -27,6 +31,19 @@ type CDRCheck struct {
 	Energy, Currency, Stated, Computed string
 	// Report is how the price comes about and what was found, as JSON.
 	Report []byte
+}
+
+// Difference is how much more a CDR states than its tariff gives; empty where that is not known.
+func (c *CDRCheck) Difference() string {
+	stated, err := decimal.NewFromString(c.Stated)
+	if err != nil {
+		return ""
+	}
+	computed, err := decimal.NewFromString(c.Computed)
+	if err != nil {
+		return ""
+	}
+	return stated.Sub(computed).String()
 }
 
 // A CDRToCheck is a partner's CDR with what came of checking it before.

@@ -13,8 +13,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/shopspring/decimal"
-
 	"github.com/roamwire/roamwire/node"
 	"github.com/roamwire/roamwire/node/audit"
 	"github.com/roamwire/roamwire/node/store"
@@ -116,18 +114,8 @@ func (c *cdrsListCmd) print(s streams, table *tabwriter.Writer, k *store.CDRChec
 		return err
 	}
 	_, err := fmt.Fprintf(table, "%s\t%s\t%s/%s/%s\t%s\t%s %s\t%s\t%s\t%s\n", k.Ended.Format("2006-01-02 15:04"), oneLine(k.Source),
-		k.Party.CountryCode, k.Party.PartyID, oneLine(k.ID), k.Verdict, k.Stated, oneLine(k.Currency), cmp.Or(k.Computed, "?"), difference(k), codesOf(k))
+		k.Party.CountryCode, k.Party.PartyID, oneLine(k.ID), k.Verdict, k.Stated, oneLine(k.Currency), cmp.Or(k.Computed, "?"), cmp.Or(k.Difference(), "?"), codesOf(k))
 	return err
-}
-
-// difference is how much more a CDR states than its tariff gives.
-func difference(k *store.CDRCheck) string {
-	stated, err1 := decimal.NewFromString(k.Stated)
-	computed, err2 := decimal.NewFromString(k.Computed)
-	if err1 != nil || err2 != nil {
-		return "?"
-	}
-	return stated.Sub(computed).String()
 }
 
 // codesOf are the codes of what was found.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/roamwire/roamwire/node/partner"
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/tariff"
 )
 
 type partnerPolicyCmd struct {
@@ -36,6 +38,8 @@ type partnerPolicyCmd struct {
 	Authorize         *bool          `help:"Ask the partner whether its drivers may charge." negatable:"" env:"ROAMWIRE_PARTNER_AUTHORIZE" setting:"partner-authorize"`
 	AuthorizeRealtime *bool          `help:"Ask it about tokens too whose whitelist leaves that to us." negatable:"" env:"ROAMWIRE_PARTNER_AUTHORIZE_REALTIME" setting:"partner-authorize-realtime"`
 	AuthorizeDeadline *time.Duration `help:"How long it may take to answer that; 0 for the default." placeholder:"TIME" env:"ROAMWIRE_PARTNER_AUTHORIZE_DEADLINE" setting:"partner-authorize-deadline"`
+	PriceTolerance    *string        `help:"How far an amount of the partner's CDRs may be from the one that its tariff gives, in its currency; empty for the default, one of its smallest units." placeholder:"AMOUNT" env:"ROAMWIRE_PARTNER_PRICE_TOLERANCE" setting:"partner-price-tolerance"`
+	PriceRules        listFlag       `help:"How the partner reads what OCPI leaves open about prices, where that is not the default: a rule as in flat=each. Can be repeated; empty for none. All are in docs/pricing.md." placeholder:"RULE=VALUE" env:"ROAMWIRE_PARTNER_PRICE_RULES" setting:"partner-price-rules"`
 	ResultHosts       *[]string      `help:"Hosts besides the partner's own that may get its token with the result of a command." placeholder:"HOST" env:"ROAMWIRE_PARTNER_RESULT_HOSTS" setting:"partner-result-hosts"`
 }
 
@@ -106,6 +110,9 @@ func (c *partnerPolicyCmd) change(p *partner.Policy, own []ocpi.Party) error {
 	if err := c.receive(&p.Receive); err != nil {
 		return err
 	}
+	if err := c.price(&p.Price); err != nil {
+		return err
+	}
 	return errors.Join(moved(&p.Push.Except, c.PushExcept), moved(&p.Pull.Except, c.PullExcept))
 }
 
@@ -166,6 +173,28 @@ func (c *partnerPolicyCmd) receive(r *ocpi.Receiving) error {
 		default:
 			return fmt.Errorf("messages that name other parties are refused, logged or trusted; %q is none of strict, log, trust", how)
 		}
+	}
+	return nil
+}
+
+// price reads how the partner's tariffs are read.
+func (c *partnerPolicyCmd) price(p *partner.PricePolicy) error {
+	if c.PriceTolerance != nil && *c.PriceTolerance != "" {
+		if _, err := tariff.ParseTolerance(*c.PriceTolerance); err != nil {
+			return err
+		}
+	}
+	set(&p.Tolerance, c.PriceTolerance)
+	if !c.PriceRules.given {
+		return nil
+	}
+	p.Rules = map[string]string{}
+	for _, rule := range c.PriceRules.items {
+		name, value, _ := strings.Cut(rule, "=")
+		if err := new(tariff.Policy).Set(name, value); err != nil {
+			return err
+		}
+		p.Rules[name] = value
 	}
 	return nil
 }
