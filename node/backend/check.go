@@ -137,7 +137,7 @@ func (a *API) listChecks(ctx context.Context, in *checksInput) (*answer, error) 
 		Next  string  `json:"next,omitempty"`
 	}
 	for i := range checks[:min(in.Limit, len(checks))] {
-		body.Items = append(body.Items, shownCheck(&checks[i]))
+		body.Items = append(body.Items, CheckOf(&checks[i]))
 	}
 	if len(checks) > in.Limit {
 		body.Next = position{After: checks[in.Limit-1].Created}.String()
@@ -149,7 +149,8 @@ func (a *API) listChecks(ctx context.Context, in *checksInput) (*answer, error) 
 	return out, err
 }
 
-func shownCheck(c *store.CDRCheck) Check {
+// CheckOf is a check as it is shown.
+func CheckOf(c *store.CDRCheck) Check {
 	return Check{
 		Partner: c.Source, Party: c.Party.String(), ID: c.ID, Verdict: c.Verdict, Ended: c.Ended.UTC(), Checked: c.Checked.UTC(), Energy: c.Energy,
 		Currency: c.Currency, Stated: c.Stated, Computed: c.Computed, Difference: c.Difference(), Report: JSON(c.Report),

@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/roamwire/roamwire/node"
 	"github.com/roamwire/roamwire/node/audit"
+	"github.com/roamwire/roamwire/node/backend"
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/tariff"
@@ -96,18 +96,7 @@ func (c *cdrsListCmd) Run(ctx context.Context, s streams) error {
 
 func (c *cdrsListCmd) print(s streams, table *tabwriter.Writer, k *store.CDRCheck) error {
 	if c.JSON {
-		raw, err := json.Marshal(struct {
-			Partner  string         `json:"partner"`
-			Party    ocpi.Party     `json:"party"`
-			ID       string         `json:"id"`
-			Verdict  string         `json:"verdict"`
-			Ended    time.Time      `json:"ended"`
-			Energy   string         `json:"energy"`
-			Currency string         `json:"currency"`
-			Stated   string         `json:"stated"`
-			Computed string         `json:"computed,omitzero"`
-			Report   jsontext.Value `json:"report"`
-		}{k.Source, k.Party, k.ID, k.Verdict, k.Ended, k.Energy, k.Currency, k.Stated, k.Computed, k.Report})
+		raw, err := json.Marshal(backend.CheckOf(k))
 		if err == nil {
 			_, err = fmt.Fprintf(s.out, "%s\n", raw)
 		}
@@ -148,7 +137,7 @@ func (c *cdrsShowCmd) Run(ctx context.Context, s streams) error {
 	}
 	flags := checkFlags{dataFlag: c.dataFlag}
 	return flags.audited(ctx, func(a *audit.Auditor) error {
-		key := store.Key{Module: ocpi.ModuleCDRs, Source: c.Partner, Party: ocpi.NewParty(parts[0], parts[1]), ID: parts[2]}
+		key := store.Key{Module: ocpi.ModuleCDRs, Source: c.Partner, Party: ocpi.NewParty(parts[0], parts[1]), ID: parts[2], AnyCase: true}
 		e, err := a.Explain(ctx, key)
 		if errors.Is(err, store.ErrNotFound) {
 			return fmt.Errorf("partner %s has sent no CDR %s", c.Partner, c.CDR)

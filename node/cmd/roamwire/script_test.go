@@ -33,7 +33,7 @@ func waitFor(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("%s never matched %s: %s", args[0], args[1], raw)
 }
 
-// httpCall sends a request and writes status, headers and body to a file: http FILE METHOD URL TOKEN [BODY].
+// httpCall sends a request and writes status, headers and body to a file: http FILE METHOD URL TOKEN [BODY or @FILE].
 func httpCall(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 4 || len(args) > 5 {
 		ts.Fatalf("usage: http file method url token [body]")
@@ -41,6 +41,9 @@ func httpCall(ts *testscript.TestScript, _ bool, args []string) {
 	body := ""
 	if len(args) == 5 {
 		body = args[4]
+	}
+	if file, ok := strings.CutPrefix(body, "@"); ok {
+		body = ts.ReadFile(file)
 	}
 	request, err := http.NewRequest(args[1], args[2], strings.NewReader(body))
 	ts.Check(err)
