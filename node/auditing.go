@@ -84,8 +84,11 @@ func (a auditing) Months(ctx context.Context, want store.CheckFilter) ([]backend
 	return shown, err
 }
 
-// tellChecked makes the event of a CDR that was checked.
+// tellChecked counts, and makes the event of a CDR that was checked.
 func (d *Data) tellChecked(c *store.CDRCheck, before tariff.Verdict, report *tariff.Report) store.Event {
+	if d.checked != nil {
+		d.checked(c.Source, c.Verdict)
+	}
 	checked := event.CheckedCDR{
 		Partner: c.Source, Party: c.Party, ID: c.ID, Verdict: c.Verdict, Before: string(before), Currency: c.Currency, Stated: c.Stated, Computed: c.Computed,
 	}

@@ -125,6 +125,12 @@ func TestChecksAreShownAndPartnersHaveTheirOwnRules(t *testing.T) {
 	if c := checks().Items[0]; c.Verdict != "agrees" || c.Difference != "3" {
 		t.Errorf("%+v", c)
 	}
+	metrics := fetch(t, n.AdminURL()+"/metrics")
+	for _, verdict := range []string{"differs", "agrees"} {
+		if want := `roamwire_cdrs_checked_total{partner="PTN",verdict="` + verdict + `"} 1`; !strings.Contains(metrics, want) {
+			t.Errorf("the metrics have no %s", want)
+		}
+	}
 	var price struct {
 		Verdict string
 		Lines   []json.RawMessage

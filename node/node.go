@@ -62,6 +62,8 @@ type Data struct {
 	lock *os.File
 	// count is told of our calls to partners; nil for nobody.
 	count func(context.Context, ocpi.Exchange)
+	// checked is told of CDRs that were checked; nil for nobody.
+	checked func(partner, verdict string)
 }
 
 // OpenData opens the data folder of a configuration, and makes it if it does not exist. Of the configuration it looks
@@ -146,7 +148,7 @@ func New(ctx context.Context, config Config) (n *Node, err error) {
 	if n.lock, err = lockData(n.config.Data); err != nil {
 		return nil, closeAfter(n.Data, err)
 	}
-	n.count = n.metrics.Observe
+	n.count, n.checked = n.metrics.Observe, n.metrics.CDRChecks()
 	n.Objects.CountLosses(n.metrics.Rendered)
 	n.metrics.Show("roamwire_rendering", "1 while objects from before are made ready for partners' pages in a version, 0 otherwise.", func() int64 {
 		if n.Objects.Rendering() {
