@@ -11,4 +11,4 @@ require (
 
 require code.dny.dev/ssrf v0.3.0
 
-require golang.org/x/text v0.43.0 // indirect
+require golang.org/x/text v0.43.0

@@ -74,10 +74,8 @@ func (s *session) applied(ctx context.Context, partner string, cdr *v230.CDR) (o
 	if err != nil {
 		return out, err
 	}
-	if location != nil {
-		if zone, err := time.LoadLocation(location.TimeZone); err == nil && location.TimeZone != "" {
-			out.Policy.Zone = zone
-		}
+	if out.Policy.Zone = zoneOf(location); out.Policy.Zone == nil {
+		out.Policy.Zone = tariff.ZoneOf(&cdr.CDRLocation)
 	}
 	names := named(cdr)
 	if len(names) == 0 {
@@ -105,6 +103,25 @@ func (s *session) applied(ctx context.Context, partner string, cdr *v230.CDR) (o
 	}
 	return out, nil
 }
+
+// zoneOf is the time zone of a location; nil where that is not known.
+func zoneOf(l *v230.Location) *time.Location {
+	if l == nil || l.TimeZone == "" {
+		return nil
+	}
+	if zone, ok := loadedZones.Load(l.TimeZone); ok {
+		return zone.(*time.Location)
+	}
+	zone, err := time.LoadLocation(l.TimeZone)
+	if err != nil {
+		return nil
+	}
+	loadedZones.Store(l.TimeZone, zone)
+	return zone
+}
+
+// loadedZones are those that were read, by name: to read one takes longer than to price a CDR.
+var loadedZones sync.Map
 
 // named are the tariffs that a CDR names, in its periods or else by having them.
 func named(cdr *v230.CDR) (names []string) {

@@ -22,7 +22,7 @@ type priceCmd struct {
 	CDR       string      `help:"File with a CDR, or several; - for standard input." name:"cdr" required:"" placeholder:"FILE"`
 	Tariff    []string    `help:"File with the tariff that applied, or several. Default: those in the CDR." type:"path" placeholder:"FILE"`
 	Version   versionFlag `help:"OCPI version of the files: 2.1.1, 2.2.1 or 2.3.0." default:"2.1.1" placeholder:"VERSION"`
-	TimeZone  string      `help:"Time zone of the location, such as Europe/Berlin. Default: that in a CDR of 2.1.1, or UTC." placeholder:"ZONE"`
+	TimeZone  string      `help:"Time zone of the location, such as Europe/Berlin. Default: that in a CDR of 2.1.1, or that of the country where it has one, or UTC." placeholder:"ZONE"`
 	Tolerance string      `help:"How far an amount may be off until it differs. Default: one of the smallest units of the currency." placeholder:"AMOUNT"`
 	Rule      []string    `help:"How the CPO reads what OCPI leaves open, where that is not the default, as in flat=each. Can be repeated. All are in docs/pricing.md." placeholder:"RULE=VALUE"`
 	JSON      bool        `help:"Write one JSON object for each CDR." name:"json"`
@@ -58,7 +58,7 @@ func (p *priceCmd) Run(s streams) error {
 	}
 	code := 0
 	err = eachObject(s, p.CDR, codecs.CDRs, func(cdr *v230.CDR, raw jsontext.Value) error {
-		policy, err := p.located(policy, raw)
+		policy, err := p.located(policy, cdr, raw)
 		if err != nil {
 			return err
 		}
@@ -113,20 +113,23 @@ func (p *priceCmd) policy() (tariff.Policy, error) {
 	return policy, nil
 }
 
-// located sets the time zone that the location in a CDR of 2.1.1 has, where none was given.
-func (p *priceCmd) located(policy tariff.Policy, raw jsontext.Value) (tariff.Policy, error) {
-	if policy.Zone != nil || ocpi.Version(p.Version) != ocpi.V211 {
+// located sets the time zone where none was given: that of the location in a CDR of 2.1.1, or that of the country.
+func (p *priceCmd) located(policy tariff.Policy, cdr *v230.CDR, raw jsontext.Value) (tariff.Policy, error) {
+	if policy.Zone != nil {
 		return policy, nil
 	}
-	var cdr struct {
+	if policy.Zone = tariff.ZoneOf(&cdr.CDRLocation); ocpi.Version(p.Version) != ocpi.V211 {
+		return policy, nil
+	}
+	var sent struct {
 		Location struct {
 			TimeZone string `json:"time_zone"`
 		} `json:"location"`
 	}
-	if err := json.Unmarshal(raw, &cdr); err != nil || cdr.Location.TimeZone == "" {
+	if err := json.Unmarshal(raw, &sent); err != nil || sent.Location.TimeZone == "" {
 		return policy, nil //nolint:nilerr // the codec has read it
 	}
-	zone, err := time.LoadLocation(cdr.Location.TimeZone)
+	zone, err := time.LoadLocation(sent.Location.TimeZone)
 	if err != nil {
 		return policy, fmt.Errorf("the location's time_zone: %w; give one with --time-zone", err)
 	}
