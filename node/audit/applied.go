@@ -1,15 +1,12 @@
 package audit
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/go-json-experiment/json"
 
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
@@ -49,12 +46,13 @@ type session struct {
 	locations map[store.Key]*v230.Location
 }
 
+// mostLocations bounds how many locations are kept at once.
+const mostLocations = 10_000
+
 // A state is a tariff as it was for a while.
 type state struct {
 	since, until time.Time
 	tariff       v230.Tariff
-	// prices are what costs depend on, to tell one from another.
-	prices []byte
 }
 
 func newSession(s Store, policy func(context.Context, string) (tariff.Policy, error)) *session {
@@ -93,7 +91,7 @@ func (s *session) applied(ctx context.Context, partner string, cdr *v230.CDR) (o
 			out.Tariffs = append(out.Tariffs, own)
 		case then != nil:
 			out.Tariffs = append(out.Tariffs, &then.tariff)
-			if own != nil && !bytes.Equal(pricesOf(own), then.prices) {
+			if own != nil && !samePrices(own, &then.tariff) {
 				out.Findings = append(out.Findings, tariff.Finding{
 					Code: tariff.TariffOther, Pointer: "/tariffs",
 					Message: fmt.Sprintf("tariff %s had other prices when the charge began, by what was published on %s", name, then.tariff.LastUpdated),
@@ -263,24 +261,10 @@ func (s *session) statesOf(ctx context.Context, key store.Key) ([]state, error) 
 		if err := read(was.Body, &st.tariff); err != nil {
 			return nil, fmt.Errorf("a former state of tariff %s: %w", key.ID, err)
 		}
-		st.prices = pricesOf(&st.tariff)
 		states = append(states, st)
 	}
 	s.states[key] = states
 	return states, nil
-}
-
-// pricesOf is what costs depend on in a tariff, as text.
-func pricesOf(t *v230.Tariff) []byte {
-	prices, err := json.Marshal(struct {
-		Elements []v230.TariffElement
-		Min, Max *v230.PriceLimit
-		Tax      v230.TaxIncluded
-	}{t.Elements, t.MinPrice, t.MaxPrice, t.TaxIncluded}, json.Deterministic(true))
-	if err != nil {
-		return nil // it was read from JSON
-	}
-	return prices
 }
 
 func (s *session) policyOf(ctx context.Context, partner string) (tariff.Policy, error) {
@@ -303,6 +287,9 @@ func (s *session) location(ctx context.Context, partner string, party ocpi.Party
 	defer s.mu.Unlock()
 	if l, ok := s.locations[key]; ok {
 		return l, nil
+	}
+	if len(s.locations) >= mostLocations {
+		clear(s.locations)
 	}
 	o, err := s.store.Object(ctx, key)
 	if errors.Is(err, store.ErrNotFound) {

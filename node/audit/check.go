@@ -84,6 +84,7 @@ func (a *Auditor) checkEach(
 		return after, err
 	}
 	last = after
+	session := newSession(a.config.Store, a.config.Policy)
 	found, checked := make(chan []store.CDRToCheck), make(chan stretch)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
@@ -98,7 +99,7 @@ func (a *Auditor) checkEach(
 	group.Go(func() error {
 		defer close(checked)
 		for cdrs := range found {
-			if err := give(ctx, checked, stretch{cdrs, a.check(ctx, cdrs)}); err != nil {
+			if err := give(ctx, checked, stretch{cdrs, a.check(ctx, session, cdrs)}); err != nil {
 				return err
 			}
 		}
@@ -128,9 +129,8 @@ func give[T any](ctx context.Context, to chan<- T, what T) error {
 }
 
 // check checks CDRs, as many at once as there are processors.
-func (a *Auditor) check(ctx context.Context, cdrs []store.CDRToCheck) []result {
+func (a *Auditor) check(ctx context.Context, session *session, cdrs []store.CDRToCheck) []result {
 	results := make([]result, len(cdrs))
-	session := newSession(a.config.Store, a.config.Policy)
 	next := make(chan int)
 	var work sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {

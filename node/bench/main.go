@@ -34,6 +34,7 @@ type options struct {
 	fanout    bool
 	operating bool
 	onlyPages bool
+	pricing   bool
 	away      time.Duration
 	profile   string
 }
@@ -52,6 +53,7 @@ func main() {
 	flag.BoolVar(&o.fanout, "fanout", false, "only what is pushed to many partners")
 	flag.BoolVar(&o.operating, "operating", false, "only what the operator's own systems do")
 	flag.BoolVar(&o.onlyPages, "pages", false, "only pages, in each version of OCPI")
+	flag.BoolVar(&o.pricing, "pricing", false, "only what CDRs cost to price and to check")
 	flag.DurationVar(&o.away, "away", 0, "only a partner that is back after this time; in the other runs it is away for as long as the changes take")
 	flag.StringVar(&o.profile, "cpuprofile", "", "write a profile of this process to a file, for what runs in it: -moving and -fanout; with -operating, profiles of the node to files that begin so")
 	flag.BoolVar(&o.keep, "keep", false, "keep the data folder")
@@ -86,7 +88,7 @@ func measure(ctx context.Context, o options, out io.Writer) (err error) {
 	b := &bench{options: o, out: out, folder: folder, program: filepath.Join(folder, "roamwire")}
 	steps := []func(context.Context) error{
 		b.build, b.fill, b.start, b.ready, b.pages, b.versions, b.lastPage, b.puts, b.patches, b.memory, b.restart, b.exchanges, b.operate,
-		b.betweenNodes, b.toMany, b.back,
+		b.billing, b.betweenNodes, b.toMany, b.back,
 	}
 	if o.moving {
 		steps = []func(context.Context) error{b.betweenNodes, b.toMany, b.back}
@@ -99,6 +101,9 @@ func measure(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	if o.onlyPages {
 		steps = []func(context.Context) error{b.build, b.fill, b.start, b.ready, b.pages, b.versions}
+	}
+	if o.pricing {
+		steps = []func(context.Context) error{b.build, b.billing}
 	}
 	if o.away > 0 {
 		steps = []func(context.Context) error{b.back}

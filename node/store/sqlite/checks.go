@@ -91,7 +91,17 @@ func (db *DB) SaveChecks(ctx context.Context, checks []store.CDRCheck, events ..
 func (t *tx) saveChecks(checks []store.CDRCheck) error {
 	for i := range checks {
 		k := &checks[i]
-		err := t.conn.run(`REPLACE INTO cdr_check (object, change, source, verdict, rules, ended, checked, energy, currency, stated, computed, report)
+		// Most are as before: what is in an index stays, and is not written.
+		err := t.conn.run(`UPDATE cdr_check SET rules = ?5, checked = ?7, energy = ?8, currency = ?9, stated = ?10, computed = ?11, report = ?12
+			WHERE object = ?1 AND change = ?2 AND source = ?3 AND verdict = ?4 AND ended = ?6`,
+			k.Created, k.Change, k.Source, k.Verdict, k.Rules, k.Ended.UnixMicro(), k.Checked.UnixMicro(), k.Energy, k.Currency, k.Stated, k.Computed, k.Report)
+		if err == nil && t.conn.Changes() > 0 {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", describe(k.Key), err)
+		}
+		err = t.conn.run(`REPLACE INTO cdr_check (object, change, source, verdict, rules, ended, checked, energy, currency, stated, computed, report)
 			SELECT created, change, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 FROM object WHERE created = ?1 AND change = ?2`,
 			k.Created, k.Change, k.Source, k.Verdict, k.Rules, k.Ended.UnixMicro(), k.Checked.UnixMicro(), k.Energy, k.Currency, k.Stated, k.Computed, k.Report)
 		if err != nil {
