@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -137,6 +139,29 @@ func (s *story) stopFromApp(ctx context.Context, session string) error {
 		return fmt.Errorf("wait for the CDR of session %s: %w", session, err)
 	}
 	s.told.say("     app   its CDR has come: %s kWh, %s %s", cdr.TotalEnergy, cdr.TotalCost.BeforeTaxes, cdr.Currency)
+	return s.checked(ctx, session)
+}
+
+// checked tells what came of pricing a CDR again.
+func (s *story) checked(ctx context.Context, cdr string) error {
+	var check backend.Check
+	err := until(ctx, func() (bool, error) {
+		var page struct {
+			Items []backend.Check `json:"items"`
+		}
+		if err := s.app.call(ctx, http.MethodGet, "/api/v1/checks?limit=1000&partner="+demoCPOName, "", &page); err != nil {
+			return false, err
+		}
+		i := slices.IndexFunc(page.Items, func(c backend.Check) bool { return c.ID == cdr })
+		if i >= 0 {
+			check = page.Items[i]
+		}
+		return i >= 0, nil
+	})
+	if err != nil {
+		return fmt.Errorf("wait for the check of CDR %s: %w", cdr, err)
+	}
+	s.told.say("     app   priced again with its tariff it costs %s %s: the CDR %s", cmp.Or(check.Computed, "?"), check.Currency, check.Verdict)
 	return nil
 }
 
