@@ -4,11 +4,21 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/roamwire/roamwire/node/audit"
 	"github.com/roamwire/roamwire/node/backend"
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/tariff"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
+
+// applied finds the tariffs that apply to a session of ours, as they were at a time.
+func (d *Data) applied(ctx context.Context, s *v230.Session, at ocpi.DateTime) (audit.Applied, error) {
+	// It is what a CDR of the session says of itself.
+	return d.Auditor().Applied(ctx, "", &v230.CDR{
+		CountryCode: s.CountryCode, PartyID: s.PartyID, StartDateTime: at, CDRToken: s.CDRToken, ChargingPeriods: s.ChargingPeriods,
+		CDRLocation: v230.CdrLocation{ID: s.LocationID, EVSEUID: s.EVSEUID, ConnectorID: s.ConnectorID},
+	})
+}
 
 // billing makes CDRs of our sessions.
 type billing struct{ n *Node }
@@ -21,16 +31,11 @@ func (b billing) Bill(ctx context.Context, r backend.BillRequest) (bill backend.
 	if err != nil {
 		return bill, backend.Refuse(http.StatusConflict, "no CDR can be made: there is no location %s of ours", s.LocationID)
 	}
-	auditor := b.n.Auditor()
-	// What a CDR of the session says of itself, by which the tariff that applied is found.
-	said := v230.CDR{
-		CountryCode: s.CountryCode, PartyID: s.PartyID, StartDateTime: s.StartDateTime, CDRToken: s.CDRToken, ChargingPeriods: s.ChargingPeriods,
-		CDRLocation: v230.CdrLocation{ID: s.LocationID, EVSEUID: s.EVSEUID, ConnectorID: s.ConnectorID},
-	}
-	applied, err := auditor.Applied(ctx, "", &said)
+	applied, err := b.n.applied(ctx, s, s.StartDateTime)
 	if err != nil {
 		return bill, err
 	}
+	auditor := b.n.Auditor()
 	tariffs := r.Tariffs
 	for _, id := range r.TariffIDs {
 		t, err := auditor.TariffThen(ctx, "", owner, id, s.StartDateTime.Time())

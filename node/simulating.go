@@ -18,10 +18,11 @@ import (
 )
 
 // Network is what a party of ours has, for a simulation to bring to life.
-func (d *Data) Network(party ocpi.Party) simulate.Network { return network{d.Objects, party} }
+func (d *Data) Network(party ocpi.Party) simulate.Network { return network{d, d.Objects, party} }
 
 // A network is the simulate.Network of a party.
 type network struct {
+	data    *Data
 	objects *object.Objects
 	party   ocpi.Party
 }
@@ -31,9 +32,19 @@ func (n network) Locations(ctx context.Context) ([]v230.Location, error) {
 	return everything(ctx, n.objects.Locations, n.party, func(*v230.Location) bool { return true })
 }
 
-// Tariffs implements simulate.Network.
-func (n network) Tariffs(ctx context.Context) ([]v230.Tariff, error) {
-	return everything(ctx, n.objects.Tariffs, n.party, func(*v230.Tariff) bool { return true })
+// Tariffs implements simulate.Network. They are those that the session's CDR would be made with; of several that could apply it is the first.
+// Simulated sessions can begin before their tariffs were there, which are then taken as they are now.
+func (n network) Tariffs(ctx context.Context, s *v230.Session) ([]*v230.Tariff, error) {
+	for _, at := range []ocpi.DateTime{s.StartDateTime, ocpi.NewDateTime(n.data.config.Now())} {
+		applied, err := n.data.applied(ctx, s, at)
+		if err != nil || len(applied.Tariffs) > 0 {
+			return applied.Tariffs, err
+		}
+		if len(applied.Candidates) > 0 {
+			return applied.Candidates[:1], nil
+		}
+	}
+	return nil, nil
 }
 
 // OpenSessions implements simulate.Network.

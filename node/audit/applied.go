@@ -16,9 +16,11 @@ import (
 
 // An Applied is what a CDR is priced with.
 type Applied struct {
-	Tariffs  []*v230.Tariff
-	Policy   tariff.Policy
-	Findings []tariff.Finding
+	Tariffs []*v230.Tariff
+	// Candidates are tariffs of the connector of which any could have applied, and nothing says which; then there are no Tariffs.
+	Candidates []*v230.Tariff
+	Policy     tariff.Policy
+	Findings   []tariff.Finding
 }
 
 // Applied finds what a CDR of a partner's is to be priced with, or one of ours, with no partner.
@@ -171,10 +173,10 @@ func (s *session) ofConnector(
 		}
 		fits := fitOf(&then.tariff, cdr)
 		if fits > best {
-			best, names = fits, nil
+			best, names, out.Candidates = fits, nil, nil
 		}
 		if fits == best && fits != notFor {
-			names = append(names, id)
+			names, out.Candidates = append(names, id), append(out.Candidates, &then.tariff)
 		}
 	}
 	if len(names) > 1 {
@@ -183,6 +185,7 @@ func (s *session) ofConnector(
 		})
 		return nil, nil
 	}
+	out.Candidates = nil
 	return names, nil
 }
 

@@ -45,17 +45,8 @@ func (d *Day) begin(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// read reads the EVSEs and tariffs. An EVSE that is not built yet, or not there any more, has no part in it.
+// read reads the EVSEs. An EVSE that is not built yet, or not there any more, has no part in it.
 func (d *Day) read(ctx context.Context) ([]*charger, error) {
-	tariffs, err := d.config.Network.Tariffs(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read tariffs: %w", err)
-	}
-	d.tariffs = make(map[tariffKey]*v230.Tariff, len(tariffs))
-	for i := range tariffs {
-		t := &tariffs[i]
-		d.tariffs[tariffKey{ocpi.NewParty(string(t.CountryCode), string(t.PartyID)), string(t.ID)}] = t
-	}
 	locations, err := d.config.Network.Locations(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read locations: %w", err)
@@ -81,19 +72,32 @@ func (d *Day) read(ctx context.Context) ([]*charger, error) {
 }
 
 // end ends a session that an earlier run has left open, as it was when it was last stored. One in which no energy flowed
-// yet, or whose EVSE is not there any more, is not billed.
+// yet, whose EVSE is not there any more, or which has no price, is not billed.
 func (d *Day) end(ctx context.Context, chargers []*charger, s *v230.Session, now time.Time) error {
 	i := slices.IndexFunc(chargers, func(c *charger) bool {
 		return c.party() == partyOf(s) && c.location.ID == s.LocationID && c.evse.UID == s.EVSEUID && c.connector(s.ConnectorID) != nil
 	})
 	if i < 0 || len(s.ChargingPeriods) == 0 {
-		s.Status, s.EndDateTime, s.LastUpdated = v230.SessionStatusInvalid, new(endOf(s)), stamp(now, s.LastUpdated)
-		return d.config.Network.PutSession(ctx, *s)
+		return d.void(ctx, s, now)
 	}
 	c := chargers[i]
-	connector := c.connector(s.ConnectorID)
-	c.charge = &charge{session: *s, connector: connector, tariff: d.tariff(c, connector)}
+	tariffs, err := d.tariffs(ctx, s)
+	if err != nil {
+		return err
+	}
+	c.charge = &charge{session: *s, connector: c.connector(s.ConnectorID), tariffs: tariffs}
+	if _, err := c.bill(s); err != nil {
+		d.config.Logger.WarnContext(ctx, "an open session cannot be billed", "session", s.ID, "error", err)
+		c.charge = nil
+		return d.void(ctx, s, now)
+	}
 	return d.finish(ctx, c, now)
+}
+
+// void ends a session that is not billed.
+func (d *Day) void(ctx context.Context, s *v230.Session, now time.Time) error {
+	s.Status, s.EndDateTime, s.LastUpdated = v230.SessionStatusInvalid, new(endOf(s)), stamp(now, s.LastUpdated)
+	return d.config.Network.PutSession(ctx, *s)
 }
 
 func partyOf(s *v230.Session) ocpi.Party {

@@ -2,11 +2,13 @@ package simulate
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/shopspring/decimal"
 
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/tariff"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -15,8 +17,11 @@ import (
 // The CDR follows from the session as it is stored while it is active, and has its id. So whatever of this was done before
 // a crash, doing it again gives the same CDR and no second one.
 func (d *Day) finish(ctx context.Context, c *charger, now time.Time) error {
-	cdr := c.cdr()
-	if err := d.config.Network.PutCDR(ctx, cdr); err != nil {
+	cdr, err := c.bill(&c.charge.session)
+	if err != nil {
+		return err
+	}
+	if err := d.config.Network.PutCDR(ctx, *cdr); err != nil {
 		return err
 	}
 	session := c.charge.session
@@ -29,74 +34,82 @@ func (d *Day) finish(ctx context.Context, c *charger, now time.Time) error {
 		return err
 	}
 	c.charge = nil
-	d.tell(c, Event{Status: c.status, Session: &session, CDR: &cdr})
+	d.tell(c, Event{Status: c.status, Session: &session, CDR: cdr})
 	return nil
 }
 
-// cdr is the CDR of the charge as it is.
-func (c *charger) cdr() v230.CDR {
-	s := &c.charge.session
-	charging, parking, energy := totals(s.ChargingPeriods)
-	cdr := v230.CDR{
-		CountryCode: s.CountryCode, PartyID: s.PartyID, ID: s.ID, StartDateTime: s.StartDateTime, EndDateTime: endOf(s), SessionID: new(s.ID),
-		CDRToken: s.CDRToken, AuthMethod: s.AuthMethod, AuthorizationReference: s.AuthorizationReference, CDRLocation: c.place(c.charge.connector),
-		MeterID: s.MeterID, Currency: s.Currency, ChargingPeriods: s.ChargingPeriods, TotalEnergy: ocpi.NewNumber(energy),
-		TotalTime: ocpi.NewNumber(charging.Add(parking)), LastUpdated: s.LastUpdated,
+// bill is the CDR that the charge has if it ends where its last charging period does.
+func (c *charger) bill(s *v230.Session) (*v230.CDR, error) {
+	ended := *s
+	ended.EndDateTime = new(endOf(s))
+	policy := tariff.Policy{Zone: c.zone}
+	if len(c.charge.tariffs) == 0 {
+		policy.WithoutTariff = tariff.WithoutTariffFree
 	}
-	if parking.Sign() > 0 {
-		cdr.TotalParkingTime = new(ocpi.NewNumber(parking))
+	cdr, _, err := tariff.MakeCDR(&ended, tariff.Origin{ID: s.ID, Location: c.location, Made: s.LastUpdated}, c.charge.tariffs, policy)
+	if err != nil {
+		return nil, fmt.Errorf("bill session %s: %w", s.ID, err)
 	}
-	if t := c.charge.tariff; t != nil {
-		cdr.Tariffs = []v230.Tariff{*t}
-		cdr.TotalCost.BeforeTaxes = bill(t, c.zone, s.ChargingPeriods)
-	}
-	return cdr
+	return cdr, nil
 }
 
-// totals are the hours of charging and of parking, and the energy in kWh, of charging periods.
-func totals(periods []v230.ChargingPeriod) (charging, parking, energy decimal.Decimal) {
-	for i := range periods {
-		charging = charging.Add(volume(&periods[i], v230.CdrDimensionTypeTime))
-		parking = parking.Add(volume(&periods[i], v230.CdrDimensionTypeParkingTime))
-		energy = energy.Add(volume(&periods[i], v230.CdrDimensionTypeEnergy))
+// price finds the tariffs of a charge that begins.
+func (d *Day) price(ctx context.Context, charge *charge) (err error) {
+	if charge.tariffs, err = d.tariffs(ctx, &charge.session); err != nil {
+		return err
 	}
-	return charging, parking, energy
+	for _, t := range charge.tariffs {
+		charge.session.Currency = t.Currency
+		charge.measured = charge.measured || isMeasured(t)
+	}
+	return nil
 }
 
-func volume(p *v230.ChargingPeriod, of v230.CdrDimensionType) (sum decimal.Decimal) {
+// tariffs are those that apply to a session. With one that cannot be priced with, charging is free of charge.
+func (d *Day) tariffs(ctx context.Context, s *v230.Session) ([]*v230.Tariff, error) {
+	tariffs, err := d.config.Network.Tariffs(ctx, s)
+	if err != nil {
+		return nil, fmt.Errorf("find the tariff of session %s: %w", s.ID, err)
+	}
+	for _, t := range tariffs {
+		if _, err := tariff.Compile(t); err != nil {
+			d.config.Logger.WarnContext(ctx, "a simulated charge costs nothing", "session", s.ID, "error", err)
+			return nil, nil
+		}
+	}
+	return tariffs, nil
+}
+
+// isMeasured reports whether a price depends on power or current.
+func isMeasured(t *v230.Tariff) bool {
+	for i := range t.Elements {
+		if r := t.Elements[i].Restrictions; r != nil && (r.MinCurrent != nil || r.MaxCurrent != nil || r.MinPower != nil || r.MaxPower != nil) {
+			return true
+		}
+	}
+	return false
+}
+
+// endOf is when a session ends that ends now: when the last of its charging periods does.
+func endOf(s *v230.Session) ocpi.DateTime {
+	end := s.StartDateTime.Time()
+	for i := range s.ChargingPeriods {
+		p := &s.ChargingPeriods[i]
+		seconds := hoursOf(p).Mul(decimal.New(3600, 0))
+		at := p.StartDateTime.Time().Add(time.Duration(seconds.Shift(9).IntPart())).Round(time.Second)
+		if at.After(end) {
+			end = at
+		}
+	}
+	return ocpi.NewDateTime(end)
+}
+
+// hoursOf is how long a charging period is.
+func hoursOf(p *v230.ChargingPeriod) (sum decimal.Decimal) {
 	for _, d := range p.Dimensions {
-		if d.Type == of {
+		if d.Type == v230.CdrDimensionTypeTime || d.Type == v230.CdrDimensionTypeParkingTime {
 			sum = sum.Add(d.Volume.Decimal())
 		}
 	}
 	return sum
-}
-
-// endOf is when a session ends that ends now: when its last charging period does.
-func endOf(s *v230.Session) ocpi.DateTime {
-	charging, parking, _ := totals(s.ChargingPeriods)
-	seconds := charging.Add(parking).Mul(decimal.New(3600, 0)).Round(0).IntPart()
-	return ocpi.NewDateTime(s.StartDateTime.Time().Add(time.Duration(seconds) * time.Second))
-}
-
-// place is where the charge was. Some texts can be longer in a location than in a CDR.
-func (c *charger) place(connector *v230.Connector) v230.CdrLocation {
-	l := c.location
-	p := v230.CdrLocation{
-		ID: l.ID, Name: l.Name, Address: cut(l.Address, 45), City: l.City, PostalCode: l.PostalCode, Country: l.Country, Coordinates: l.Coordinates,
-		EVSEUID: c.evse.UID, EVSEID: ocpi.CiString(c.publicID()), ConnectorID: connector.ID,
-		ConnectorStandard: connector.Standard, ConnectorFormat: connector.Format, ConnectorPowerType: connector.PowerType,
-	}
-	if l.State != nil {
-		p.State = new(cut(*l.State, 20))
-	}
-	return p
-}
-
-// cut cuts a text to a number of characters.
-func cut(text string, most int) string {
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most])
-	}
-	return text
 }

@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -15,8 +16,8 @@ type charge struct {
 	// session is as it was stored last, but for its ChargingPeriods, energy and cost, which run ahead of that.
 	session   v230.Session
 	connector *v230.Connector
-	// tariff is that of the connector; nil for none.
-	tariff *v230.Tariff
+	// tariffs are those that apply; none where it is free of charge.
+	tariffs []*v230.Tariff
 	// power is what vehicle and connector can do together, in W. wanted is what the vehicle takes, in Wh.
 	power, wanted int64
 	// stay is for how many slices the vehicle stands there afterwards.
@@ -26,15 +27,18 @@ type charge struct {
 	lasted  time.Duration
 	// paced tells that it goes on as fast as the clock and not at the speed of the simulation.
 	paced bool
-	// untold is how many slices the stored session lacks; open is how many of the last charging period's belong to it.
-	untold int
-	open   bool
-	prices prices
+	// untold is how many slices the stored session lacks, and told how many charging periods it has. Those do not change any more.
+	untold, told int
+	// measured tells that a price depends on power or current, so that periods say them.
+	measured bool
 }
 
 // plugIn begins a session. It is pending until energy flows.
 func (d *Day) plugIn(ctx context.Context, c *charger, token v230.Token, now time.Time) error {
 	charge := d.newCharge(c, token, now)
+	if err := d.price(ctx, charge); err != nil {
+		return err
+	}
 	if err := d.config.Network.PutSession(ctx, charge.session); err != nil {
 		return err
 	}
@@ -54,7 +58,7 @@ func (d *Day) occupy(ctx context.Context, c *charger, now time.Time) error {
 func (d *Day) newCharge(c *charger, token v230.Token, now time.Time) *charge {
 	r := d.config.Rand
 	connector := &c.evse.Connectors[r.IntN(len(c.evse.Connectors))]
-	charge := &charge{connector: connector, tariff: d.tariff(c, connector), session: v230.Session{
+	charge := &charge{connector: connector, session: v230.Session{
 		CountryCode: c.location.CountryCode, PartyID: c.location.PartyID, ID: d.sessionID(), StartDateTime: ocpi.NewDateTime(d.time()),
 		CDRToken: v230.CdrToken{
 			CountryCode: token.CountryCode, PartyID: token.PartyID, UID: token.UID, Type: token.Type, ContractID: token.ContractID,
@@ -62,9 +66,6 @@ func (d *Day) newCharge(c *charger, token v230.Token, now time.Time) *charge {
 		AuthMethod: authorized(token), LocationID: c.location.ID, EVSEUID: c.evse.UID, ConnectorID: connector.ID,
 		Currency: "EUR", Status: v230.SessionStatusPending, LastUpdated: ocpi.NewDateTime(now),
 	}}
-	if charge.tariff != nil {
-		charge.session.Currency = charge.tariff.Currency
-	}
 	limit := strength(connector)
 	if connector.PowerType == v230.PowerTypeDC {
 		charge.power = min(limit, 50_000+10_000*r.Int64N(11))
@@ -98,16 +99,6 @@ func authorized(t v230.Token) v230.AuthMethod {
 	return v230.AuthMethodAuthRequest
 }
 
-// tariff is the first one of a connector that is known; nil for none.
-func (d *Day) tariff(c *charger, connector *v230.Connector) *v230.Tariff {
-	for _, id := range connector.TariffIDs {
-		if t := d.tariffs[tariffKey{c.party(), string(id)}]; t != nil {
-			return t
-		}
-	}
-	return nil
-}
-
 // goOn lets a charge go on, stores the session now and then, and ends it when the vehicle leaves.
 func (d *Day) goOn(ctx context.Context, c *charger, slices int, now time.Time) error {
 	charge, length := c.charge, slice
@@ -124,7 +115,7 @@ func (d *Day) goOn(ctx context.Context, c *charger, slices int, now time.Time) e
 		if charge.over() {
 			break
 		}
-		charge.pass(c.zone, length)
+		charge.pass(length)
 	}
 	if charge.untold < charge.every() && !charge.over() {
 		return nil
@@ -132,13 +123,18 @@ func (d *Day) goOn(ctx context.Context, c *charger, slices int, now time.Time) e
 	session := charge.session
 	session.Status, session.LastUpdated = v230.SessionStatusActive, stamp(now, session.LastUpdated)
 	session.KWh = kWh(charge.charged)
-	if charge.tariff != nil {
-		session.TotalCost = &v230.Price{BeforeTaxes: bill(charge.tariff, c.zone, session.ChargingPeriods)}
+	cdr, err := c.bill(&session)
+	if err != nil {
+		return err
+	}
+	session.ChargingPeriods = append(session.ChargingPeriods[:charge.told:charge.told], cdr.ChargingPeriods[charge.told:]...)
+	if len(charge.tariffs) > 0 {
+		session.TotalCost = &cdr.TotalCost
 	}
 	if err := d.config.Network.PutSession(ctx, session); err != nil {
 		return err
 	}
-	charge.session, charge.untold, charge.open = session, 0, false
+	charge.session, charge.untold, charge.told = session, 0, len(session.ChargingPeriods)
 	d.tell(c, Event{Session: &session})
 	return nil
 }
@@ -167,30 +163,30 @@ func (c *charge) behind(now time.Time) time.Duration {
 }
 
 // pass lets a slice go by: energy flows, or the vehicle stands there with a full battery.
-func (c *charge) pass(zone *time.Location, length time.Duration) {
-	parked, energy := c.charged >= c.wanted, int64(0)
+func (c *charge) pass(length time.Duration) {
+	parked, energy, power := c.charged >= c.wanted, int64(0), int64(0)
 	if parked {
 		c.stay--
 	} else {
-		energy = min(c.current()*int64(length/time.Second)/3600, c.wanted-c.charged)
+		power = c.draws()
+		energy = min(power*int64(length/time.Second)/3600, c.wanted-c.charged)
 	}
-	at := c.session.StartDateTime.Time().Add(c.lasted)
-	p := pricesAt(c.tariff, moment{at: at.In(zone), lasted: c.lasted, energy: decimal.New(c.charged, -3)})
+	period := newPeriod(c.session.StartDateTime.Time().Add(c.lasted), energy, parked, length)
+	if c.measured {
+		c.measure(&period, power)
+	}
 	c.lasted += length
 	c.untold++
 	c.charged += energy
-	periods := c.session.ChargingPeriods
-	// A period ends where other prices begin, as cost can be told from periods alone only then.
-	if c.open && p == c.prices && isParking(&periods[len(periods)-1]) == parked {
-		extend(&periods[len(periods)-1], energy, length)
+	if last := len(c.session.ChargingPeriods) - 1; last >= c.told && goesOn(&c.session.ChargingPeriods[last], &period) {
+		extend(&c.session.ChargingPeriods[last], &period)
 		return
 	}
-	c.open, c.prices = true, p
-	c.session.ChargingPeriods = append(c.session.ChargingPeriods, newPeriod(at, energy, parked, length))
+	c.session.ChargingPeriods = append(c.session.ChargingPeriods, period)
 }
 
-// current is the power at present in W. A vehicle on DC takes less and less from 60 % of what it wants on.
-func (c *charge) current() int64 {
+// draws is the power at present in W. A vehicle on DC takes less and less from 60 % of what it wants on.
+func (c *charge) draws() int64 {
 	full := c.wanted * 6 / 10
 	if c.connector.PowerType != v230.PowerTypeDC || c.charged <= full {
 		return c.power
@@ -216,19 +212,35 @@ func hours(d time.Duration) decimal.Decimal {
 	return decimal.New(int64(d/time.Second), 0).DivRound(decimal.New(3600, 0), 6)
 }
 
-// extend makes a period a slice longer.
-func extend(p *v230.ChargingPeriod, energy int64, length time.Duration) {
-	for i := range p.Dimensions {
-		more := hours(length)
-		if p.Dimensions[i].Type == v230.CdrDimensionTypeEnergy {
-			more = decimal.New(energy, -3)
-		}
-		p.Dimensions[i].Volume = ocpi.NewNumber(p.Dimensions[i].Volume.Decimal().Add(more))
-	}
+// measure says the power of a period in kW, and the current of all phases in A.
+func (c *charge) measure(p *v230.ChargingPeriod, watts int64) {
+	power := ocpi.NewNumber(decimal.New(watts, -3))
+	current := ocpi.NewNumber(decimal.New(watts, 0).DivRound(decimal.New(int64(max(1, c.connector.MaxVoltage)), 0), 1))
+	p.Dimensions = append(p.Dimensions,
+		v230.CdrDimension{Type: v230.CdrDimensionTypeMinPower, Volume: power}, v230.CdrDimension{Type: v230.CdrDimensionTypeMaxPower, Volume: power},
+		v230.CdrDimension{Type: v230.CdrDimensionTypeMinCurrent, Volume: current}, v230.CdrDimension{Type: v230.CdrDimensionTypeMaxCurrent, Volume: current},
+	)
 }
 
-func isParking(p *v230.ChargingPeriod) bool {
-	return p.Dimensions[0].Type == v230.CdrDimensionTypeParkingTime
+// isVolume reports whether a dimension adds up over time.
+func isVolume(d *v230.CdrDimension) bool {
+	return d.Type == v230.CdrDimensionTypeEnergy || d.Type == v230.CdrDimensionTypeTime || d.Type == v230.CdrDimensionTypeParkingTime
+}
+
+// goesOn reports whether a slice is like the period before it: charging or parking, with the same power where that is known.
+func goesOn(before, slice *v230.ChargingPeriod) bool {
+	return slices.EqualFunc(before.Dimensions, slice.Dimensions, func(a, b v230.CdrDimension) bool {
+		return a.Type == b.Type && (isVolume(&a) || a.Volume.Equal(b.Volume))
+	})
+}
+
+// extend makes a period longer by a slice that is like it.
+func extend(p, slice *v230.ChargingPeriod) {
+	for i := range p.Dimensions {
+		if d := &p.Dimensions[i]; isVolume(d) {
+			d.Volume = ocpi.NewNumber(d.Volume.Decimal().Add(slice.Dimensions[i].Volume.Decimal()))
+		}
+	}
 }
 
 // kWh are Wh as kilowatt-hours.

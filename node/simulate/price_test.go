@@ -38,6 +38,24 @@ func component(of v230.TariffDimensionType, price string, step int) v230.PriceCo
 	return v230.PriceComponent{Type: of, Price: ocpi.MustNumber(price), StepSize: step}
 }
 
+// costOf is what periods cost at a charger in winter in Amsterdam.
+func costOf(t *testing.T, by v230.Tariff, parts []part) ocpi.Number {
+	t.Helper()
+	by.Currency, by.TaxIncluded = "EUR", v230.TaxIncludedNo
+	location := ocpitest.Network(ocpi.NewParty("NL", "GPE")).Location(1)
+	evse := &location.EVSEs[0]
+	s := v230.Session{
+		ID: "S", Currency: "EUR", LocationID: location.ID, EVSEUID: evse.UID, ConnectorID: evse.Connectors[0].ID, ChargingPeriods: periods(t, parts),
+	}
+	s.StartDateTime = s.ChargingPeriods[0].StartDateTime
+	c := charger{location: &location, evse: evse, zone: time.FixedZone("Amsterdam in winter", 3600), charge: &charge{tariffs: []*v230.Tariff{&by}}}
+	cdr, err := c.bill(&s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cdr.TotalCost.BeforeTaxes
+}
+
 func TestBill(t *testing.T) {
 	s := ocpitest.Network(ocpi.NewParty("NL", "GPE"))
 	simple := func(components ...v230.PriceComponent) v230.Tariff {
@@ -84,7 +102,7 @@ func TestBill(t *testing.T) {
 		"no more than the most":  {limited, []part{{"2026-03-04T09:00:00Z", "100", "1", ""}}, "20.00"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := bill(&tt.tariff, time.FixedZone("Amsterdam in winter", 3600), periods(t, tt.parts))
+			got := costOf(t, tt.tariff, tt.parts)
 			if !got.Equal(ocpi.MustNumber(tt.want)) {
 				t.Errorf("got %s, want %s", got, tt.want)
 			}
@@ -93,10 +111,10 @@ func TestBill(t *testing.T) {
 }
 
 func TestRestrictionsOfTariffs(t *testing.T) {
-	wednesday := time.Date(2026, time.March, 4, 22, 30, 0, 0, time.UTC)
+	// On a Wednesday at 22:30 by the clock there, after an hour and 10 kWh.
+	parts := []part{{"2026-03-04T20:30:00Z", "10", "1", ""}, {"2026-03-04T21:30:00Z", "", "", "0.01"}}
 	number := func(s string) *ocpi.Number { return new(ocpi.MustNumber(s)) }
 	reservation := v230.ReservationRestrictionType("RESERVATION")
-	at := moment{at: wednesday, lasted: time.Hour, energy: ocpi.MustNumber("10").Decimal()}
 	for name, tt := range map[string]struct {
 		restrictions *v230.TariffRestrictions
 		want         bool
@@ -116,11 +134,13 @@ func TestRestrictionsOfTariffs(t *testing.T) {
 		"an energy that is reached":    {&v230.TariffRestrictions{MinKWh: number("10")}, true},
 		"an energy that is over":       {&v230.TariffRestrictions{MaxKWh: number("10")}, false},
 		"reservations are not charges": {&v230.TariffRestrictions{Reservation: &reservation}, false},
-		"a power":                      {&v230.TariffRestrictions{MinPower: number("1")}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := applies(tt.restrictions, at); got != tt.want {
-				t.Errorf("got %t", got)
+			by := v230.Tariff{Elements: []v230.TariffElement{{
+				PriceComponents: []v230.PriceComponent{component(v230.TariffDimensionTypeParkingTime, "100", 1)}, Restrictions: tt.restrictions,
+			}}}
+			if cost := costOf(t, by, parts); (cost.Decimal().Sign() > 0) != tt.want {
+				t.Errorf("costs %s", cost)
 			}
 		})
 	}

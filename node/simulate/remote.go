@@ -79,8 +79,7 @@ func (d *Day) Start(ctx context.Context, o Order) (v230.Session, error) {
 	now := d.present()
 	charge := d.newCharge(c, o.Token, now)
 	if connector := c.connector(ocpi.CiString(o.ConnectorID)); connector != nil {
-		charge.connector, charge.tariff = connector, d.tariff(c, connector)
-		charge.session.ConnectorID, charge.power = connector.ID, min(charge.power, strength(connector))
+		charge.connector, charge.session.ConnectorID, charge.power = connector, connector.ID, min(charge.power, strength(connector))
 	}
 	charge.wanted, charge.stay = orderedWh, orderedStay
 	if o.Method != "" {
@@ -91,6 +90,9 @@ func (d *Day) Start(ctx context.Context, o Order) (v230.Session, error) {
 	}
 	if !o.At.IsZero() {
 		charge.session.StartDateTime, charge.paced = ocpi.NewDateTime(o.At.UTC().Truncate(time.Second)), true
+	}
+	if err := d.price(ctx, charge); err != nil {
+		return v230.Session{}, err
 	}
 	if err := d.config.Network.PutSession(ctx, charge.session); err != nil {
 		return v230.Session{}, err
@@ -115,12 +117,12 @@ func (d *Day) leave(ctx context.Context, c *charger) error {
 	last := slice // there is no CDR of nothing
 	if c.charge.paced {
 		for range int(c.charge.behind(d.present()) / pace) {
-			c.charge.pass(c.zone, pace)
+			c.charge.pass(pace)
 		}
 		last = max(time.Second, c.charge.behind(d.present()))
 	}
 	if c.charge.lasted == 0 || c.charge.paced && c.charge.behind(d.present()) > 0 {
-		c.charge.pass(c.zone, last)
+		c.charge.pass(last)
 	}
 	c.charge.wanted, c.charge.stay = c.charge.charged, 0
 	for c.charge != nil {

@@ -2,6 +2,7 @@ package simulate_test
 
 import (
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -15,7 +16,7 @@ import (
 func calm(t *testing.T) (*simulate.Day, *network, func(seconds int)) {
 	t.Helper()
 	n, now := newNetwork(), noon
-	d := simulate.New(simulate.Config{Network: n, Speed: 1200, Rand: rand.New(rand.NewPCG(1, 2)), Now: func() time.Time { return now }})
+	d := simulate.New(simulate.Config{Network: n, Speed: 1200, Rand: rand.New(rand.NewPCG(1, 2)), Now: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler)})
 	step := func(seconds int) {
 		t.Helper()
 		for range seconds {

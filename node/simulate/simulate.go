@@ -21,8 +21,8 @@ import (
 type Network interface {
 	// Locations are all of the CPO's.
 	Locations(ctx context.Context) ([]v230.Location, error)
-	// Tariffs are all of the CPO's.
-	Tariffs(ctx context.Context) ([]v230.Tariff, error)
+	// Tariffs are those that apply to a session; none where charging is free of charge.
+	Tariffs(ctx context.Context, session *v230.Session) ([]*v230.Tariff, error)
 	// OpenSessions are those that have not ended: pending and active ones.
 	OpenSessions(ctx context.Context) ([]v230.Session, error)
 	// SetStatus sets the status of an EVSE, as of a time.
@@ -90,7 +90,6 @@ type Day struct {
 
 	mu       sync.Mutex
 	chargers []*charger
-	tariffs  map[tariffKey]*v230.Tariff
 	// began and latest are when the first and the latest step were, passed is how many slices went by since began.
 	began, latest time.Time
 	passed        int
@@ -98,11 +97,6 @@ type Day struct {
 	reservations map[string]bool
 	// sessions counts those that have begun, for their ids.
 	sessions int
-}
-
-type tariffKey struct {
-	party ocpi.Party
-	id    string
 }
 
 // New returns a simulation that has not begun.

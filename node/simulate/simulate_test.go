@@ -33,6 +33,8 @@ type network struct {
 	locations []v230.Location
 	tariffs   []v230.Tariff
 	open      []v230.Session
+	// everywhere is the tariff of all connectors; nil for that which each has.
+	everywhere *v230.Tariff
 
 	// statuses, by EVSE, begin with what it was.
 	statuses map[string][]v230.Status
@@ -72,7 +74,29 @@ func (n *network) Locations(context.Context) ([]v230.Location, error) {
 	}
 	return locations, n.failure()
 }
-func (n *network) Tariffs(context.Context) ([]v230.Tariff, error) { return n.tariffs, n.failure() }
+
+// Tariffs are the first tariff that the session's connector has.
+func (n *network) Tariffs(_ context.Context, s *v230.Session) ([]*v230.Tariff, error) {
+	if n.everywhere != nil {
+		return []*v230.Tariff{n.everywhere}, n.failure()
+	}
+	for _, l := range n.locations {
+		for _, e := range l.EVSEs {
+			for _, c := range e.Connectors {
+				if l.ID != s.LocationID || e.UID != s.EVSEUID || c.ID != s.ConnectorID || len(c.TariffIDs) == 0 {
+					continue
+				}
+				for i := range n.tariffs {
+					if n.tariffs[i].ID == c.TariffIDs[0] {
+						return []*v230.Tariff{&n.tariffs[i]}, n.failure()
+					}
+				}
+			}
+		}
+	}
+	return nil, n.failure()
+}
+
 func (n *network) OpenSessions(context.Context) ([]v230.Session, error) {
 	return slices.Clone(n.open), n.failure()
 }
@@ -276,14 +300,17 @@ func volume(p v230.ChargingPeriod, of v230.CdrDimensionType) (sum decimal.Decima
 }
 
 // checkPrices looks whether another price begins within a period: by the sample's tariffs at 7 and at 23 o'clock on AC, and
-// after 45 minutes on DC.
+// after 45 minutes on DC, from when on charging has a price by time, and parking has not.
 func checkPrices(t *testing.T, c v230.CDR) {
 	t.Helper()
 	for _, p := range c.ChargingPeriods {
 		begin := p.StartDateTime.Time()
 		hours := volume(p, v230.CdrDimensionTypeTime).Add(volume(p, v230.CdrDimensionTypeParkingTime))
 		end := begin.Add(time.Duration(hours.Mul(decimal.New(3600, 0)).IntPart()) * time.Second)
-		changes := []time.Time{c.StartDateTime.Time().Add(45 * time.Minute)}
+		var changes []time.Time
+		if volume(p, v230.CdrDimensionTypeTime).Sign() > 0 {
+			changes = []time.Time{c.StartDateTime.Time().Add(45 * time.Minute)}
+		}
 		if c.CDRLocation.ConnectorPowerType != v230.PowerTypeDC {
 			midnight := begin.Truncate(24 * time.Hour).Add(-time.Hour) // in the winter of both countries
 			changes = []time.Time{midnight.Add(7 * time.Hour), midnight.Add(23 * time.Hour), midnight.Add(31 * time.Hour)}

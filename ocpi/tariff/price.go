@@ -162,6 +162,9 @@ func (p *pricer) check() error {
 		return fmt.Errorf("%w: %d, %d are allowed", ErrTooLong, n, p.policy.maxPeriods())
 	}
 	if len(p.tariffs) == 0 {
+		if p.policy.WithoutTariff == WithoutTariffFree {
+			return nil
+		}
 		return ErrNoTariff
 	}
 	p.out.Currency = p.tariffs[0].source.Currency
