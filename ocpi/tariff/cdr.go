@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/shopspring/decimal"
 
@@ -31,6 +32,9 @@ type Origin struct {
 
 // hourPlaces are the digits after the point of times in hours: 0.36 s.
 const hourPlaces = 4
+
+// written is a time as OCPI can write it: in at most 25 characters.
+func written(t time.Time) ocpi.DateTime { return ocpi.NewDateTime(t.Truncate(time.Millisecond)) }
 
 // MakeCDR makes the CDR of a session that has ended, with the tariffs that applied: its periods divided where OCPI demands a new one (PR-11),
 // and its costs, rounded to the smallest units of the currency unless the policy rounds otherwise. A session without periods is one
@@ -66,7 +70,7 @@ func MakeCDR(s *v230.Session, origin Origin, tariffs []*v230.Tariff, policy Poli
 		return nil, nil, err
 	}
 	cdr := &v230.CDR{
-		CountryCode: s.CountryCode, PartyID: s.PartyID, ID: origin.ID, StartDateTime: s.StartDateTime, EndDateTime: *s.EndDateTime,
+		CountryCode: s.CountryCode, PartyID: s.PartyID, ID: origin.ID, StartDateTime: written(s.StartDateTime.Time()), EndDateTime: written(s.EndDateTime.Time()),
 		SessionID: new(s.ID), CDRToken: s.CDRToken, AuthMethod: s.AuthMethod, AuthorizationReference: s.AuthorizationReference,
 		MeterID: s.MeterID, Currency: s.Currency, LastUpdated: origin.Made,
 	}
@@ -98,7 +102,7 @@ func writePeriods(cdr *v230.CDR, charge *Charge, b *Breakdown) {
 	for i := range charge.Periods {
 		p := &charge.Periods[i]
 		energy, charging, parking = energy.Add(p.Energy), charging.Add(p.Charging), parking.Add(p.Parking)
-		out := v230.ChargingPeriod{StartDateTime: ocpi.NewDateTime(p.Start), Dimensions: dimensionsOf(p, priced[i], &b.policy)}
+		out := v230.ChargingPeriod{StartDateTime: written(p.Start), Dimensions: dimensionsOf(p, priced[i], &b.policy)}
 		if t := b.tariffs[i]; t != nil {
 			out.TariffID = new(t.source.ID)
 			if !used[t] {

@@ -189,3 +189,47 @@ func TestWhatACDRCannotBeMadeOf(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A period begins at a time that OCPI can write: in at most 25 characters, so with milliseconds and not more.
+func TestPeriodsBeginAtTimesThatCanBeWritten(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		c := from(t, "UTC", monday).charging(rapid.IntRange(1, 600).Draw(r, "minutes"), "22").Charge
+		m := newTariff().element(energyD, "0.50", 1, &v230.TariffRestrictions{MaxKWh: new(ocpi.MustNumber(fmt.Sprintf("%d.%03d", rapid.IntRange(0, 21).Draw(r, "kWh"), rapid.IntRange(1, 999).Draw(r, "Wh"))))}).
+			element(energyD, "0.30", 1, nil).also(timeD, "6.00", 60).vat(21).included("NO")
+		s := sessionOf(&c)
+		late := rapid.SampledFrom([]time.Duration{0, time.Millisecond, 123_456_789}).Draw(r, "late")
+		s.StartDateTime, s.EndDateTime = ocpi.NewDateTime(s.StartDateTime.Time().Add(late)), new(ocpi.NewDateTime(s.EndDateTime.Time().Add(late)))
+		s.ChargingPeriods[0].StartDateTime = s.StartDateTime
+		cdr, _, err := tariff.MakeCDR(s, origin("UTC", s.LastUpdated), []*v230.Tariff{&m.Tariff}, tariff.Policy{})
+		if err != nil || len(cdr.ChargingPeriods) != 2 {
+			r.Fatalf("%d periods, %v", len(cdr.ChargingPeriods), err)
+		}
+		for _, at := range []ocpi.DateTime{cdr.StartDateTime, cdr.EndDateTime, cdr.ChargingPeriods[0].StartDateTime, cdr.ChargingPeriods[1].StartDateTime} {
+			if text := at.String(); len(text) > 25 {
+				r.Errorf("%s has %d characters", text, len(text))
+			}
+		}
+		if audit := tariff.Check(cdr, nil, tariff.Policy{}); audit.Verdict != tariff.Agrees || len(audit.Findings) > 0 {
+			r.Errorf("%s: %+v, %+v", audit.Verdict, audit.Costs, audit.Findings)
+		}
+	})
+}
+
+// A session that has no tariff has no CDR, unless what names no tariff is free of charge: then its CDR costs nothing.
+func TestACDRWithoutATariff(t *testing.T) {
+	c := from(t, "UTC", monday).charging(60, "22").parking(20).Charge
+	s := sessionOf(&c)
+	if _, _, err := tariff.MakeCDR(s, origin("UTC", s.LastUpdated), nil, tariff.Policy{}); !errors.Is(err, tariff.ErrNoTariff) {
+		t.Error(err)
+	}
+	cdr, b, err := tariff.MakeCDR(s, origin("UTC", s.LastUpdated), nil, tariff.Policy{WithoutTariff: tariff.WithoutTariffFree})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !cdr.TotalCost.BeforeTaxes.Equal(ocpi.NumberOf(0)) || len(cdr.Tariffs) != 0 || cdr.ChargingPeriods[0].TariffID != nil || len(b.Lines) != 0 {
+		t.Errorf("%+v", cdr)
+	}
+	if audit := tariff.Check(cdr, nil, tariff.Policy{}); audit.Verdict != tariff.CannotSay {
+		t.Error(audit.Verdict)
+	}
+}

@@ -315,5 +315,5 @@ type WithoutTariffPolicy int
 // Policies for periods without a tariff.
 const (
 	WithoutTariffOnly WithoutTariffPolicy = iota // what the only tariff says; the first of several, which is noted
-	WithoutTariffFree                            // nothing
+	WithoutTariffFree                            // nothing, also where there is no tariff at all
 )
