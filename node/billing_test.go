@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -121,6 +122,35 @@ func TestACDRIsMadeOfASessionThroughTheAPI(t *testing.T) {
 	}
 	if cdr, err := n.Objects.CDRs.Find(t.Context(), nil, "S"); err != nil || cdr.TotalCost.BeforeTaxes.String() != "8.80" {
 		t.Errorf("%+v %v", cdr.TotalCost, err)
+	}
+}
+
+// A session goes on changing after its CDR is made, as when its cost is written into it. Its CDR stays, with the time at which it was made
+// and what 2.1.1 has of the place.
+func TestACDRThatIsMadeAgainIsTheSame(t *testing.T) {
+	t.Parallel()
+	n, s := billed(t)
+	if status, answer := fromSession(t, n, `{"session_id":"S","store":true}`); status != http.StatusCreated {
+		t.Fatalf("%d %s", status, answer.Detail)
+	}
+	first, err := n.Objects.CDRs.Find(t.Context(), nil, "S")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.TotalCost, s.LastUpdated = &first.TotalCost, ocpi.NewDateTime(s.LastUpdated.Time().Add(time.Hour))
+	put(t, n.Objects.Sessions, s)
+	if status, answer := fromSession(t, n, `{"session_id":"S","store":true}`); status != http.StatusOK || !answer.CDR.LastUpdated.Equal(first.LastUpdated) {
+		t.Errorf("%d %s %s", status, answer.Detail, answer.CDR.LastUpdated)
+	}
+	again, err := n.Objects.CDRs.Find(t.Context(), nil, "S")
+	if diff := cmp.Diff(first, again, cmp.Comparer(ocpi.Number.Equal), cmp.Comparer(ocpi.DateTime.Equal)); err != nil || diff != "" {
+		t.Error(err, diff)
+	}
+	s.ChargingPeriods, s.KWh, s.LastUpdated = slices.Clone(s.ChargingPeriods), ocpi.NumberOf(23), ocpi.NewDateTime(s.LastUpdated.Time().Add(time.Hour))
+	s.ChargingPeriods[0].Dimensions = []v230.CdrDimension{{Type: v230.CdrDimensionTypeEnergy, Volume: s.KWh}, {Type: v230.CdrDimensionTypeTime, Volume: ocpi.NumberOf(1)}}
+	put(t, n.Objects.Sessions, s)
+	if status, answer := fromSession(t, n, `{"session_id":"S","store":true}`); status != http.StatusConflict || answer.Detail == "" {
+		t.Errorf("another one: %d %s", status, answer.Detail)
 	}
 }
 

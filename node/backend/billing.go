@@ -105,7 +105,7 @@ func (a *API) addBilling(m module[v230.CDR]) {
 		}
 		created := false
 		if in.Body.Store {
-			if created, err = m.storeOnce(ctx, bill.CDR); err != nil {
+			if created, err = m.storeOnce(ctx, &bill.CDR); err != nil {
 				return nil, err
 			}
 		}
@@ -113,13 +113,19 @@ func (a *API) addBilling(m module[v230.CDR]) {
 	})
 }
 
-// storeOnce stores a CDR, if none is there with its id and another content.
-func (m module[T]) storeOnce(ctx context.Context, object T) (created bool, err error) {
-	outcomes, err := m.own.Save(ctx, []Item[T]{{Party: m.parts(&object).owner(), Object: object}}, func(_ int, before, after *T) error {
+// storeOnce stores a CDR, if none is there with its id and another content. One that was made before, of a session that has been updated since,
+// is the same and stays as it is.
+func (m module[T]) storeOnce(ctx context.Context, object *T) (created bool, err error) {
+	outcomes, err := m.own.Save(ctx, []Item[T]{{Party: m.parts(object).owner(), Object: *object}}, func(_ int, before, after *T) error {
 		if before == nil {
 			return nil
 		}
-		return m.sameAgain(before, after)
+		*m.parts(after).updated = *m.parts(before).updated
+		if err := m.sameAgain(before, after); err != nil {
+			return err
+		}
+		*after, *m.parts(object).updated = *before, *m.parts(before).updated
+		return nil
 	})
 	if err != nil {
 		return false, err
