@@ -48,6 +48,11 @@ func costOf(t *testing.T, by v230.Tariff, parts []part) ocpi.Number {
 		ID: "S", Currency: "EUR", LocationID: location.ID, EVSEUID: evse.UID, ConnectorID: evse.Connectors[0].ID, ChargingPeriods: periods(t, parts),
 	}
 	s.StartDateTime = s.ChargingPeriods[0].StartDateTime
+	for _, p := range parts {
+		if p.energy != "" {
+			s.KWh = ocpi.NewNumber(s.KWh.Decimal().Add(ocpi.MustNumber(p.energy).Decimal()))
+		}
+	}
 	c := charger{location: &location, evse: evse, zone: time.FixedZone("Amsterdam in winter", 3600), charge: &charge{tariffs: []*v230.Tariff{&by}}}
 	cdr, err := c.bill(&s)
 	if err != nil {

@@ -38,7 +38,9 @@ func written(t time.Time) ocpi.DateTime { return ocpi.NewDateTime(t.Truncate(tim
 
 // MakeCDR makes the CDR of a session that has ended, with the tariffs that applied: its periods divided where OCPI demands a new one (PR-11),
 // and its costs, rounded to the smallest units of the currency unless the policy rounds otherwise. A session without periods is one
-// period, of charging.
+// period, and where no period says how long it is, each lasts until the next: of charging. Where none says how much energy flowed, it flowed
+// evenly. The error is a *SessionError where the session
+// contradicts itself.
 func MakeCDR(s *v230.Session, origin Origin, tariffs []*v230.Tariff, policy Policy) (*v230.CDR, *Breakdown, error) {
 	if s.EndDateTime == nil {
 		return nil, nil, ErrNotEnded
@@ -46,6 +48,15 @@ func MakeCDR(s *v230.Session, origin Origin, tariffs []*v230.Tariff, policy Poli
 	if !policy.Rounding.Round {
 		policy.Rounding = Rounding{Round: true, Places: minorUnits(s.Currency)}
 	}
+	place, err := placeOf(s, origin.Location)
+	if err != nil {
+		return nil, nil, err
+	}
+	charge := ChargeOfSession(s)
+	if err := checkSession(s, &charge); err != nil {
+		return nil, nil, err
+	}
+	charge.complete(s)
 	var ready []*Tariff
 	for _, t := range tariffs {
 		if t.Currency != s.Currency {
@@ -57,11 +68,7 @@ func MakeCDR(s *v230.Session, origin Origin, tariffs []*v230.Tariff, policy Poli
 		}
 		ready = append(ready, c)
 	}
-	charge := ChargeOfSession(s)
-	if len(charge.Periods) == 0 {
-		charge.Periods = []Period{wholeOf(s)}
-	}
-	charge, err := Divide(&charge, ready, policy)
+	charge, err = Divide(&charge, ready, policy)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -72,23 +79,11 @@ func MakeCDR(s *v230.Session, origin Origin, tariffs []*v230.Tariff, policy Poli
 	cdr := &v230.CDR{
 		CountryCode: s.CountryCode, PartyID: s.PartyID, ID: origin.ID, StartDateTime: written(s.StartDateTime.Time()), EndDateTime: written(s.EndDateTime.Time()),
 		SessionID: new(s.ID), CDRToken: s.CDRToken, AuthMethod: s.AuthMethod, AuthorizationReference: s.AuthorizationReference,
-		MeterID: s.MeterID, Currency: s.Currency, LastUpdated: origin.Made,
-	}
-	if cdr.CDRLocation, err = placeOf(s, origin.Location); err != nil {
-		return nil, nil, err
+		CDRLocation: place, MeterID: s.MeterID, Currency: s.Currency, LastUpdated: origin.Made,
 	}
 	writePeriods(cdr, &charge, b)
 	writeCosts(cdr, b)
 	return cdr, b, nil
-}
-
-// wholeOf is a session as one period of charging.
-func wholeOf(s *v230.Session) Period {
-	start, end := s.StartDateTime.Time(), s.EndDateTime.Time()
-	return Period{
-		Start: start, End: end, Energy: s.KWh.Decimal(),
-		Charging: decimal.New(int64(end.Sub(start)), -9),
-	}
 }
 
 // writePeriods writes what happened: each period with its quantities, and their sums.

@@ -181,6 +181,7 @@ func TestWhatACDRCannotBeMadeOf(t *testing.T) {
 	if _, _, err := tariff.MakeCDR(s, origin("UTC", s.LastUpdated), []*v230.Tariff{&m.Tariff}, tariff.Policy{}); err == nil {
 		t.Error("a connector that is not there")
 	}
+	s.ConnectorID = "1"
 	if _, _, err := tariff.MakeCDR(s, origin("UTC", s.LastUpdated), nil, tariff.Policy{}); !errors.Is(err, tariff.ErrNoTariff) {
 		t.Error(err)
 	}
@@ -231,5 +232,104 @@ func TestACDRWithoutATariff(t *testing.T) {
 	}
 	if audit := tariff.Check(cdr, nil, tariff.Policy{}); audit.Verdict != tariff.CannotSay {
 		t.Error(audit.Verdict)
+	}
+}
+
+// What a session says of itself must fit together: a CDR is never changed once it is sent.
+func TestNoCDRIsMadeOfASessionThatContradictsItself(t *testing.T) {
+	c := from(t, "UTC", "2026-06-15 10:00").charging(60, "22").parking(20).Charge
+	m := newTariff().element(energyD, "0.50", 1, nil).vat(21).included("NO")
+	made := func(change func(*v230.Session)) error {
+		s := sessionOf(&c)
+		change(s)
+		_, _, err := tariff.MakeCDR(s, origin("UTC", s.LastUpdated), []*v230.Tariff{&m.Tariff}, tariff.Policy{})
+		return err
+	}
+	for name, change := range map[string]func(*v230.Session){
+		"INVALID, which is not billed": func(s *v230.Session) { s.Status = v230.SessionStatusInvalid },
+		"its end is before its start":  func(s *v230.Session) { s.EndDateTime = new(ocpi.NewDateTime(s.StartDateTime.Time().Add(-time.Minute))) },
+		"a period before it":           func(s *v230.Session) { s.StartDateTime = ocpi.NewDateTime(s.StartDateTime.Time().Add(time.Minute)) },
+		"a period after it":            func(s *v230.Session) { s.EndDateTime = new(ocpi.NewDateTime(s.StartDateTime.Time().Add(time.Minute))) },
+		"PO-06: periods in Wh":         func(s *v230.Session) { s.ChargingPeriods[0].Dimensions[1].Volume = ocpi.NumberOf(22_000) },
+		"the energy of all periods so far": func(s *v230.Session) {
+			s.ChargingPeriods[1].Dimensions = append(s.ChargingPeriods[1].Dimensions, s.ChargingPeriods[0].Dimensions[1])
+		},
+		"a period that is too long":      func(s *v230.Session) { s.ChargingPeriods[0].Dimensions[0].Volume = ocpi.MustNumber("1.02") },
+		"a last period that is too long": func(s *v230.Session) { s.ChargingPeriods[1].Dimensions[0].Volume = ocpi.NumberOf(1) },
+		"two periods that begin at once": func(s *v230.Session) { s.ChargingPeriods[1].StartDateTime = s.ChargingPeriods[0].StartDateTime },
+		"a time below 0":                 func(s *v230.Session) { s.ChargingPeriods[1].Dimensions[0].Volume = ocpi.NumberOf(-1) },
+	} {
+		var contradiction *tariff.SessionError
+		if err := made(change); !errors.As(err, &contradiction) || contradiction.Pointer == "" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, change := range map[string]func(*v230.Session){
+		"as it is":                 func(*v230.Session) {},
+		"kwh in whole kWh":         func(s *v230.Session) { s.KWh = ocpi.MustNumber("21") },
+		"hours that are rounded":   func(s *v230.Session) { s.ChargingPeriods[0].Dimensions[0].Volume = ocpi.MustNumber("1.005") },
+		"a period that is shorter": func(s *v230.Session) { s.ChargingPeriods[0].Dimensions[0].Volume = ocpi.MustNumber("0.5") },
+		"energy that was fed back": func(s *v230.Session) {
+			s.ChargingPeriods[1].Dimensions = append(s.ChargingPeriods[1].Dimensions, v230.CdrDimension{Type: "ENERGY", Volume: ocpi.NumberOf(-5)})
+		},
+		"no energy in its periods at all": func(s *v230.Session) { s.ChargingPeriods[0].Dimensions = s.ChargingPeriods[0].Dimensions[:1] },
+	} {
+		if err := made(change); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Energy that is in no period flowed evenly while the vehicle charged.
+func TestPeriodsWithoutEnergy(t *testing.T) {
+	c := from(t, "UTC", "2026-06-15 10:00").charging(60, "10").parking(20).charging(30, "10").Charge
+	m := newTariff().element(energyD, "0.50", 1, nil).vat(21).included("NO")
+	s := sessionOf(&c)
+	for i := range s.ChargingPeriods {
+		s.ChargingPeriods[i].Dimensions = s.ChargingPeriods[i].Dimensions[:1]
+	}
+	cdr, _, err := tariff.MakeCDR(s, origin("UTC", s.LastUpdated), []*v230.Tariff{&m.Tariff}, tariff.Policy{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []string{cdr.TotalEnergy.String(), cdr.TotalCost.BeforeTaxes.String()}
+	for _, p := range cdr.ChargingPeriods {
+		got = append(got, p.Dimensions[0].Volume.String())
+	}
+	if diff := cmp.Diff([]string{"20", "10.00", "13.333333333", "0", "6.666666667"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A session of no time at all has its energy.
+func TestASessionWithoutTime(t *testing.T) {
+	c := from(t, "UTC", "2026-06-15 10:00").charging(60, "10").Charge
+	m := newTariff().element(energyD, "0.50", 1, nil).vat(21).included("NO")
+	s := sessionOf(&c)
+	s.EndDateTime, s.ChargingPeriods = &s.StartDateTime, nil
+	cdr, _, err := tariff.MakeCDR(s, origin("UTC", s.LastUpdated), []*v230.Tariff{&m.Tariff}, tariff.Policy{})
+	if err != nil || cdr.TotalCost.BeforeTaxes.String() != "5.00" {
+		t.Errorf("%+v: %v", cdr, err)
+	}
+}
+
+// Periods that say how much energy flowed and not how long are of charging, each up to the next (PR-12: total_time is all of the session).
+func TestPeriodsWithoutTimes(t *testing.T) {
+	c := from(t, "UTC", "2026-06-15 10:00").charging(60, "22").charging(40, "5").Charge
+	m := newTariff().element(energyD, "0.50", 1, nil).also(timeD, "3.00", 1).vat(21).included("NO")
+	s := sessionOf(&c)
+	for i := range s.ChargingPeriods {
+		s.ChargingPeriods[i].Dimensions = s.ChargingPeriods[i].Dimensions[1:]
+	}
+	cdr, _, err := tariff.MakeCDR(s, origin("UTC", s.LastUpdated), []*v230.Tariff{&m.Tariff}, tariff.Policy{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []string{cdr.TotalTime.String(), cdr.TotalEnergy.String(), cdr.TotalCost.BeforeTaxes.String()}
+	if diff := cmp.Diff([]string{"1.6667", "27", "18.50"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if audit := tariff.Check(cdr, nil, tariff.Policy{}); audit.Verdict != tariff.Agrees || len(audit.Findings) > 0 {
+		t.Errorf("%s: %+v", audit.Verdict, audit.Findings)
 	}
 }
