@@ -2,7 +2,10 @@ package node
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/roamwire/roamwire/node/audit"
 	"github.com/roamwire/roamwire/node/backend"
@@ -53,8 +56,27 @@ func (b billing) Bill(ctx context.Context, r backend.BillRequest) (bill backend.
 	// A CDR that is made again is the same one, so it has the time of the session.
 	origin := tariff.Origin{ID: r.ID, Location: &location, Made: s.LastUpdated}
 	cdr, price, err := tariff.MakeCDR(s, origin, tariffs, applied.Policy)
+	if errors.Is(err, tariff.ErrNoTariff) {
+		return bill, backend.Refuse(http.StatusConflict, "no CDR can be made: %s", whyNoTariff(&applied))
+	}
 	if err != nil {
 		return bill, err
 	}
 	return backend.Bill{CDR: *cdr, Price: tariff.ReportOf(price)}, nil
+}
+
+// whyNoTariff says why none applied to a session, and what to do about it.
+func whyNoTariff(applied *audit.Applied) string {
+	switch {
+	case len(applied.Candidates) > 0:
+		var ids []string
+		for _, t := range applied.Candidates {
+			ids = append(ids, string(t.ID))
+		}
+		return fmt.Sprintf("any of %s could have applied, and nothing says which: name it in tariff_ids", strings.Join(ids, ", "))
+	case len(applied.Sought) > 0:
+		return fmt.Sprintf("tariff %s was not there when the session began, or is for other drivers", strings.Join(applied.Sought, ", "))
+	default:
+		return "its connector has no tariff: name one in tariff_ids"
+	}
 }

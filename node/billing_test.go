@@ -154,6 +154,64 @@ func TestACDRThatIsMadeAgainIsTheSame(t *testing.T) {
 	}
 }
 
+// Why there is no tariff for a session is told with what to do about it.
+func TestWhyThereIsNoTariffForASession(t *testing.T) {
+	t.Parallel()
+	n, s := billed(t)
+	free := sample.FreeTariff()
+	free.CountryCode, free.PartyID, free.LastUpdated = "NL", "GPE", ocpi.NewDateTime(s.StartDateTime.Time().Add(-time.Hour))
+	free.ID = "FREE"
+	adHoc := free
+	adHoc.ID, adHoc.Type = "ADHOC", new(v230.TariffTypeAdHocPayment)
+	dollars := free
+	dollars.ID, dollars.Currency = "USD", "USD"
+	put(t, n.Objects.Tariffs, free, adHoc, dollars)
+	location, err := n.Objects.Locations.Find(t.Context(), nil, string(s.LocationID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(tariffs ...ocpi.CiString) func(*v230.Session, *v230.Location) {
+		return func(_ *v230.Session, l *v230.Location) { l.EVSEs[0].Connectors[0].TariffIDs = tariffs }
+	}
+	of := func(change func(*v230.Session)) func(*v230.Session, *v230.Location) {
+		return func(s *v230.Session, l *v230.Location) { at("T")(s, l); change(s) }
+	}
+	for _, test := range []struct {
+		name, tariffs string
+		change        func(*v230.Session, *v230.Location)
+		want          string
+	}{
+		{"connector without one", "", at(), "has no tariff"},
+		{"connector without one, and one is named", `,"tariff_ids":["T"]`, at(), ""},
+		{"one that is not there", "", at("GONE"), "GONE"},
+		{"one for others", "", at("ADHOC"), "ADHOC"},
+		{"one of several", "", at("T", "FREE"), "any of T, FREE could have applied"},
+		{"one in another currency", "", at("USD"), "is in USD, the session in EUR"},
+		{"one from later on", "", of(func(s *v230.Session) {
+			s.StartDateTime = ocpi.NewDateTime(s.StartDateTime.Time().Add(-24 * time.Hour))
+			s.EndDateTime, s.ChargingPeriods = new(ocpi.NewDateTime(s.StartDateTime.Time().Add(time.Hour))), nil
+		}), "tariff T"},
+		{"one that a period names", "", of(func(s *v230.Session) { s.ChargingPeriods[0].TariffID = new(ocpi.CiString("OLD")) }), "OLD"},
+		{"another than a period names", `,"tariff_ids":["FREE"]`, of(func(s *v230.Session) { s.ChargingPeriods[0].TariffID = new(ocpi.CiString("T")) }), "not among those"},
+		{"an EVSE that is not there", "", of(func(s *v230.Session) { s.EVSEUID = "E9" }), "has no EVSE E9"},
+		{"a connector that is not there", "", of(func(s *v230.Session) { s.ConnectorID = "7" }), "has no connector 7"},
+	} {
+		session := s
+		session.ChargingPeriods = slices.Clone(s.ChargingPeriods)
+		test.change(&session, &location)
+		put(t, n.Objects.Locations, location)
+		put(t, n.Objects.Sessions, session)
+		status, answer := fromSession(t, n, `{"session_id":"S"`+test.tariffs+`}`)
+		want := http.StatusConflict
+		if test.want == "" {
+			want = http.StatusOK
+		}
+		if status != want || !strings.Contains(answer.Detail, test.want) {
+			t.Errorf("%s: %d %s", test.name, status, answer.Detail)
+		}
+	}
+}
+
 // What no CDR can be made of is told with the reason.
 func TestWhatNoCDRCanBeMadeOf(t *testing.T) {
 	t.Parallel()
@@ -162,16 +220,23 @@ func TestWhatNoCDRCanBeMadeOf(t *testing.T) {
 	running.ID, running.EndDateTime, running.Status = "RUNS", nil, v230.SessionStatusActive
 	elsewhere := s
 	elsewhere.ID, elsewhere.LocationID = "ELSEWHERE", "NOWHERE"
-	put(t, n.Objects.Sessions, running, elsewhere)
+	void, inWh := s, s
+	void.ID, void.Status = "VOID", v230.SessionStatusInvalid
+	inWh.ID, inWh.KWh = "WH", ocpi.MustNumber("0.022")
+	put(t, n.Objects.Sessions, running, elsewhere, void, inWh)
+	theirs := `{"country_code":"BE","party_id":"XXX","id":"T","currency":"EUR","tax_included":"NO","last_updated":"2026-01-01T00:00:00Z","elements":[{"price_components":[{"type":"FLAT","price":1,"step_size":1}]}]}`
 	for body, want := range map[string]int{
-		`{}`:                                        http.StatusUnprocessableEntity,
-		`{"session_id":"S","session":{}}`:           http.StatusUnprocessableEntity,
-		`{"session":{"id":"X"}}`:                    http.StatusUnprocessableEntity,
-		`{"session_id":"NONE"}`:                     http.StatusNotFound,
-		`{"session_id":"RUNS"}`:                     http.StatusConflict,
-		`{"session_id":"ELSEWHERE"}`:                http.StatusConflict,
-		`{"session_id":"S","tariff_ids":["NONE"]}`:  http.StatusConflict,
-		`{"session_id":"S","tariffs":[{"id":"X"}]}`: http.StatusUnprocessableEntity,
+		`{}`:                                            http.StatusUnprocessableEntity,
+		`{"session_id":"S","session":{}}`:               http.StatusUnprocessableEntity,
+		`{"session":{"id":"X"}}`:                        http.StatusUnprocessableEntity,
+		`{"session_id":"NONE"}`:                         http.StatusNotFound,
+		`{"session_id":"RUNS"}`:                         http.StatusConflict,
+		`{"session_id":"ELSEWHERE"}`:                    http.StatusConflict,
+		`{"session_id":"S","tariff_ids":["NONE"]}`:      http.StatusConflict,
+		`{"session_id":"VOID"}`:                         http.StatusConflict,
+		`{"session_id":"WH"}`:                           http.StatusConflict,
+		`{"session_id":"S","tariffs":[{"id":"X"}]}`:     http.StatusUnprocessableEntity,
+		`{"session_id":"S","tariffs":[` + theirs + `]}`: http.StatusUnprocessableEntity,
 		`{"session_id":"S","tariff_ids":["T"],"tariffs":[{"id":"X"}]}`: http.StatusUnprocessableEntity,
 		`{"session_id":"S","id":"` + strings.Repeat("x", 40) + `"}`:    http.StatusUnprocessableEntity,
 	} {

@@ -19,8 +19,10 @@ type Applied struct {
 	Tariffs []*v230.Tariff
 	// Candidates are tariffs of the connector of which any could have applied, and nothing says which; then there are no Tariffs.
 	Candidates []*v230.Tariff
-	Policy     tariff.Policy
-	Findings   []tariff.Finding
+	// Sought are the tariffs that were looked for: those that the CDR names, or else those of the connector.
+	Sought   []string
+	Policy   tariff.Policy
+	Findings []tariff.Finding
 }
 
 // Applied finds what a CDR of a partner's is to be priced with, or one of ours, with no partner.
@@ -82,6 +84,9 @@ func (s *session) applied(ctx context.Context, partner string, cdr *v230.CDR) (o
 		if names, err = s.ofConnector(ctx, partner, party, location, cdr, &out); err != nil {
 			return out, err
 		}
+	}
+	if out.Sought == nil {
+		out.Sought = names
 	}
 	for _, name := range names {
 		own := copyIn(cdr, name)
@@ -163,7 +168,8 @@ func (s *session) ofConnector(
 	ctx context.Context, partner string, party ocpi.Party, l *v230.Location, cdr *v230.CDR, out *Applied,
 ) (names []string, err error) {
 	best := notFor
-	for _, id := range connectorTariffs(l, cdr) {
+	out.Sought = connectorTariffs(l, cdr)
+	for _, id := range out.Sought {
 		then, err := s.then(ctx, partner, party, id, cdr.StartDateTime.Time())
 		if err != nil {
 			return nil, err

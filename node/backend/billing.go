@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -92,7 +93,8 @@ func (a *API) addBilling(m module[v230.CDR]) {
 	}
 	o := operation{tag: "cdrs", scope: ScopeWrite, result: schemaOf[BillShown](a), statuses: []int{http.StatusOK, http.StatusCreated}}
 	o = o.as("POST", "/cdrs/from-session", "make-cdr", "Make the CDR of a session that has ended")
-	o.doc = "A period of the session in which prices change is divided, as OCPI demands, and each part has its cost. A CDR that was stored before with the same id is " +
+	o.doc = "A period of the session in which prices change is divided, as OCPI demands, and each part has its cost. What the session does not say of its " +
+		"periods is completed from it; one that contradicts itself is refused. A CDR that was stored before with the same id is " +
 		"not changed: where it would be another one, that is 409."
 	add(a, o, func(ctx context.Context, in *fromSessionInput) (*answer, error) {
 		r, err := a.billRequest(ctx, in)
@@ -176,10 +178,13 @@ func (a *API) billRequest(ctx context.Context, in *fromSessionInput) (r BillRequ
 	if r.ID == "" {
 		r.ID = r.Session.ID
 	}
-	for _, raw := range body.Tariffs {
+	for i, raw := range body.Tariffs {
 		t, err := tariffs(a).receive(raw)
 		if err != nil {
-			return r, under(err, "/tariffs")
+			return r, under(err, fmt.Sprintf("/tariffs/%d", i))
+		}
+		if owner := ocpi.NewParty(string(t.object.CountryCode), string(t.object.PartyID)); !a.ours(owner) {
+			return r, a.notOurs(owner)
 		}
 		r.Tariffs = append(r.Tariffs, &t.object)
 	}
@@ -226,11 +231,16 @@ func unbillable(err error) error {
 	var p *Problem
 	var unreadable *tariff.TariffError
 	var unknown *tariff.UnknownTariffError
+	var contradiction *tariff.SessionError
 	switch {
 	case errors.As(err, &p):
 		return err
+	case errors.As(err, &unknown):
+		return problem(http.StatusConflict, "no CDR can be made: the session names tariff %s, which is not among those that it is to be priced with", unknown.ID)
+	case errors.As(err, &contradiction):
+		return problem(http.StatusConflict, "no CDR can be made: of the session, %v", contradiction)
 	case errors.Is(err, tariff.ErrNotEnded), errors.Is(err, tariff.ErrNoTariff), errors.Is(err, tariff.ErrNoPeriods), errors.Is(err, tariff.ErrTooLong),
-		errors.Is(err, tariff.ErrCurrencies), errors.Is(err, tariff.ErrPlace), errors.As(err, &unreadable), errors.As(err, &unknown):
+		errors.Is(err, tariff.ErrCurrencies), errors.Is(err, tariff.ErrPlace), errors.As(err, &unreadable):
 		return problem(http.StatusConflict, "no CDR can be made: %v", err)
 	default:
 		return err
