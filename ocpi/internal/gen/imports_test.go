@@ -40,7 +40,7 @@ var mayImport = map[string][]string{
 	"node/command":            {"ocpi", "ocpi/v230", "ocpi/command", "ocpi/ocpiclient", "ocpi/ocpiserver", "node/store"},
 	"node/audit":              {"ocpi", "ocpi/v230", "ocpi/tariff", "node/store"},
 	"node/hubclient":          {"ocpi", "ocpi/v230", "node/store"},
-	"node/simulate":           {"ocpi", "ocpi/v230"},
+	"node/simulate":           {"ocpi", "ocpi/v230", "ocpi/tariff"},
 	"node/event":              {"ocpi", "node/store"},
 	"node/apidocs":            {},
 	"node/backend":            {"ocpi", "ocpi/v230", "ocpi/convert", "ocpi/quirk", "ocpi/handshake", "ocpi/ocpiclient", "ocpi/command", "ocpi/jsonschema", "ocpi/tariff", "node/store"},
