@@ -42,7 +42,7 @@ func (d *Day) finish(ctx context.Context, c *charger, now time.Time) error {
 func (c *charger) bill(s *v230.Session) (*v230.CDR, error) {
 	ended := *s
 	ended.EndDateTime = new(endOf(s))
-	policy := tariff.Policy{Zone: c.zone}
+	var policy tariff.Policy
 	if len(c.charge.tariffs) == 0 {
 		policy.WithoutTariff = tariff.WithoutTariffFree
 	}

@@ -2,7 +2,6 @@ package simulate
 
 import (
 	"testing"
-	"time"
 
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/ocpitest"
@@ -53,7 +52,7 @@ func costOf(t *testing.T, by v230.Tariff, parts []part) ocpi.Number {
 			s.KWh = ocpi.NewNumber(s.KWh.Decimal().Add(ocpi.MustNumber(p.energy).Decimal()))
 		}
 	}
-	c := charger{location: &location, evse: evse, zone: time.FixedZone("Amsterdam in winter", 3600), charge: &charge{tariffs: []*v230.Tariff{&by}}}
+	c := charger{location: &location, evse: evse, charge: &charge{tariffs: []*v230.Tariff{&by}}}
 	cdr, err := c.bill(&s)
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package tariff
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -24,7 +25,7 @@ var (
 type Origin struct {
 	// ID is that of the CDR.
 	ID ocpi.CiString
-	// Location is that of the session.
+	// Location is that of the session. Its time zone, or that of its country, is taken where the policy has none.
 	Location *v230.Location
 	// Made is when the CDR is.
 	Made ocpi.DateTime
@@ -51,6 +52,9 @@ func MakeCDR(s *v230.Session, origin Origin, tariffs []*v230.Tariff, policy Poli
 	place, err := placeOf(s, origin.Location)
 	if err != nil {
 		return nil, nil, err
+	}
+	if policy.Zone == nil {
+		policy.Zone = cmp.Or(zoneNamed(origin.Location.TimeZone), ZoneOf(&place))
 	}
 	charge := ChargeOfSession(s)
 	if err := checkSession(s, &charge); err != nil {

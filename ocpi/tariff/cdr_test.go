@@ -333,3 +333,26 @@ func TestPeriodsWithoutTimes(t *testing.T) {
 		t.Errorf("%s: %+v", audit.Verdict, audit.Findings)
 	}
 }
+
+// A12: times of day are those of the location, or else of its country, as for whoever checks the CDR.
+func TestACDRIsMadeByTheClockOfItsLocation(t *testing.T) {
+	c := from(t, "UTC", "2026-06-15 19:30").charging(60, "22").Charge
+	m := newTariff().element(energyD, "0.50", 1, &v230.TariffRestrictions{StartTime: new("06:00"), EndTime: new("22:00")}).
+		element(energyD, "0.30", 1, nil).vat(21).included("NO")
+	s := sessionOf(&c)
+	for zone, want := range map[string]string{
+		"Europe/Amsterdam": "2026-06-15T20:00:00Z", "Europe/Dublin": "", "Mars/Base": "2026-06-15T20:00:00Z", "": "2026-06-15T20:00:00Z", "Local": "2026-06-15T20:00:00Z",
+	} {
+		cdr, _, err := tariff.MakeCDR(s, origin(zone, s.LastUpdated), []*v230.Tariff{&m.Tariff}, tariff.Policy{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if len(cdr.ChargingPeriods) > 1 {
+			got = cdr.ChargingPeriods[1].StartDateTime.String()
+		}
+		if got != want {
+			t.Errorf("%q: the price changes at %q, want %q", zone, got, want)
+		}
+	}
+}

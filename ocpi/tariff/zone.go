@@ -12,8 +12,12 @@ import (
 // ZoneOf is the time zone of a CDR's location, which a CDR says in no version but 2.1.1: that of its country, where all of the country has
 // the same; for Spain and Portugal by how far west it is. It is nil for other countries, and where the machine does not know the zone.
 func ZoneOf(l *v230.CdrLocation) *time.Location {
-	name := zoneName(l)
-	if name == "" {
+	return zoneNamed(zoneName(l))
+}
+
+// zoneNamed is the time zone of a name; nil where the machine does not know it.
+func zoneNamed(name string) *time.Location {
+	if name == "" || name == "Local" { // Go has these for other zones
 		return nil
 	}
 	if zone, ok := loadedZones.Load(name); ok {
@@ -27,7 +31,7 @@ func ZoneOf(l *v230.CdrLocation) *time.Location {
 	return zone
 }
 
-// loadedZones are those that were read, by name; there are at most as many as countries.
+// loadedZones are those that were read, by name; there are at most as many as the machine knows.
 var loadedZones sync.Map
 
 // Degrees east of Greenwich that tell the islands in the Atlantic from the mainland.
