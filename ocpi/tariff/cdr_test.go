@@ -356,3 +356,36 @@ func TestACDRIsMadeByTheClockOfItsLocation(t *testing.T) {
 		}
 	}
 }
+
+// PR-08: durations count since the session began, which can be before its first period; a reservation before it does not count.
+func TestDurationsCountFromTheBeginOfTheSession(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		charge tariff.Charge
+		want   string
+	}{
+		{"a first period later on", from(t, "UTC", "2026-06-15 10:15").charging(90, "30").Charge, "2026-06-15T11:00:00Z"},
+		{"a reservation", from(t, "UTC", "2026-06-15 10:00").reserved(15).charging(90, "30").Charge, "2026-06-15T11:15:00Z"},
+	} {
+		m := newTariff().element(energyD, "0.50", 1, &v230.TariffRestrictions{MaxDuration: new(3600)}).element(energyD, "0.90", 1, nil).vat(21).included("NO")
+		s := sessionOf(&test.charge)
+		s.StartDateTime = ocpi.NewDateTime(from(t, "UTC", "2026-06-15 10:00").at)
+		cdr, _, err := tariff.MakeCDR(s, origin("UTC", s.LastUpdated), []*v230.Tariff{&m.Tariff}, tariff.Policy{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := cdr.ChargingPeriods[len(cdr.ChargingPeriods)-1]
+		if got := last.StartDateTime.String(); got != test.want {
+			t.Errorf("%s: the price changes at %s, want %s", test.name, got, test.want)
+		}
+		audit := tariff.Check(cdr, nil, tariff.Policy{})
+		for _, f := range audit.Findings {
+			if f.Code == tariff.PeriodSpansChange {
+				t.Errorf("%s: %+v", test.name, f)
+			}
+		}
+		if audit.Verdict != tariff.Agrees {
+			t.Errorf("%s: %+v", test.name, audit.Costs)
+		}
+	}
+}

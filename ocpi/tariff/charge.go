@@ -14,6 +14,8 @@ import (
 // time.
 type Charge struct {
 	Periods []Period
+	// Began is when the session did, if that was before its first period; zero for then.
+	Began time.Time
 	// Expired tells that a reservation ended without a session.
 	Expired bool
 }
@@ -43,7 +45,7 @@ func (p *Period) isReserved() bool {
 
 // ChargeOfCDR is what a CDR says has happened. Its periods are put in order of time.
 func ChargeOfCDR(cdr *v230.CDR) Charge {
-	return chargeOf(cdr.ChargingPeriods, cdr.EndDateTime.Time())
+	return chargeOf(cdr.ChargingPeriods, cdr.StartDateTime.Time(), cdr.EndDateTime.Time())
 }
 
 // ChargeOfSession is what a session says has happened, up to its end or, where it has none, its last update.
@@ -52,11 +54,11 @@ func ChargeOfSession(s *v230.Session) Charge {
 	if s.EndDateTime != nil {
 		end = *s.EndDateTime
 	}
-	return chargeOf(s.ChargingPeriods, end.Time())
+	return chargeOf(s.ChargingPeriods, s.StartDateTime.Time(), end.Time())
 }
 
-func chargeOf(periods []v230.ChargingPeriod, end time.Time) Charge {
-	c := Charge{Periods: make([]Period, len(periods))}
+func chargeOf(periods []v230.ChargingPeriod, began, end time.Time) Charge {
+	c := Charge{Began: began, Periods: make([]Period, len(periods))}
 	for i := range periods {
 		c.Periods[i] = periodOf(&periods[i])
 		c.Periods[i].given = i

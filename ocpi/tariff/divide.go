@@ -18,7 +18,7 @@ func Divide(c *Charge, tariffs []*Tariff, policy Policy) (Charge, error) {
 		return Charge{}, err
 	}
 	p.begin()
-	divided := Charge{Expired: c.Expired}
+	divided := Charge{Began: c.Began, Expired: c.Expired}
 	energy := decimal.Zero
 	for i := range c.Periods {
 		period := &c.Periods[i]

@@ -234,6 +234,10 @@ func (p *pricer) bill() error {
 func (p *pricer) begin() {
 	periods := p.charge.Periods
 	p.sessionBegan, p.reservationBegan = periods[0].Start, periods[0].Start
+	if began := p.charge.Began; !began.IsZero() && began.Before(periods[0].Start) && !periods[0].isReserved() {
+		p.sessionBegan = began // what begins with a reservation began with that
+		return
+	}
 	for i := range periods {
 		if !periods[i].isReserved() {
 			p.sessionBegan = periods[i].Start
