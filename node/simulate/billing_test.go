@@ -10,6 +10,7 @@ import (
 
 	"github.com/roamwire/roamwire/node/simulate"
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/convert"
 	"github.com/roamwire/roamwire/ocpi/tariff"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
@@ -184,9 +185,9 @@ func TestWhatSimulatedChargersBillIsWhatTheTariffGives(t *testing.T) {
 				if active == 0 || !paced && !b.seen(breakdown) {
 					t.Errorf("%d states, costs %s: %d steps, %d limits", active, cdr.TotalCost.BeforeTaxes, len(breakdown.Steps), len(breakdown.Limits))
 				}
-				if findings := cdr.Validate(); len(findings) > 0 {
-					t.Error(findings)
-				}
+				states := n.sessions[session.ID]
+				valid(t, cdr, convert.CDRTo211, n)
+				valid(t, states[len(states)-1], convert.SessionTo211, n)
 			})
 		}
 	}
