@@ -1,11 +1,13 @@
 package tariff
 
 import (
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/shopspring/decimal"
+
+	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -52,12 +54,12 @@ func zoneName(l *v230.CdrLocation) string {
 	}
 }
 
-func byLongitude(l *v230.CdrLocation, border float64, mainland, islands string) string {
-	longitude, err := strconv.ParseFloat(l.Coordinates.Longitude, 64)
+func byLongitude(l *v230.CdrLocation, border int64, mainland, islands string) string {
+	longitude, err := ocpi.ParseNumber(l.Coordinates.Longitude)
 	switch {
 	case err != nil:
 		return ""
-	case longitude < border:
+	case longitude.Decimal().LessThan(decimal.NewFromInt(border)):
 		return islands
 	default:
 		return mainland
