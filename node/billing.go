@@ -31,8 +31,11 @@ func (b billing) Bill(ctx context.Context, r backend.BillRequest) (bill backend.
 	s := r.Session
 	owner := ocpi.NewParty(string(s.CountryCode), string(s.PartyID))
 	location, err := b.n.Objects.Locations.Find(ctx, []ocpi.Party{owner}, string(s.LocationID))
-	if err != nil {
+	if errors.Is(err, ocpi.ErrNotFound) {
 		return bill, backend.Refuse(http.StatusConflict, "no CDR can be made: there is no location %s of ours", s.LocationID)
+	}
+	if err != nil {
+		return bill, err
 	}
 	applied, err := b.n.applied(ctx, s, s.StartDateTime)
 	if err != nil {
