@@ -153,6 +153,7 @@ func TestHoursThatAreRounded(t *testing.T) {
 	}{
 		{40, "0.6667", "2400"}, {40, "0.667", "2400"}, {40, "0.67", "2400"}, {40, "0.66", "2400"}, {40, "0.65", "2340"},
 		{60, "0.99", "3564"}, {60, "1.01", "3636"}, {61, "1", "3600"}, {40, "0.6668", "2400.48"}, {40, "0", "0"},
+		{33, "0.5", "1800"}, {40, "0.7", "2520"}, {60, "1.0", "3600"},
 	} {
 		at := ocpi.NewDateTime(from(t, "UTC", monday).at)
 		cdr := v230.CDR{EndDateTime: ocpi.NewDateTime(at.Time().Add(time.Duration(test.minutes) * time.Minute)), ChargingPeriods: []v230.ChargingPeriod{{
@@ -160,6 +161,24 @@ func TestHoursThatAreRounded(t *testing.T) {
 		}}}
 		if got := tariff.ChargeOfCDR(&cdr).Periods[0].Parking; !got.Equal(decimal.RequireFromString(test.want)) {
 			t.Errorf("%d minutes, %s h: %s s, want %s", test.minutes, test.hours, got, test.want)
+		}
+	}
+}
+
+// Where one period has hours with four digits, 0.25 in another is exact and not rounded.
+func TestHoursAreRoundedAsOthersOfTheCDR(t *testing.T) {
+	at := from(t, "UTC", monday).at
+	period := func(after time.Duration, hours string) v230.ChargingPeriod {
+		return v230.ChargingPeriod{
+			StartDateTime: ocpi.NewDateTime(at.Add(after)), Dimensions: []v230.CdrDimension{{Type: "TIME", Volume: ocpi.MustNumber(hours)}},
+		}
+	}
+	cdr := v230.CDR{EndDateTime: ocpi.NewDateTime(at.Add(time.Hour)), ChargingPeriods: []v230.ChargingPeriod{
+		period(0, "0.25"), period(910*time.Second, "0.4167"), period(2410*time.Second, "0.3306"),
+	}}
+	for i, want := range []string{"900", "1500", "1190"} {
+		if got := tariff.ChargeOfCDR(&cdr).Periods[i].Charging; !got.Equal(decimal.RequireFromString(want)) {
+			t.Errorf("period %d: %s s, want %s", i, got, want)
 		}
 	}
 }

@@ -70,14 +70,33 @@ func chargeOf(periods []v230.ChargingPeriod, began, end time.Time) Charge {
 	c.Expired = len(c.Periods) > 0
 	for i := range c.Periods {
 		c.Expired = c.Expired && c.Periods[i].isReserved()
-		c.Periods[i].settle()
 	}
+	c.settle()
 	return c
 }
 
-// settle takes the length of a period from its begin and end, where the hours that are stated are the same but for their last digit:
-// they are rounded, as 40 minutes to 0.6667 hours, which would be one step_size more.
-func (p *Period) settle() {
+// settle takes the lengths of periods from where they begin and end, where the hours that are stated are the same but for their last
+// digit: they are rounded, as 40 minutes to 0.6667 hours, which would be one step_size more. The most precise hours say how many digits
+// all have, of which zeros at the end are mostly left out; hours with less than two are not rounded, but round.
+func (c *Charge) settle() {
+	places := int32(0)
+	for i := range c.Periods {
+		p := &c.Periods[i]
+		for _, stated := range []*decimal.Decimal{&p.Charging, &p.Parking, &p.Reserved} {
+			places = max(places, -stated.Exponent())
+		}
+	}
+	if places < 2 {
+		return
+	}
+	unit := decimal.New(36, 2-min(places, exactPlaces)) // the last digit of the hours, in seconds
+	for i := range c.Periods {
+		c.Periods[i].settle(unit)
+	}
+}
+
+// settle takes the length of a period from its begin and end where what is stated is off by less than a unit.
+func (p *Period) settle(unit decimal.Decimal) {
 	var stated *decimal.Decimal
 	for _, s := range []*decimal.Decimal{&p.Charging, &p.Parking, &p.Reserved} {
 		if s.IsZero() {
@@ -88,18 +107,14 @@ func (p *Period) settle() {
 		}
 		stated = s
 	}
-	if stated == nil {
-		return
-	}
-	if stated.Exponent() >= 0 {
+	if stated == nil || stated.Exponent() >= 0 {
 		return
 	}
 	lasts := elapsed(p.Start, p.End)
 	if compare(*stated, lasts) == 0 {
 		return
 	}
-	off := stated.Sub(lasts)
-	if unit := decimal.New(36, stated.Exponent()+2); off.Abs().Cmp(unit) < 0 { // the last digit of the hours
+	if off := stated.Sub(lasts); off.Abs().Cmp(unit) < 0 {
 		*stated = lasts
 	}
 }
