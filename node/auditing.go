@@ -93,9 +93,7 @@ func (d *Data) tellChecked(c *store.CDRCheck, before tariff.Verdict, report *tar
 		Partner: c.Source, Party: c.Party, ID: c.ID, Verdict: c.Verdict, Before: string(before), Currency: c.Currency, Stated: c.Stated, Computed: c.Computed,
 	}
 	for _, f := range report.Findings {
-		if f.Code != tariff.Noted {
-			checked.Findings = append(checked.Findings, event.CDRFinding{Code: string(f.Code), Pointer: f.Pointer, Message: f.Message})
-		}
+		checked.Findings = append(checked.Findings, event.CDRFinding{Code: string(f.Code), Pointer: f.Pointer, Message: f.Message})
 	}
 	return d.happened(event.CDRChecked, object.Subject(c.Key), c.Source, c.Module, &checked)
 }

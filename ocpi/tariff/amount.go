@@ -3,7 +3,6 @@ package tariff
 import (
 	"cmp"
 	"math/big"
-	"strings"
 
 	"github.com/shopspring/decimal"
 )
@@ -135,16 +134,22 @@ func odd(q decimal.Decimal, places int32) bool {
 const exactPlaces = 12
 
 // String is the amount in decimal digits, at least two after the point, and with "…" where it has more than twelve.
-func (a Amount) String() string {
+func (a Amount) String() string { return a.text(2) }
+
+// text is String with at least so many digits after the point.
+func (a Amount) text(places int32) string {
 	q, r := a.num.QuoRem(a.denominator(), exactPlaces)
-	s := q.String()
-	whole, fraction, _ := strings.Cut(s, ".")
-	for len(fraction) < 2 {
-		fraction += "0"
-	}
-	s = whole + "." + fraction
+	s := moneyText(q, places)
 	if !r.IsZero() {
 		s += "…"
 	}
 	return s
+}
+
+// moneyText is a decimal number with all its digits, and at least so many after the point.
+func moneyText(d decimal.Decimal, places int32) string {
+	if d.Equal(d.Truncate(places)) { // it has no more
+		return d.StringFixed(places)
+	}
+	return d.String()
 }

@@ -1,8 +1,12 @@
 package tariff
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/shopspring/decimal"
 
@@ -45,7 +49,6 @@ const (
 	TotalsDiffer      Code = "totals-differ"       // the parts do not add up to total_cost
 	CostDiffers       Code = "cost-differs"        // the tariff gives another cost
 	CostUnknown       Code = "cost-unknown"        // the tariff gives no cost to compare with
-	Noted             Code = "note"                // something about the price
 )
 
 // A Finding is something about a CDR or a tariff that is not as it should be.
@@ -71,14 +74,20 @@ type Difference struct {
 type Audit struct {
 	Verdict Verdict
 	// Refused tells that it differs, and that the policy is not to pay such.
-	Refused  bool
-	Findings []Finding
+	Refused bool
+	// BeforeTaxesOnly tells that there are taxes and that they were not compared: the CDR states none, or the tariff does not give them.
+	BeforeTaxesOnly bool
+	Findings        []Finding
+	// Notes are what a person should know of the price and of the comparison.
+	Notes []Note
 	// Costs are those that the CDR states, each beside ours.
 	Costs []Difference
 	// Breakdown is our price; nil where there is none.
 	Breakdown *Breakdown
 
-	found map[Code]int
+	// unknown are those that the CDR states and that ours are not known of.
+	unknown []Difference
+	found   map[Code]int
 }
 
 // MostFindings is how many findings of one code an Audit has at most: a CDR of a million periods can have a million.
@@ -201,9 +210,7 @@ func (a *Audit) price(cdr *v230.CDR, charge *Charge, tariffs []*Tariff, policy P
 		return
 	}
 	a.Breakdown = b
-	for _, n := range b.Notes {
-		a.find(Noted, "", "%s", n)
-	}
+	a.Notes = slices.Clone(b.Notes)
 	a.checkCuts(charge, tariffs, policy)
 	sign := decimal.New(1, 0)
 	if cdr.Credit != nil && *cdr.Credit { // it undoes another: its total is below 0
@@ -228,12 +235,23 @@ func (a *Audit) price(cdr *v230.CDR, charge *Charge, tariffs []*Tariff, policy P
 		}
 	}
 	a.checkSum(cdr, b)
+	a.checkTaxed(cdr, b)
+}
+
+// checkTaxed tells where taxes are not compared though there are some: that the total agrees says nothing of them.
+func (a *Audit) checkTaxed(cdr *v230.CDR, b *Breakdown) {
+	stated := len(cdr.TotalCost.Taxes) > 0
+	a.BeforeTaxesOnly = !b.Total.NoBefore && (b.Total.NoAfter || !stated && b.Total.Before.Cmp(b.Total.After) != 0)
+	if a.BeforeTaxesOnly && !stated {
+		a.Notes = append(a.Notes, NoteTaxesNotStated)
+	}
 }
 
 // compare compares a cost that the CDR states, before taxes and with them.
 func (a *Audit) compare(cdr *v230.CDR, field string, stated *v230.Price, cost Cost, sign decimal.Decimal, policy Policy) {
 	before := stated.BeforeTaxes.Decimal()
 	if cost.NoBefore {
+		a.unknown = append(a.unknown, Difference{Field: field, Stated: before, Agrees: true})
 		a.find(CostUnknown, "/"+field+"/before_taxes", "%s", NoteBeforeUnknown)
 	} else {
 		a.difference(cdr, field, false, before, cost.Before.Mul(sign), policy)
@@ -246,6 +264,7 @@ func (a *Audit) compare(cdr *v230.CDR, field string, stated *v230.Price, cost Co
 		after = after.Add(stated.Taxes[i].Amount.Decimal())
 	}
 	if cost.NoAfter {
+		a.unknown = append(a.unknown, Difference{Field: field, AfterTaxes: true, Stated: after, Agrees: true})
 		a.find(CostUnknown, "/"+field+"/taxes", "%s", NoteTaxesUnknown)
 		return
 	}
@@ -263,15 +282,17 @@ func (a *Audit) difference(cdr *v230.CDR, field string, afterTaxes bool, stated 
 	if afterTaxes {
 		with = "with taxes"
 	}
-	a.find(CostDiffers, "/"+field, "%s is %s %s, the tariff gives %s: %s", field, stated, with, computed, signed(AmountOf(stated).Sub(computed)))
+	places := minorUnits(cdr.Currency)
+	a.find(CostDiffers, "/"+field, "%s is %s %s, the tariff gives %s: %s", field, moneyText(stated, places), with, computed.text(places),
+		signed(AmountOf(stated).Sub(computed), places))
 }
 
 // signed is a difference as people read it.
-func signed(a Amount) string {
+func signed(a Amount, places int32) string {
 	if a.Sign() > 0 {
-		return "+" + a.String()
+		return "+" + a.text(places)
 	}
-	return a.String()
+	return a.text(places)
 }
 
 // tolerance is how far a stated amount may be from ours.
@@ -389,16 +410,58 @@ func (a *Audit) checkCuts(charge *Charge, tariffs []*Tariff, policy Policy) {
 		a.find(PeriodTooLong, "/charging_periods", "%s", err)
 		return
 	}
+	var parts *Breakdown
 	for i, j := 0, 0; i < len(charge.Periods); i++ {
 		first := j
 		for j < len(divided.Periods) && (j == first || i+1 == len(charge.Periods) || divided.Periods[j].Start.Before(charge.Periods[i+1].Start)) {
 			j++
 		}
 		if j-first > 1 {
-			a.find(PeriodSpansChange, charge.Periods[i].pointer(), "prices change within it, at %s",
-				ocpi.NewDateTime(divided.Periods[first+1].Start))
+			if parts == nil {
+				if parts, err = Price(&divided, tariffs, policy); err != nil {
+					a.find(PeriodTooLong, "/charging_periods", "%s", err)
+					return
+				}
+			}
+			a.find(PeriodSpansChange, charge.Periods[i].pointer(), "%s: it should have been %d periods, and is priced as it was when it began",
+				parts.change(first), j-first)
 		}
 	}
+}
+
+// change says in words what changes from a period to the next.
+func (b *Breakdown) change(period int) string {
+	prices := func(period int, d Dimension, reservation bool) string {
+		for _, l := range b.linesOf(period) {
+			if l.Dimension == d && l.Reservation == reservation {
+				return fmt.Sprintf("%s (element %d)", moneyText(l.Price, minorUnits(b.Currency)), l.Element)
+			}
+		}
+		return "nothing"
+	}
+	var changes []string
+	for _, reservation := range []bool{false, true} {
+		for d := range dimensions {
+			before, after := prices(period, d, reservation), prices(period+1, d, reservation)
+			switch {
+			case before == after, d == Flat && after == "nothing":
+			case d == Flat:
+				changes = append(changes, fmt.Sprintf("%s of %s is due", named(d, reservation), after))
+			default:
+				changes = append(changes, fmt.Sprintf("%s costs %s until then, and %s afterwards", named(d, reservation), before, after))
+			}
+		}
+	}
+	at := b.moments[period+1].at.UTC().Round(time.Second).Format(time.RFC3339)
+	return "prices change within it, at " + at + ": " + strings.Join(changes, "; ")
+}
+
+// linesOf are the lines of a period.
+func (b *Breakdown) linesOf(period int) []Line {
+	byPeriod := func(l Line, period int) int { return cmp.Compare(l.Period, period) }
+	from, _ := slices.BinarySearchFunc(b.Lines, period, byPeriod)
+	to, _ := slices.BinarySearchFunc(b.Lines, period+1, byPeriod)
+	return b.Lines[from:to]
 }
 
 // checkSum looks at whether the parts that the CDR states add up to its total, where it has all and no limit holds.
@@ -422,7 +485,9 @@ func (a *Audit) checkSum(cdr *v230.CDR, b *Breakdown) {
 		return
 	}
 	if complete := a.statesAll(cdr, b); complete || sum.Cmp(total.Add(slack)) > 0 {
-		a.find(TotalsDiffer, "/total_cost", "total_cost is %s, its parts add up to %s", cdr.TotalCost.BeforeTaxes, sum)
+		places := minorUnits(cdr.Currency)
+		a.find(TotalsDiffer, "/total_cost", "total_cost is %s before taxes, its parts add up to %s",
+			moneyText(cdr.TotalCost.BeforeTaxes.Decimal(), places), moneyText(sum, places))
 	}
 }
 

@@ -1,5 +1,7 @@
 package tariff
 
+import "slices"
+
 // note tells what a person should know of a price.
 func (p *pricer) note() {
 	o := p.out
@@ -9,10 +11,10 @@ func (p *pricer) note() {
 	if o.Unlimited.NoBefore {
 		o.note(NoteBeforeUnknown)
 	}
-	if !p.unbilled[Parking].IsZero() && p.policy.ParkingWithoutPrice == ParkingFree {
-		o.note(NoteFreeParking)
-	}
 	for _, t := range p.used {
+		if !p.unbilled[Parking].IsZero() && !t.sells(Parking) && p.policy.ParkingWithoutPrice == ParkingFree {
+			o.note(NoteFreeParking)
+		}
 		if t.local && p.policy.Zone == nil {
 			o.note(NoteNoZone)
 		}
@@ -20,6 +22,11 @@ func (p *pricer) note() {
 			o.note(NoteUnmeasured)
 		}
 	}
+}
+
+// sells reports whether the tariff has a price for a dimension in a session.
+func (t *Tariff) sells(d Dimension) bool {
+	return slices.ContainsFunc(t.having[d], func(e *element) bool { return e.sells(d) })
 }
 
 // measured reports whether the tariff depends on current or power.
@@ -43,31 +50,4 @@ func (p *pricer) unmeasured() bool {
 		}
 	}
 	return false
-}
-
-// A Skipped is an element that has a price for the dimension of a line, stands before the element of the line, and did not apply.
-type Skipped struct {
-	Element int
-	// By are the restrictions that did not hold, by their names in OCPI.
-	By string
-}
-
-// Why says which elements before that of a line had a price, and why they did not apply.
-func (b *Breakdown) Why(line int) (skipped []Skipped) {
-	l := &b.Lines[line]
-	m := b.moments[l.Period]
-	if l.Reservation {
-		m.reserved = true
-		m.began = b.moments[0].at
-	}
-	for i := range l.Tariff.elements[:l.Element] {
-		e := &l.Tariff.elements[i]
-		if e.components[l.Dimension] == nil {
-			continue
-		}
-		if by := e.judge(&m, &b.policy); by != matches {
-			skipped = append(skipped, Skipped{i, string(by)})
-		}
-	}
-	return skipped
 }

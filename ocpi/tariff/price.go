@@ -64,7 +64,7 @@ type Limited struct {
 	// Minimum tells that it is min_price, otherwise it is max_price. AfterTaxes tells that it is the limit with taxes.
 	Minimum, AfterTaxes bool
 	Limit               decimal.Decimal
-	// Before is what the amount was.
+	// Was is what the amount would have been.
 	Was Amount
 }
 
@@ -78,6 +78,7 @@ const (
 	NoteNoZone           Note = "the tariff depends on the time of day, and the time zone of the location is not known: UTC was taken"
 	NoteUnmeasured       Note = "the tariff depends on current or power, which periods do not say"
 	NoteTaxesUnknown     Note = "the tariff does not say which taxes come on top"
+	NoteTaxesNotStated   Note = "the CDR states no taxes: only amounts before taxes are compared"
 	NoteBeforeUnknown    Note = "the tariff does not say which taxes its prices include"
 	NoteFreeParking      Note = "the tariff has no price for parking, which costs nothing"
 	NoteLimitsIgnored    Note = "several tariffs apply, so that none of their limits does"

@@ -1,31 +1,37 @@
 package tariff
 
 import (
-	"fmt"
-	"io"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/shopspring/decimal"
 )
 
-// A Report is a price, and what was checked against it, for people and for machines. Amounts are decimal texts of at most twelve digits
-// after the point; those that have more end in "…".
+// A Report is a price, and what was checked against it, for people and for machines. Amounts and prices are decimal texts with at least
+// the digits of the currency, and amounts with at most twelve after the point; those that have more end in "…".
 type Report struct {
-	Verdict  Verdict      `json:"verdict,omitzero"`
-	Currency string       `json:"currency,omitzero"`
-	Periods  []ReportPart `json:"periods,omitzero"`
-	Steps    []ReportStep `json:"steps,omitzero"`
-	Limits   []string     `json:"limits,omitzero"`
-	Costs    []ReportCost `json:"costs,omitzero"`
-	Findings []Finding    `json:"findings,omitzero"`
-	Notes    []Note       `json:"notes,omitzero"`
+	Verdict Verdict `json:"verdict,omitzero"`
+	// BeforeTaxesOnly tells that there are taxes and that they were not compared: the CDR states none, or the tariff does not give them.
+	BeforeTaxesOnly bool          `json:"before_taxes_only,omitzero"`
+	Currency        string        `json:"currency,omitzero"`
+	Periods         []ReportPart  `json:"periods,omitzero"`
+	Steps           []ReportStep  `json:"steps,omitzero"`
+	Limits          []ReportLimit `json:"limits,omitzero"`
+	Costs           []ReportCost  `json:"costs,omitzero"`
+	Findings        []Finding     `json:"findings,omitzero"`
+	Notes           []Note        `json:"notes,omitzero"`
+
+	places int32 // the digits of the currency
 }
 
 // A ReportPart is a period and what is billed for it.
 type ReportPart struct {
-	Start time.Time    `json:"start_date_time"`
+	Start time.Time `json:"start_date_time"`
+	// End is absent where it is not known.
+	End   time.Time    `json:"end_date_time,omitzero"`
 	Lines []ReportLine `json:"lines,omitzero"`
+	// Unpriced is what costs nothing because no element has a price for it.
+	Unpriced []ReportUnpriced `json:"unpriced,omitzero"`
 }
 
 // A ReportLine is what one price component bills in a period.
@@ -36,6 +42,8 @@ type ReportLine struct {
 	Tariff    string `json:"tariff_id"`
 	Element   int    `json:"element"`
 	Component int    `json:"price_component"`
+	// Restrictions are those of the element in words; absent where it always applies.
+	Restrictions string `json:"restrictions,omitzero"`
 	// Quantity is in Unit: kWh, s, or nothing for flat prices. Added is what step_size adds.
 	Quantity string `json:"quantity"`
 	Added    string `json:"added,omitzero"`
@@ -50,19 +58,46 @@ type ReportLine struct {
 	Skipped []ReportSkipped `json:"skipped,omitzero"`
 }
 
-// A ReportSkipped is an element that does not apply, by the restrictions that do not hold.
+// A ReportUnpriced is a quantity of a period that has no price.
+type ReportUnpriced struct {
+	Dimension   Dimension `json:"dimension"`
+	Reservation bool      `json:"reservation,omitzero"`
+	Quantity    string    `json:"quantity"`
+	Unit        string    `json:"unit"`
+	// Skipped are the elements that have a price for the dimension at other times, and why they do not apply.
+	Skipped []ReportSkipped `json:"skipped,omitzero"`
+}
+
+// A ReportSkipped is an element that does not apply, by the restrictions that do not hold, and why in words.
 type ReportSkipped struct {
 	Element int    `json:"element"`
 	By      string `json:"restriction"`
+	Reason  string `json:"reason"`
 }
 
-// A ReportStep is what a step_size added.
+// A ReportStep is what a step_size added, and which it was.
 type ReportStep struct {
-	Dimension Dimension `json:"dimension"`
-	Size      string    `json:"step_size"`
-	Total     string    `json:"total"`
-	Rounded   string    `json:"rounded"`
-	Unit      string    `json:"unit"`
+	Dimension   Dimension `json:"dimension"`
+	Reservation bool      `json:"reservation,omitzero"`
+	Tariff      string    `json:"tariff_id"`
+	Element     int       `json:"element"`
+	Component   int       `json:"price_component"`
+	Size        string    `json:"step_size"`
+	Total       string    `json:"total"`
+	Rounded     string    `json:"rounded"`
+	Added       string    `json:"added"`
+	Unit        string    `json:"unit"`
+}
+
+// A ReportLimit is what min_price or max_price changed.
+type ReportLimit struct {
+	// Name is min_price or max_price.
+	Name string `json:"name"`
+	// AfterTaxes tells that it is the limit with taxes.
+	AfterTaxes bool `json:"after_taxes,omitzero"`
+	// Limit is what is billed, and Was what it would have been.
+	Limit string `json:"limit"`
+	Was   string `json:"was"`
 }
 
 // A ReportCost is one of the costs: ours, and where a CDR states it, the CDR's.
@@ -80,25 +115,37 @@ type ReportCost struct {
 // ReportOf reports a price.
 func ReportOf(b *Breakdown) *Report {
 	r := summaryOf(b)
+	line := 0
 	for i := range b.moments {
-		r.Periods = append(r.Periods, ReportPart{Start: b.moments[i].at})
-	}
-	for i := range b.Lines {
-		part := &r.Periods[b.Lines[i].Period]
-		part.Lines = append(part.Lines, b.line(i))
+		part := ReportPart{Start: b.moments[i].at, End: b.moments[i].period.End}
+		lines := b.linesOf(i)
+		for range lines {
+			part.Lines = append(part.Lines, r.line(b, line))
+			line++
+		}
+		for _, u := range b.unpriced(i, lines) {
+			part.Unpriced = append(part.Unpriced, ReportUnpriced{
+				u.Dimension, u.Reservation, u.Quantity.String(), unitOf(u.Dimension), skippedOf(u.Skipped),
+			})
+		}
+		r.Periods = append(r.Periods, part)
 	}
 	return r
 }
 
 // summaryOf reports a price without its periods.
 func summaryOf(b *Breakdown) *Report {
-	r := &Report{Currency: b.Currency, Notes: b.Notes}
+	r := &Report{Currency: b.Currency, Notes: b.Notes, places: minorUnits(b.Currency)}
 	for _, s := range b.Steps {
-		d := b.Lines[s.Line].Dimension
-		r.Steps = append(r.Steps, ReportStep{Dimension: d, Size: s.Size.String(), Total: s.Total.String(), Rounded: s.Rounded.String(), Unit: stepUnit(d)})
+		l := &b.Lines[s.Line]
+		r.Steps = append(r.Steps, ReportStep{
+			Dimension: l.Dimension, Reservation: l.Reservation, Tariff: string(l.Tariff.source.ID), Element: l.Element, Component: l.Component,
+			Size: s.Size.String(), Total: s.Total.String(), Rounded: s.Rounded.String(), Added: s.Rounded.Sub(s.Total).String(),
+			Unit: stepUnit(l.Dimension),
+		})
 	}
 	for _, l := range b.Limits {
-		r.Limits = append(r.Limits, l.String())
+		r.Limits = append(r.Limits, ReportLimit{l.name(), l.AfterTaxes, r.money(l.Limit), l.Was.text(r.places)})
 	}
 	for _, c := range []struct {
 		name string
@@ -108,7 +155,7 @@ func summaryOf(b *Breakdown) *Report {
 		{"total_parking_cost", b.Parking}, {"total_reservation_cost", b.Reservation}, {"total_cost", b.Total},
 	} {
 		out := ReportCost{Name: c.name}
-		out.Before, out.After = texts(c.cost)
+		out.Before, out.After = r.texts(c.cost)
 		r.Costs = append(r.Costs, out)
 	}
 	return r
@@ -125,38 +172,42 @@ func (a *Audit) reportAs(priced func(*Breakdown) *Report) *Report {
 	if a.Breakdown != nil {
 		r = priced(a.Breakdown)
 	}
-	r.Verdict, r.Findings = a.Verdict, a.Findings
-	for _, d := range a.Costs {
+	r.Verdict, r.BeforeTaxesOnly, r.Findings, r.Notes = a.Verdict, a.BeforeTaxesOnly, a.Findings, a.Notes
+	for _, d := range slices.Concat(a.Costs, a.unknown) {
 		for i := range r.Costs {
 			c := &r.Costs[i]
 			switch {
 			case c.Name != d.Field:
 			case d.AfterTaxes:
-				c.StatedAfter, c.AfterDiffers = d.Stated.String(), !d.Agrees
+				c.StatedAfter, c.AfterDiffers = r.money(d.Stated), !d.Agrees
 			default:
-				c.StatedBefore, c.BeforeDiffers = d.Stated.String(), !d.Agrees
+				c.StatedBefore, c.BeforeDiffers = r.money(d.Stated), !d.Agrees
 			}
 		}
 	}
 	return r
 }
 
+// money is an amount that has as many digits as it has, and at least those of the currency.
+func (r *Report) money(d decimal.Decimal) string { return moneyText(d, r.places) }
+
 // texts are the amounts of a cost before and after taxes; empty where not known.
-func texts(c Cost) (before, after string) {
+func (r *Report) texts(c Cost) (before, after string) {
 	if !c.NoBefore {
-		before = c.Before.String()
+		before = c.Before.text(r.places)
 	}
 	if !c.NoAfter {
-		after = c.After.String()
+		after = c.After.text(r.places)
 	}
 	return before, after
 }
 
-func (b *Breakdown) line(i int) ReportLine {
+func (r *Report) line(b *Breakdown, i int) ReportLine {
 	l := &b.Lines[i]
 	out := ReportLine{
 		Dimension: l.Dimension, Reservation: l.Reservation, Tariff: string(l.Tariff.source.ID), Element: l.Element, Component: l.Component,
-		Quantity: l.Quantity.String(), Unit: unitOf(l.Dimension), Price: l.Price.String(),
+		Restrictions: l.Tariff.elements[l.Element].words(),
+		Quantity:     l.Quantity.String(), Unit: unitOf(l.Dimension), Price: r.money(l.Price), Skipped: skippedOf(b.Why(i)),
 	}
 	if !l.Added.IsZero() {
 		out.Added = l.Added.String()
@@ -164,9 +215,13 @@ func (b *Breakdown) line(i int) ReportLine {
 	if l.taxing.rate != nil {
 		out.VAT = l.taxing.rate.String()
 	}
-	out.Before, out.After = texts(b.Cost(i))
-	for _, s := range b.Why(i) {
-		out.Skipped = append(out.Skipped, ReportSkipped(s))
+	out.Before, out.After = r.texts(b.Cost(i))
+	return out
+}
+
+func skippedOf(skipped []Skipped) (out []ReportSkipped) {
+	for _, s := range skipped {
+		out = append(out, ReportSkipped(s))
 	}
 	return out
 }
@@ -182,129 +237,10 @@ func stepUnit(d Dimension) string {
 	return "s"
 }
 
-// String says what the limit did.
-func (l *Limited) String() string {
-	name, taxes, was := "max_price", "before taxes", "above"
+// name is that of the limit in a tariff.
+func (l *Limited) name() string {
 	if l.Minimum {
-		name, was = "min_price", "below"
+		return "min_price"
 	}
-	if l.AfterTaxes {
-		taxes = "after taxes"
-	}
-	return fmt.Sprintf("%s %s %s: %s is %s it", name, l.Limit, taxes, l.Was, was)
-}
-
-// Write writes the report for people, with times as they are at the location.
-func (r *Report) Write(w io.Writer, zone *time.Location) error {
-	var text strings.Builder
-	for _, p := range r.Periods {
-		fmt.Fprintf(&text, "%s\n", p.Start.In(zone).Format("Mon 2006-01-02 15:04:05 -0700"))
-		for _, l := range p.Lines {
-			l.write(&text, r.Currency)
-		}
-		if len(p.Lines) == 0 {
-			fmt.Fprintf(&text, "  nothing has a price\n")
-		}
-	}
-	for _, s := range r.Steps {
-		fmt.Fprintf(&text, "step_size %s: %s %s of %s are billed as %s\n", s.Size, s.Total, s.Unit, s.Dimension, s.Rounded)
-	}
-	for _, l := range r.Limits {
-		fmt.Fprintf(&text, "%s\n", l)
-	}
-	for _, c := range r.Costs {
-		c.write(&text, r.Currency)
-	}
-	for _, n := range r.Notes {
-		fmt.Fprintf(&text, "note: %s\n", n)
-	}
-	for _, f := range r.Findings {
-		if f.Code != Noted { // those are notes
-			fmt.Fprintf(&text, "%s %s: %s\n", f.Code, f.Pointer, f.Message)
-		}
-	}
-	_, err := io.WriteString(w, text.String())
-	return err
-}
-
-func (l *ReportLine) write(w *strings.Builder, currency string) {
-	what := l.Dimension.String()
-	if l.Reservation {
-		what += " of the reservation"
-	}
-	quantity := l.Quantity
-	if l.Dimension == Time || l.Dimension == Parking {
-		quantity = clock(l.Quantity)
-	}
-	fmt.Fprintf(w, "  %-12s", what)
-	if l.Dimension != Flat {
-		fmt.Fprintf(w, " %s", quantity)
-		if l.Dimension == Energy {
-			fmt.Fprintf(w, " kWh")
-		}
-		if l.Added != "" {
-			fmt.Fprintf(w, " + %s %s", l.Added, l.Unit)
-		}
-		fmt.Fprintf(w, " ×")
-	}
-	fmt.Fprintf(w, " %s = %s", l.Price, amounts(l.Before, l.After, currency))
-	fmt.Fprintf(w, "  (tariff %s, element %d", l.Tariff, l.Element)
-	for i, s := range l.Skipped {
-		if i == 0 {
-			fmt.Fprintf(w, "; not")
-		}
-		fmt.Fprintf(w, " %d: %s", s.Element, s.By)
-		if i < len(l.Skipped)-1 {
-			fmt.Fprintf(w, ",")
-		}
-	}
-	fmt.Fprintf(w, ")\n")
-}
-
-func (c *ReportCost) write(w *strings.Builder, currency string) {
-	zero := func(s string) bool { d, err := decimal.NewFromString(s); return err == nil && d.IsZero() }
-	stated := c.StatedBefore != "" || c.StatedAfter != ""
-	if zero(c.Before) && zero(c.After) && !stated && c.Name != "total_cost" {
-		return
-	}
-	fmt.Fprintf(w, "%-22s %s", c.Name, amounts(c.Before, c.After, currency))
-	if stated {
-		agrees := "agrees"
-		if c.BeforeDiffers || c.AfterDiffers {
-			agrees = "DIFFERS"
-		}
-		fmt.Fprintf(w, "; the CDR states %s: %s", amounts(c.StatedBefore, c.StatedAfter, currency), agrees)
-	}
-	fmt.Fprintf(w, "\n")
-}
-
-// amounts are those before and after taxes.
-func amounts(before, after, currency string) string {
-	switch {
-	case before == "" && after == "":
-		return "unknown"
-	case after == "":
-		return before + " " + currency + " before taxes"
-	case before == "":
-		return after + " " + currency + " with taxes"
-	case before == after:
-		return before + " " + currency
-	default:
-		return before + " " + currency + ", " + after + " with taxes"
-	}
-}
-
-// clock is a number of seconds in hours, minutes and seconds.
-func clock(seconds string) string {
-	d, err := decimal.NewFromString(seconds)
-	if err != nil || d.Abs().Cmp(decimal.New(1, 12)) > 0 {
-		return seconds + " s"
-	}
-	whole := d.IntPart()
-	rest := d.Sub(decimal.New(whole, 0))
-	text := fmt.Sprintf("%d:%02d:%02d", whole/3600, whole/60%60, whole%60)
-	if !rest.IsZero() {
-		text += strings.TrimPrefix(rest.Abs().String(), "0")
-	}
-	return text + " h"
+	return "max_price"
 }

@@ -115,7 +115,7 @@ func codesOf(k *store.CDRCheck) string {
 	}
 	var codes []string
 	for _, f := range report.Findings {
-		if f.Code != tariff.Noted && (len(codes) == 0 || codes[len(codes)-1] != string(f.Code)) {
+		if len(codes) == 0 || codes[len(codes)-1] != string(f.Code) {
 			codes = append(codes, string(f.Code))
 		}
 	}

@@ -158,7 +158,11 @@ func printPrice(s streams, cdr *v230.CDR, report *tariff.Report, policy *tariff.
 	if err := report.Write(s.out, zone); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(s.out, "%s\n", verdicts[report.Verdict])
+	verdict := verdicts[report.Verdict]
+	if report.BeforeTaxesOnly && report.Verdict == tariff.Agrees {
+		verdict = "The CDR agrees with its tariff before taxes. Taxes were not compared."
+	}
+	_, err := fmt.Fprintf(s.out, "%s\n", verdict)
 	return err
 }
 
