@@ -265,10 +265,18 @@ func (a *Audit) compare(cdr *v230.CDR, field string, stated *v230.Price, cost Co
 	}
 	if cost.NoAfter {
 		a.unknown = append(a.unknown, Difference{Field: field, AfterTaxes: true, Stated: after, Agrees: true})
-		a.find(CostUnknown, "/"+field+"/taxes", "%s", NoteTaxesUnknown)
+		a.find(CostUnknown, "/"+field+"/taxes", "%s", a.whyNoTaxes())
 		return
 	}
 	a.difference(cdr, field, true, after, cost.After.Mul(sign), policy)
+}
+
+// whyNoTaxes says why costs with taxes are not known.
+func (a *Audit) whyNoTaxes() Note {
+	if slices.Contains(a.Notes, NoteLimitTaxes) && !slices.Contains(a.Notes, NoteTaxesUnknown) {
+		return NoteLimitTaxes
+	}
+	return NoteTaxesUnknown
 }
 
 func (a *Audit) difference(cdr *v230.CDR, field string, afterTaxes bool, stated decimal.Decimal, computed Amount, policy Policy) {

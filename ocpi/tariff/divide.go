@@ -26,10 +26,16 @@ func Divide(c *Charge, tariffs []*Tariff, policy Policy) (Charge, error) {
 		if err != nil {
 			return Charge{}, err
 		}
-		if t == nil || !period.Start.Before(period.End) {
+		switch {
+		case t == nil:
 			divided.Periods = append(divided.Periods, *period)
-		} else if divided.Periods, err = p.divide(divided.Periods, period, t, energy); err != nil {
-			return Charge{}, err
+		case !period.Start.Before(period.End):
+			p.actives(period, t, energy) // FLAT may be billed in it
+			divided.Periods = append(divided.Periods, *period)
+		default:
+			if divided.Periods, err = p.divide(divided.Periods, period, t, energy); err != nil {
+				return Charge{}, err
+			}
 		}
 		if n := len(divided.Periods); n > policy.maxPeriods() {
 			return Charge{}, fmt.Errorf("%w: over %d when it is divided", ErrTooLong, policy.maxPeriods())
@@ -53,7 +59,7 @@ func (p *pricer) divide(parts []Period, period *Period, t *Tariff, energy decima
 	}
 	split := splitter{whole: period, left: *period}
 	first := len(parts)
-	var before [2 * dimensions]*component
+	var before actives
 	for i := 0; i <= len(cuts); i++ {
 		charged := energy.Add(split.energy)
 		var part Period
@@ -62,8 +68,8 @@ func (p *pricer) divide(parts []Period, period *Period, t *Tariff, energy decima
 		} else {
 			part = split.rest()
 		}
-		now := p.actives(&part, t, charged)
-		if len(parts) > first && now == before {
+		now, due := p.actives(&part, t, charged)
+		if len(parts) > first && now == before && !due {
 			join(&parts[len(parts)-1], &part)
 			continue
 		}
@@ -72,25 +78,37 @@ func (p *pricer) divide(parts []Period, period *Period, t *Tariff, energy decima
 	return parts, nil
 }
 
-// actives are the components that have prices in a period, for the session and for the reservation.
-func (p *pricer) actives(part *Period, t *Tariff, energy decimal.Decimal) (active [2 * dimensions]*component) {
+// actives are the components that have prices in a period, for the session and for the reservation. FLAT is among them only where it is
+// billed again when it becomes active again (A1).
+type actives [2 * dimensions]*component
+
+// actives are those of a part of a period, of which energy had been charged before. It tells whether a FLAT price is due in it.
+func (p *pricer) actives(part *Period, t *Tariff, energy decimal.Decimal) (active actives, due bool) {
 	m := moment{at: part.Start, began: p.sessionBegan, energy: energy, period: part, expired: p.charge.Expired}
 	if t.local {
 		m.locate(p.policy)
 	}
-	if !part.isReserved() {
-		for d := range dimensions {
-			if d == Energy && part.Energy.IsZero() || d == Time && part.Charging.IsZero() || d == Parking && part.Parking.IsZero() {
-				continue
-			}
-			active[d] = t.active(d, &m, p.policy)
+	flat := func(at Dimension) {
+		c := t.active(Flat, &m, p.policy)
+		due = p.flatDue(m.reserved, c) || due
+		if p.policy.Flat == FlatAlways {
+			active[at] = c
 		}
+	}
+	if !part.isReserved() {
+		for d, quantity := range [...]*decimal.Decimal{Energy: &part.Energy, Time: &part.Charging, Parking: &part.Parking} {
+			if !quantity.IsZero() {
+				active[d] = t.active(Dimension(d), &m, p.policy)
+			}
+		}
+		flat(Flat)
 	}
 	if !part.Reserved.IsZero() {
 		m.reserved, m.began = true, p.reservationBegan
-		active[dimensions+Time], active[dimensions+Flat] = t.active(Time, &m, p.policy), t.active(Flat, &m, p.policy)
+		active[dimensions+Time] = t.active(Time, &m, p.policy)
+		flat(dimensions + Flat)
 	}
-	return active
+	return active, due
 }
 
 // join puts a part behind the one before it.
@@ -213,13 +231,22 @@ func (p *pricer) cutByDuration(began time.Time, seconds int64, offsets []int, ad
 	}
 }
 
-// cutByEnergy cuts where so much energy has flown in all, of which there was some before the period.
+// cutByEnergy cuts where so much energy has flown in all, of which there was some before the period. Energy that is fed back has fallen
+// below it a moment later: what has just that much is not below.
 func cutByEnergy(period *Period, kWh, before decimal.Decimal, add func(time.Time, *decimal.Decimal)) {
-	if compare(kWh, before) <= 0 {
-		return
-	}
-	kWh = kWh.Sub(before)
-	if compare(kWh, period.Energy) >= 0 {
+	switch kWh = kWh.Sub(before); period.Energy.Sign() {
+	case 1:
+		if kWh.Sign() <= 0 || compare(kWh, period.Energy) >= 0 {
+			return
+		}
+	case -1:
+		if kWh.Sign() >= 0 {
+			return
+		}
+		if kWh = kWh.Sub(decimal.New(1, -energyPlaces)); compare(kWh, period.Energy) <= 0 {
+			return
+		}
+	default:
 		return
 	}
 	seconds, rest := elapsed(period.Start, period.End).Mul(kWh).DivRound(period.Energy, 9).QuoRem(one, 0)

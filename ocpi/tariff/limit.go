@@ -81,14 +81,7 @@ func (p *pricer) within(t *Tariff, l *limit, minimum bool) {
 		}
 		return a.Cmp(bound) > 0
 	}
-	after, hasAfter := Amount{}, l.after != nil
-	if hasAfter {
-		after = AmountOf(*l.after)
-	} else if t.untaxed(p.policy) {
-		after, hasAfter = AmountOf(l.before), true
-	} else if p.policy.LimitTaxes == LimitTaxesShare && total.Before.Sign() > 0 && !total.NoAfter && !total.NoBefore { // A8
-		after, hasAfter = Amount{total.After.num.Mul(total.Before.denominator()).Mul(l.before), total.After.denominator().Mul(total.Before.num)}, true
-	}
+	after, hasAfter := p.limitAfter(t, l)
 	if bound := AmountOf(l.before); !total.NoBefore && beyond(total.Before, bound) {
 		p.out.Limits = append(p.out.Limits, Limited{Minimum: minimum, Limit: l.before, Was: total.Before})
 		total.Before = bound
@@ -105,5 +98,24 @@ func (p *pricer) within(t *Tariff, l *limit, minimum bool) {
 	}
 	if len(p.out.Limits) > 0 {
 		total.Taxes = nil // they no longer say what the difference is
+	}
+	if minimum && !hasAfter && !total.NoBefore && !total.NoAfter && total.After.Cmp(total.Before) < 0 {
+		total.After, total.NoAfter = Amount{}, true // it is more than the minimum without them, and nobody says how much
+		p.out.note(NoteLimitTaxes)
+	}
+}
+
+// limitAfter is a limit with taxes, where there is one (A8).
+func (p *pricer) limitAfter(t *Tariff, l *limit) (after Amount, is bool) {
+	total := &p.out.Total
+	switch {
+	case l.after != nil:
+		return AmountOf(*l.after), true
+	case t.untaxed(p.policy):
+		return AmountOf(l.before), true
+	case p.policy.LimitTaxes == LimitTaxesShare && total.Before.Sign() > 0 && !total.NoAfter && !total.NoBefore:
+		return Amount{total.After.num.Mul(total.Before.denominator()).Mul(l.before), total.After.denominator().Mul(total.Before.num)}, true
+	default:
+		return Amount{}, false
 	}
 }

@@ -276,8 +276,11 @@ func (o *oracle) total(session bool) (before, after *big.Rat) {
 			after.Set(rat(l.AfterTaxes))
 		}
 	}
-	if session {
-		limits(o.tariff.MinPrice, -1)
+	if min := o.tariff.MinPrice; session && min != nil {
+		limits(min, -1)
+		if min.AfterTaxes == nil && !o.untaxed() && after.Cmp(before) < 0 && knowsBefore { // taxes come on top of the minimum, and nobody knows which
+			knowsAfter = false
+		}
 	}
 	limits(o.tariff.MaxPrice, 1)
 	if !knowsBefore {

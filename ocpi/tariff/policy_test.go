@@ -124,6 +124,12 @@ func TestPolicies(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := func(b *tariff.Breakdown) string { return b.Total.Before.String() }
+	afterIfKnown := func(b *tariff.Breakdown) string {
+		if b.Total.NoAfter {
+			return b.Total.Before.String() + ", after taxes unknown"
+		}
+		return b.Total.After.String()
+	}
 	after := func(b *tariff.Breakdown) string {
 		if b.Total.NoAfter {
 			return "unknown"
@@ -221,6 +227,18 @@ func TestPolicies(t *testing.T) {
 			tariffs: []*made{newTariff().element(energyD, "1.00", 1, nil).vat(20).included("NO").maximum("10.00")},
 			charge:  from(t, "UTC", monday).charging(10, "15"),
 			of:      after, want: "18.00",
+			other: []answer{{tariff.Policy{LimitTaxes: tariff.LimitTaxesShare}, "12.00"}},
+		},
+		"A8: a minimum without its taxes, above the cost with taxes": {
+			tariffs: []*made{newTariff().element(energyD, "1.00", 1, nil).vat(20).included("NO").minimum("10.00")},
+			charge:  from(t, "UTC", monday).charging(10, "5"),
+			of:      afterIfKnown, want: "10.00, after taxes unknown",
+			other: []answer{{tariff.Policy{LimitTaxes: tariff.LimitTaxesShare}, "12.00"}},
+		},
+		"A8: a minimum without its taxes, below the cost with taxes": {
+			tariffs: []*made{newTariff().element(energyD, "1.00", 1, nil).vat(20).included("NO").minimum("10.00")},
+			charge:  from(t, "UTC", monday).charging(10, "9"),
+			of:      afterIfKnown, want: "10.80",
 			other: []answer{{tariff.Policy{LimitTaxes: tariff.LimitTaxesShare}, "12.00"}},
 		},
 		"A9: energy that was fed back": {

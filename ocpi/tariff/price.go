@@ -81,6 +81,7 @@ const (
 	NoteTaxesNotStated   Note = "the CDR states no taxes: only amounts before taxes are compared"
 	NoteBeforeUnknown    Note = "the tariff does not say which taxes its prices include"
 	NoteFreeParking      Note = "the tariff has no price for parking, which costs nothing"
+	NoteLimitTaxes       Note = "min_price has no amount with taxes, so that the total with taxes is not known"
 	NoteLimitsIgnored    Note = "several tariffs apply, so that none of their limits does"
 )
 
@@ -318,31 +319,36 @@ func (p *pricer) line(i int, t *Tariff, m *moment, d Dimension, c *component, qu
 	})
 }
 
-// bookFlat bills FLAT (A1, PR-28: once for the session, and once for the reservation).
+// bookFlat bills FLAT.
 func (p *pricer) bookFlat(i int, t *Tariff, m *moment) {
-	f := &p.flat[0]
-	if m.reserved {
-		f = &p.flat[1]
-	}
-	if p.policy.Flat == FlatOnce && len(f.billed) > 0 {
+	if p.policy.Flat == FlatOnce && len(p.flat[flatsOf(m.reserved)].billed) > 0 {
 		return
 	}
-	c := t.active(Flat, m, p.policy)
+	if c := t.active(Flat, m, p.policy); p.flatDue(m.reserved, c) {
+		p.line(i, t, m, Flat, c, one)
+	}
+}
+
+// flatsOf is where the FLAT components are of the session, or of the reservation.
+func flatsOf(reserved bool) int {
+	if reserved {
+		return 1
+	}
+	return 0
+}
+
+// flatDue reports whether FLAT is to be billed where a component is the active one, which may be nil, and remembers it (A1, PR-28: once for
+// the session, and once for the reservation).
+func (p *pricer) flatDue(reserved bool, c *component) bool {
+	f := &p.flat[flatsOf(reserved)]
 	again := c == f.active
 	f.active = c
-	if c == nil {
-		return
-	}
-	if p.policy.Flat == FlatEach {
-		for _, b := range f.billed {
-			again = again || b == c
-		}
-	}
-	if again {
-		return
+	switch {
+	case c == nil, again, p.policy.Flat == FlatOnce && len(f.billed) > 0, p.policy.Flat == FlatEach && slices.Contains(f.billed, c):
+		return false
 	}
 	f.billed = append(f.billed, c)
-	p.line(i, t, m, Flat, c, one)
+	return true
 }
 
 // classOf is the part of the total that a line belongs to (PR-25, A16).

@@ -203,6 +203,10 @@ func TestPriceIsThatOfEverySecond(t *testing.T) {
 		if !b.Unlimited.NoAfter && !b.Unlimited.NoBefore && b.Unlimited.After.Cmp(b.Unlimited.Before) < 0 {
 			r.Errorf("%s before taxes, %s after", b.Unlimited.Before, b.Unlimited.After)
 		}
+		if b.Total.After.Cmp(b.Total.Before) < 0 && !b.Total.NoAfter && !b.Total.NoBefore && (source.MaxPrice == nil || source.MaxPrice.AfterTaxes == nil) &&
+			(source.MinPrice == nil || source.MinPrice.AfterTaxes == nil) {
+			r.Errorf("%s before taxes, %s after, within limits", b.Total.Before, b.Total.After)
+		}
 		mixed := tariff.Charge{Periods: slices.Clone(divided.Periods), Expired: divided.Expired}
 		rand.Shuffle(len(mixed.Periods), func(i, j int) { mixed.Periods[i], mixed.Periods[j] = mixed.Periods[j], mixed.Periods[i] })
 		mixed.Arrange()

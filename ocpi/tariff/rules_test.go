@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -487,5 +488,78 @@ func TestPeriodsThatAreGivenStay(t *testing.T) {
 	divided, err := tariff.Divide(&charge, compiled(t, &m.Tariff), tariff.Policy{})
 	if err != nil || len(divided.Periods) != 2 || !divided.Periods[1].Energy.Equal(decimal.New(2, 0)) {
 		t.Errorf("%+v: %v", divided, err)
+	}
+}
+
+// cutsOf are where a charge is cut, as "HH:MM:SS kWh" for each part.
+func cutsOf(t *testing.T, m *made, c *told, p tariff.Policy) (out []string) {
+	t.Helper()
+	divided, err := tariff.Divide(&c.Charge, compiled(t, &m.Tariff), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range divided.Periods {
+		out = append(out, p.Start.Format("15:04:05")+" "+p.Energy.String())
+	}
+	return out
+}
+
+// PR-11, A1: a FLAT price cuts a period where it becomes due, and neither where it ends nor where another was billed before.
+func TestWhereFlatPricesCut(t *testing.T) {
+	free := func() *made { return newTariff().element(energyD, "0", 1, nil) }
+	charge := func() *told { return from(t, "UTC", monday).charging(60, "6") }
+	for name, test := range map[string]struct {
+		m    *made
+		p    tariff.Policy
+		want []string
+	}{
+		"one that ends":                    {free().element(flatD, "1", 0, hoursOf("09:00", "10:30")), tariff.Policy{}, []string{"10:00:00 6"}},
+		"one that is due later":            {free().element(flatD, "1", 0, hoursOf("10:30", "10:40")), tariff.Policy{}, []string{"10:00:00 3", "10:30:00 3"}},
+		"another, of which one was billed": {free().element(flatD, "1", 0, hoursOf("09:00", "10:30")).element(flatD, "2", 0, nil), tariff.Policy{}, []string{"10:00:00 6"}},
+		"another, of which one was billed in no time": {
+			free().element(flatD, "1", 0, kWh("", "0.5")).element(flatD, "2", 0, kWh("2", "")), tariff.Policy{}, []string{"10:00:00 1", "10:00:00 5"},
+		},
+		"another, where each is billed": {
+			free().element(flatD, "1", 0, hoursOf("09:00", "10:30")).element(flatD, "2", 0, nil), tariff.Policy{Flat: tariff.FlatEach}, []string{"10:00:00 3", "10:30:00 3"},
+		},
+		"one that was billed, where each is": {
+			free().element(flatD, "1", 0, hoursOf("10:20", "10:30")).element(flatD, "2", 0, nil), tariff.Policy{Flat: tariff.FlatEach}, []string{"10:00:00 2", "10:20:00 4"},
+		},
+		"one that becomes active again, where it is billed again": {
+			free().element(flatD, "1", 0, hoursOf("10:20", "10:30")).element(flatD, "2", 0, nil), tariff.Policy{Flat: tariff.FlatAlways},
+			[]string{"10:00:00 2", "10:20:00 1", "10:30:00 3"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := charge()
+			if strings.HasSuffix(name, "no time") {
+				c = from(t, "UTC", monday).charging(0, "1").charging(60, "5")
+			}
+			if diff := cmp.Diff(test.want, cutsOf(t, test.m, c, test.p)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// PR-11, A9: energy that is fed back can fall below a threshold again, and then has the price below it.
+func TestWhereEnergyThatIsFedBackCuts(t *testing.T) {
+	m := newTariff().element(energyD, "2", 1, kWh("", "5")).element(energyD, "3", 1, nil)
+	up := func() *told { return from(t, "UTC", monday).charging(60, "6") }
+	for name, test := range map[string]struct {
+		c    *told
+		want []string
+	}{
+		"below it":            {up().charging(60, "-4"), []string{"10:00:00 5", "10:50:00 1", "11:00:00 -1.000000001", "11:15:00 -2.999999999"}},
+		"to it":               {up().charging(60, "-1"), []string{"10:00:00 5", "10:50:00 1", "11:00:00 -1"}},
+		"not as far":          {up().charging(60, "-0.5"), []string{"10:00:00 5", "10:50:00 1", "11:00:00 -0.5"}},
+		"below it from there": {from(t, "UTC", monday).charging(60, "5").charging(60, "-4"), []string{"10:00:00 5", "11:00:00 -4"}},
+		"and up again":        {up().charging(60, "-4").charging(60, "6"), []string{"10:00:00 5", "10:50:00 1", "11:00:00 -1.000000001", "11:15:00 -2.999999999", "12:00:00 3", "12:30:00 3"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, cutsOf(t, m, test.c, tariff.Policy{})); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }
