@@ -215,6 +215,7 @@ func TestFindingsAboutTariffsFromElsewhere(t *testing.T) {
 			[]*v230.Tariff{known(func(t *v230.Tariff) { t.ID = "U"; t.Currency = "SEK" })},
 			[]string{"tariff-other /tariffs/0", "currency-differs /tariffs"},
 		},
+		"in another currency": {[]*v230.Tariff{known(func(t *v230.Tariff) { t.Currency = "SEK" })}, []string{"currency-differs /tariffs/0"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, found(tariff.Check(cdr, test.known, checked))); diff != "" {
@@ -314,5 +315,59 @@ func TestADifferingCDRIsToldOrRefused(t *testing.T) {
 	i := slices.IndexFunc(a.Findings, func(f tariff.Finding) bool { return f.Code == tariff.CostDiffers })
 	if i < 0 || !strings.Contains(a.Findings[i].Message, "20.00 ") || !strings.Contains(a.Findings[i].Message, "11.83") || !strings.Contains(a.Findings[i].Message, "+8.16") {
 		t.Errorf("%+v", a.Findings)
+	}
+}
+
+// Of many tariffs those are taken that the CDR names, so that others do not matter: not their currencies, not their validity.
+func TestWhichOfManyTariffsIsTaken(t *testing.T) {
+	cheap, dear := newTariff().named("A").element(energyD, "1.00", 1, nil), newTariff().named("B").element(energyD, "2.00", 1, nil)
+	crowns, ended := newTariff().named("S").element(energyD, "3.00", 1, nil), newTariff().named("E").element(energyD, "4.00", 1, nil)
+	crowns.Currency, ended.EndDateTime = "SEK", new(at("2026-01-01T00:00:00Z"))
+	broken := newTariff().named("X").element(energyD, "1.00", -1, nil)
+	others := []*v230.Tariff{&crowns.Tariff, &ended.Tariff, &broken.Tariff}
+	nameless := func(c *v230.CDR) {
+		for i := range c.ChargingPeriods {
+			c.ChargingPeriods[i].TariffID = nil
+		}
+	}
+	bare := func(c *v230.CDR) { nameless(c); c.Tariffs = nil }
+	of := func(id string, from, to string) *v230.Tariff { // one of several of that id
+		m := newTariff().named(id).element(energyD, "9.00", 1, nil).Tariff
+		if from != "" {
+			m.StartDateTime = new(at(from))
+		}
+		if to != "" {
+			m.EndDateTime = new(at(to))
+		}
+		return &m
+	}
+	for name, test := range map[string]struct {
+		change  func(*v230.CDR)
+		tariffs []*v230.Tariff
+		want    []string
+		verdict tariff.Verdict
+	}{
+		"the one that periods name":         {func(*v230.CDR) {}, append(others, &dear.Tariff, &cheap.Tariff), nil, tariff.Agrees},
+		"the one of the CDR's own":          {nameless, append(others, &dear.Tariff, &cheap.Tariff), nil, tariff.Agrees},
+		"the first, where nobody names one": {bare, []*v230.Tariff{&dear.Tariff, &cheap.Tariff}, []string{"cost-differs /total_cost"}, tariff.Differs},
+		"the only one":                      {bare, []*v230.Tariff{&cheap.Tariff}, nil, tariff.Agrees},
+		"none, where another is named":      {func(*v230.CDR) {}, []*v230.Tariff{&dear.Tariff}, []string{"tariff-other /tariffs/0", "tariff-unknown /charging_periods/0/tariff_id"}, tariff.CannotSay},
+		"of two of an id the one that was valid": {
+			func(*v230.CDR) {}, []*v230.Tariff{of("A", "", "2026-06-15T10:00:00Z"), of("A", "2026-06-15T10:00:01Z", ""), &cheap.Tariff}, nil, tariff.Agrees,
+		},
+		"of two of an id the first, where none was valid": {
+			func(*v230.CDR) {}, []*v230.Tariff{of("A", "", "2026-06-15T10:00:00Z"), of("A", "2026-06-15T10:00:01Z", "")},
+			[]string{"tariff-not-valid /tariffs/0", "cost-differs /total_cost"}, tariff.Differs,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cdr := cdrOf(t, from(t, "UTC", monday).charging(60, "5").under("A"), cheap)
+			test.change(cdr)
+			a := tariff.Check(cdr, test.tariffs, checked)
+			got := slices.DeleteFunc(found(a), func(f string) bool { return strings.HasSuffix(f, "/total_energy_cost") })
+			if a.Verdict != test.verdict || !slices.Equal(got, test.want) {
+				t.Errorf("%s %q, want %s %q", a.Verdict, got, test.verdict, test.want)
+			}
+		})
 	}
 }

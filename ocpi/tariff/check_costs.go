@@ -1,0 +1,128 @@
+package tariff
+
+import (
+	"slices"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/roamwire/roamwire/ocpi/v230"
+)
+
+// checkTaxed tells where taxes are not compared though there are some: that the total agrees says nothing of them.
+func (a *Audit) checkTaxed(cdr *v230.CDR, b *Breakdown) {
+	stated := len(cdr.TotalCost.Taxes) > 0
+	a.BeforeTaxesOnly = !b.Total.NoBefore && (b.Total.NoAfter || !stated && b.Total.Before.Cmp(b.Total.After) != 0)
+	if a.BeforeTaxesOnly && !stated {
+		a.Notes = append(a.Notes, NoteTaxesNotStated)
+	}
+}
+
+// compare compares a cost that the CDR states, before taxes and with them.
+func (a *Audit) compare(cdr *v230.CDR, field string, stated *v230.Price, cost Cost, sign decimal.Decimal, policy Policy) {
+	before := stated.BeforeTaxes.Decimal()
+	if cost.NoBefore {
+		a.unknown = append(a.unknown, Difference{Field: field, Stated: before, Agrees: true})
+		a.find(CostUnknown, "/"+field+"/before_taxes", "%s", NoteBeforeUnknown)
+	} else {
+		a.difference(cdr, field, false, before, cost.Before.Mul(sign), policy)
+	}
+	if len(stated.Taxes) == 0 { // it says nothing of taxes
+		return
+	}
+	after := before
+	for i := range stated.Taxes {
+		after = after.Add(stated.Taxes[i].Amount.Decimal())
+	}
+	if cost.NoAfter {
+		a.unknown = append(a.unknown, Difference{Field: field, AfterTaxes: true, Stated: after, Agrees: true})
+		a.find(CostUnknown, "/"+field+"/taxes", "%s", a.whyNoTaxes())
+		return
+	}
+	a.difference(cdr, field, true, after, cost.After.Mul(sign), policy)
+}
+
+// whyNoTaxes says why costs with taxes are not known.
+func (a *Audit) whyNoTaxes() Note {
+	if slices.Contains(a.Notes, NoteLimitTaxes) && !slices.Contains(a.Notes, NoteTaxesUnknown) {
+		return NoteLimitTaxes
+	}
+	return NoteTaxesUnknown
+}
+
+func (a *Audit) difference(cdr *v230.CDR, field string, afterTaxes bool, stated decimal.Decimal, computed Amount, policy Policy) {
+	d := Difference{Field: field, AfterTaxes: afterTaxes, Stated: stated, Computed: computed}
+	d.Agrees = computed.Sub(AmountOf(stated)).Abs().Cmp(AmountOf(tolerance(cdr.Currency, stated, policy))) <= 0
+	a.Costs = append(a.Costs, d)
+	if d.Agrees {
+		return
+	}
+	with := "before taxes"
+	if afterTaxes {
+		with = "with taxes"
+	}
+	places := minorUnits(cdr.Currency)
+	a.find(CostDiffers, "/"+field, "%s is %s %s, the tariff gives %s: %s", field, moneyText(stated, places), with, computed.text(places),
+		signed(AmountOf(stated).Sub(computed), places))
+}
+
+// signed is a difference as people read it.
+func signed(a Amount, places int32) string {
+	if a.Sign() > 0 {
+		return "+" + a.text(places)
+	}
+	return a.text(places)
+}
+
+// tolerance is how far a stated amount may be from ours.
+func tolerance(currency string, stated decimal.Decimal, policy Policy) decimal.Decimal {
+	places := minorUnits(currency)
+	allowed := decimal.New(1, -places)
+	if policy.Tolerance != nil {
+		allowed = *policy.Tolerance
+	}
+	half := decimal.New(5, -max(places, -stated.Exponent())-1)
+	return decimal.Max(allowed, half)
+}
+
+// checkSum looks at whether the parts that the CDR states add up to its total, where it has all and no limit holds.
+func (a *Audit) checkSum(cdr *v230.CDR, b *Breakdown) {
+	if len(b.Limits) > 0 || b.Unlimited.NoBefore {
+		return
+	}
+	var sum, slack decimal.Decimal
+	parts := 0
+	for _, p := range []*v230.Price{cdr.TotalFixedCost, cdr.TotalEnergyCost, cdr.TotalTimeCost, cdr.TotalParkingCost, cdr.TotalReservationCost} {
+		if p != nil {
+			sum, parts = sum.Add(p.BeforeTaxes.Decimal()), parts+1
+		}
+	}
+	slack = decimal.New(int64(parts), -minorUnits(cdr.Currency))
+	total := cdr.TotalCost.BeforeTaxes.Decimal()
+	if sum.Sign() > 0 && cdr.Credit != nil && *cdr.Credit {
+		total = total.Neg() // its parts may be those of the CDR that it undoes
+	}
+	if parts == 0 || sum.Sub(total).Abs().Cmp(slack) <= 0 {
+		return
+	}
+	if complete := a.statesAll(cdr, b); complete || sum.Cmp(total.Add(slack)) > 0 {
+		places := minorUnits(cdr.Currency)
+		a.find(TotalsDiffer, "/total_cost", "total_cost is %s before taxes, its parts add up to %s",
+			moneyText(cdr.TotalCost.BeforeTaxes.Decimal(), places), moneyText(sum, places))
+	}
+}
+
+// statesAll reports whether the CDR states every part that costs something.
+func (a *Audit) statesAll(cdr *v230.CDR, b *Breakdown) bool {
+	for _, p := range []struct {
+		stated *v230.Price
+		cost   Cost
+	}{
+		{cdr.TotalFixedCost, b.Fixed}, {cdr.TotalEnergyCost, b.Energy}, {cdr.TotalTimeCost, b.Time},
+		{cdr.TotalParkingCost, b.Parking}, {cdr.TotalReservationCost, b.Reservation},
+	} {
+		if p.stated == nil && (p.cost.Before.Sign() != 0 || p.cost.After.Sign() != 0) {
+			return false
+		}
+	}
+	return true
+}

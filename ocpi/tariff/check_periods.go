@@ -1,0 +1,155 @@
+package tariff
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/roamwire/roamwire/ocpi/v230"
+)
+
+// checkPeriods looks at where periods begin.
+func (a *Audit) checkPeriods(cdr *v230.CDR) {
+	for i := range cdr.ChargingPeriods {
+		at, pointer := cdr.ChargingPeriods[i].StartDateTime, fmt.Sprintf("/charging_periods/%d/start_date_time", i)
+		if i > 0 && at.Compare(cdr.ChargingPeriods[i-1].StartDateTime) < 0 {
+			a.find(PeriodsUnordered, pointer, "it begins at %s, before the one before it", at)
+		}
+		if at.Compare(cdr.StartDateTime) < 0 {
+			a.find(PeriodOutside, pointer, "it begins at %s, the CDR at %s", at, cdr.StartDateTime)
+		} else if at.Compare(cdr.EndDateTime) > 0 {
+			a.find(PeriodOutside, pointer, "it begins at %s, the CDR ends at %s", at, cdr.EndDateTime)
+		}
+	}
+}
+
+// Quantities may differ by rounding: hours are mostly written with three or four digits, kWh with two to four.
+var (
+	secondsSlack = decimal.New(36, 0)  // 0.01 h
+	energySlack  = decimal.New(11, -3) // 0.011 kWh
+)
+
+// pointer is the place of a period in the CDR as it was given.
+func (p *Period) pointer() string { return fmt.Sprintf("/charging_periods/%d", p.given) }
+
+// checkVolumes looks at whether quantities add up.
+func (a *Audit) checkVolumes(cdr *v230.CDR, charge *Charge) {
+	var energy, charging, parking, reserved decimal.Decimal
+	for i := range charge.Periods {
+		p := &charge.Periods[i]
+		pointer := p.pointer()
+		if p.Charging.Sign() < 0 || p.Parking.Sign() < 0 || p.Reserved.Sign() < 0 {
+			a.find(VolumeNegative, pointer, "it lasts less than no time")
+		}
+		lasts := p.Charging.Add(p.Parking).Add(p.Reserved)
+		if until := elapsed(p.Start, p.End); lasts.Sub(until).Cmp(secondsSlack) > 0 {
+			a.find(PeriodsOverlap, pointer, "it lasts %s s, and there are %s s until the next period or the end", lasts, until)
+		}
+		energy, charging = energy.Add(p.Energy), charging.Add(p.Charging)
+		parking, reserved = parking.Add(p.Parking), reserved.Add(p.Reserved)
+	}
+	total := cdr.TotalEnergy.Decimal()
+	if d := energy.Sub(total).Abs(); statesEnergy(cdr) && d.Cmp(energySlack) > 0 {
+		if total.Sign() > 0 && energy.Sub(total.Mul(kilo)).Abs().Cmp(total) < 0 {
+			a.find(EnergyInWh, "/charging_periods", "the periods have %s kWh and total_energy is %s: they seem to be in Wh", energy, total)
+		} else {
+			a.find(EnergyDiffers, "/total_energy", "total_energy is %s kWh, the periods have %s", total, energy)
+		}
+	}
+	hours := func(seconds decimal.Decimal) decimal.Decimal { return seconds.DivRound(hour, 4) }
+	if time := charging.Add(parking); !time.IsZero() {
+		if stated := cdr.TotalTime.Decimal().Mul(hour); differ(stated, time) && differ(stated, time.Add(reserved)) {
+			a.find(TimeDiffers, "/total_time", "total_time is %s h, the periods have %s", cdr.TotalTime, hours(time))
+		}
+	}
+	if cdr.TotalParkingTime != nil && !charging.Add(parking).IsZero() && differ(cdr.TotalParkingTime.Decimal().Mul(hour), parking) {
+		a.find(ParkingDiffers, "/total_parking_time", "total_parking_time is %s h, the periods have %s", cdr.TotalParkingTime, hours(parking))
+	}
+	lasted := elapsed(cdr.StartDateTime.Time(), cdr.EndDateTime.Time())
+	if stated := cdr.TotalTime.Decimal().Mul(hour); differ(stated, lasted) && differ(stated, lasted.Sub(reserved)) {
+		a.find(DurationDiffers, "/total_time", "total_time is %s h, from start to end it is %s h", cdr.TotalTime, hours(lasted))
+	}
+}
+
+// statesEnergy reports whether periods say how much energy they have.
+func statesEnergy(cdr *v230.CDR) bool {
+	for i := range cdr.ChargingPeriods {
+		for _, d := range cdr.ChargingPeriods[i].Dimensions {
+			if d.Type == v230.CdrDimensionTypeEnergy {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func differ(a, b decimal.Decimal) bool { return a.Sub(b).Abs().Cmp(secondsSlack) > 0 }
+
+// closeLook is how many periods more than it has a CDR is divided into at most to see where prices change: nobody reads of more.
+const closeLook = 10_000
+
+// checkCuts looks for periods in which prices change (PR-11).
+func (a *Audit) checkCuts(charge *Charge, tariffs []*Tariff, policy Policy) {
+	policy.MaxPeriods = min(policy.maxPeriods(), len(charge.Periods)+closeLook)
+	divided, err := Divide(charge, tariffs, policy)
+	if err != nil {
+		a.find(PeriodTooLong, "/charging_periods", "%s", err)
+		return
+	}
+	var parts *Breakdown
+	for i, j := 0, 0; i < len(charge.Periods); i++ {
+		first := j
+		for j < len(divided.Periods) && (j == first || i+1 == len(charge.Periods) || divided.Periods[j].Start.Before(charge.Periods[i+1].Start)) {
+			j++
+		}
+		if j-first > 1 {
+			if parts == nil {
+				if parts, err = Price(&divided, tariffs, policy); err != nil {
+					a.find(PeriodTooLong, "/charging_periods", "%s", err)
+					return
+				}
+			}
+			a.find(PeriodSpansChange, charge.Periods[i].pointer(), "%s: it should have been %d periods, and is priced as it was when it began",
+				parts.change(first), j-first)
+		}
+	}
+}
+
+// change says in words what changes from a period to the next.
+func (b *Breakdown) change(period int) string {
+	prices := func(period int, d Dimension, reservation bool) string {
+		for _, l := range b.linesOf(period) {
+			if l.Dimension == d && l.Reservation == reservation {
+				return fmt.Sprintf("%s (element %d)", moneyText(l.Price, minorUnits(b.Currency)), l.Element)
+			}
+		}
+		return "nothing"
+	}
+	var changes []string
+	for _, reservation := range []bool{false, true} {
+		for d := range dimensions {
+			before, after := prices(period, d, reservation), prices(period+1, d, reservation)
+			switch {
+			case before == after, d == Flat && after == "nothing":
+			case d == Flat:
+				changes = append(changes, fmt.Sprintf("%s of %s is due", named(d, reservation), after))
+			default:
+				changes = append(changes, fmt.Sprintf("%s costs %s until then, and %s afterwards", named(d, reservation), before, after))
+			}
+		}
+	}
+	at := b.moments[period+1].at.UTC().Round(time.Second).Format(time.RFC3339)
+	return "prices change within it, at " + at + ": " + strings.Join(changes, "; ")
+}
+
+// linesOf are the lines of a period.
+func (b *Breakdown) linesOf(period int) []Line {
+	byPeriod := func(l Line, period int) int { return cmp.Compare(l.Period, period) }
+	from, _ := slices.BinarySearchFunc(b.Lines, period, byPeriod)
+	to, _ := slices.BinarySearchFunc(b.Lines, period+1, byPeriod)
+	return b.Lines[from:to]
+}
