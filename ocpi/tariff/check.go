@@ -27,7 +27,7 @@ type Code string
 const (
 	PeriodsUnordered  Code = "periods-unordered"   // they are not in order of time
 	PeriodsOverlap    Code = "periods-overlap"     // one lasts longer than until the next
-	PeriodOutside     Code = "period-outside"      // it begins before the CDR does, or after its end
+	PeriodOutside     Code = "period-outside"      // it begins before the CDR does, or is not over at its end
 	PeriodSpansChange Code = "period-spans-change" // prices change within it
 	PeriodTooLong     Code = "period-too-long"     // the charge has too many periods to be looked at closely
 	VolumeNegative    Code = "volume-negative"     // a time below 0
@@ -109,6 +109,7 @@ func Check(cdr *v230.CDR, tariffs []*v230.Tariff, policy Policy) *Audit {
 	if compiled != nil {
 		a.price(cdr, &charge, compiled, policy)
 	}
+	a.checkSum(cdr, a.Breakdown)
 	a.decide(policy)
 	return a
 }
@@ -150,7 +151,6 @@ func (a *Audit) price(cdr *v230.CDR, charge *Charge, tariffs []*Tariff, policy P
 			a.compare(cdr, part.field, part.stated, part.cost, by, policy)
 		}
 	}
-	a.checkSum(cdr, b)
 	a.checkTaxed(cdr, b)
 }
 

@@ -29,10 +29,7 @@ func (a *Audit) compare(cdr *v230.CDR, field string, stated *v230.Price, cost Co
 	if len(stated.Taxes) == 0 { // it says nothing of taxes
 		return
 	}
-	after := before
-	for i := range stated.Taxes {
-		after = after.Add(stated.Taxes[i].Amount.Decimal())
-	}
+	after := withTaxes(stated)
 	if cost.NoAfter {
 		a.unknown = append(a.unknown, Difference{Field: field, AfterTaxes: true, Stated: after, Agrees: true})
 		a.find(CostUnknown, "/"+field+"/taxes", "%s", a.whyNoTaxes())
@@ -84,35 +81,64 @@ func tolerance(currency string, stated decimal.Decimal, policy Policy) decimal.D
 	return decimal.Max(allowed, half)
 }
 
-// checkSum looks at whether the parts that the CDR states add up to its total, where it has all and no limit holds.
+// checkSum looks at whether the parts that the CDR states add up to its total, where it has all and no limit holds. The breakdown is nil
+// where there is no tariff that says so.
 func (a *Audit) checkSum(cdr *v230.CDR, b *Breakdown) {
-	if len(b.Limits) > 0 || b.Unlimited.NoBefore {
+	if b != nil && (len(b.Limits) > 0 || b.Unlimited.NoBefore) {
 		return
 	}
-	var sum, slack decimal.Decimal
-	parts := 0
-	for _, p := range []*v230.Price{cdr.TotalFixedCost, cdr.TotalEnergyCost, cdr.TotalTimeCost, cdr.TotalParkingCost, cdr.TotalReservationCost} {
-		if p != nil {
-			sum, parts = sum.Add(p.BeforeTaxes.Decimal()), parts+1
-		}
+	before := func(p *v230.Price) (decimal.Decimal, bool) { return p.BeforeTaxes.Decimal(), true }
+	after := func(p *v230.Price) (decimal.Decimal, bool) { return withTaxes(p), len(p.Taxes) > 0 }
+	if a.sumDiffers(cdr, b, "before taxes", before) {
+		return
 	}
-	slack = decimal.New(int64(parts), -minorUnits(cdr.Currency))
-	total := cdr.TotalCost.BeforeTaxes.Decimal()
+	a.sumDiffers(cdr, b, "with taxes", after)
+}
+
+// withTaxes is a cost with its taxes.
+func withTaxes(p *v230.Price) decimal.Decimal {
+	sum := p.BeforeTaxes.Decimal()
+	for i := range p.Taxes {
+		sum = sum.Add(p.Taxes[i].Amount.Decimal())
+	}
+	return sum
+}
+
+// sumDiffers tells where the amounts of the parts do not add up to that of the total. Where one of them is not there it says nothing.
+func (a *Audit) sumDiffers(cdr *v230.CDR, b *Breakdown, which string, amount func(*v230.Price) (decimal.Decimal, bool)) bool {
+	total, is := amount(&cdr.TotalCost)
+	if !is {
+		return false
+	}
+	sum, parts := decimal.Zero, int64(0)
+	for _, p := range []*v230.Price{cdr.TotalFixedCost, cdr.TotalEnergyCost, cdr.TotalTimeCost, cdr.TotalParkingCost, cdr.TotalReservationCost} {
+		if p == nil {
+			continue
+		}
+		part, is := amount(p)
+		if !is {
+			return false
+		}
+		sum, parts = sum.Add(part), parts+1
+	}
+	stated := total
 	if sum.Sign() > 0 && cdr.Credit != nil && *cdr.Credit {
 		total = total.Neg() // its parts may be those of the CDR that it undoes
 	}
-	if parts == 0 || sum.Sub(total).Abs().Cmp(slack) <= 0 {
-		return
+	places := minorUnits(cdr.Currency)
+	slack := decimal.New(parts, -places)
+	if parts == 0 || sum.Sub(total).Abs().Cmp(slack) <= 0 || !statesAll(cdr, b) && sum.Cmp(total.Add(slack)) <= 0 {
+		return false
 	}
-	if complete := a.statesAll(cdr, b); complete || sum.Cmp(total.Add(slack)) > 0 {
-		places := minorUnits(cdr.Currency)
-		a.find(TotalsDiffer, "/total_cost", "total_cost is %s before taxes, its parts add up to %s",
-			moneyText(cdr.TotalCost.BeforeTaxes.Decimal(), places), moneyText(sum, places))
-	}
+	a.find(TotalsDiffer, "/total_cost", "total_cost is %s %s, its parts add up to %s", moneyText(stated, places), which, moneyText(sum, places))
+	return true
 }
 
 // statesAll reports whether the CDR states every part that costs something.
-func (a *Audit) statesAll(cdr *v230.CDR, b *Breakdown) bool {
+func statesAll(cdr *v230.CDR, b *Breakdown) bool {
+	if b == nil { // nobody knows which do
+		return cdr.TotalFixedCost != nil && cdr.TotalEnergyCost != nil && (cdr.TotalTimeCost != nil || cdr.TotalParkingCost != nil)
+	}
 	for _, p := range []struct {
 		stated *v230.Price
 		cost   Cost

@@ -47,7 +47,7 @@ func (a *Audit) checkVolumes(cdr *v230.CDR, charge *Charge) {
 		}
 		lasts := p.Charging.Add(p.Parking).Add(p.Reserved)
 		if until := elapsed(p.Start, p.End); lasts.Sub(until).Cmp(secondsSlack) > 0 {
-			a.find(PeriodsOverlap, pointer, "it lasts %s s, and there are %s s until the next period or the end", lasts, until)
+			a.tooLong(pointer, lasts, until, i+1 == len(charge.Periods))
 		}
 		energy, charging = energy.Add(p.Energy), charging.Add(p.Charging)
 		parking, reserved = parking.Add(p.Parking), reserved.Add(p.Reserved)
@@ -72,6 +72,18 @@ func (a *Audit) checkVolumes(cdr *v230.CDR, charge *Charge) {
 	lasted := elapsed(cdr.StartDateTime.Time(), cdr.EndDateTime.Time())
 	if stated := cdr.TotalTime.Decimal().Mul(hour); differ(stated, lasted) && differ(stated, lasted.Sub(reserved)) {
 		a.find(DurationDiffers, "/total_time", "total_time is %s h, from start to end it is %s h", cdr.TotalTime, hours(lasted))
+	}
+}
+
+// tooLong tells of a period that lasts longer than until the next one, or than until the CDR ends.
+func (a *Audit) tooLong(pointer string, lasts, until decimal.Decimal, last bool) {
+	long := clock(lasts.String())
+	switch {
+	case last && until.Sign() < 0: // that it begins after the end is told
+	case last:
+		a.find(PeriodOutside, pointer, "it lasts %s, and the CDR ends %s after it begins", long, clock(until.String()))
+	default:
+		a.find(PeriodsOverlap, pointer, "it lasts %s, and the next one begins %s after it", long, clock(until.String()))
 	}
 }
 

@@ -86,6 +86,7 @@ func TestFindingsInCDRs(t *testing.T) {
 	}{
 		"periods in another order":                       {swap, tariff.PeriodsUnordered, "/charging_periods/1/start_date_time", tariff.Agrees},
 		"a period that lasts longer than until the next": {volume(0, 1, "1.02"), tariff.PeriodsOverlap, "/charging_periods/0", tariff.Agrees},
+		"a period that lasts longer than the CDR":        {volume(1, 1, "0.36"), tariff.PeriodOutside, "/charging_periods/1", tariff.Differs},
 		"the same in another order":                      {both(swap, volume(1, 1, "1.02")), tariff.PeriodsOverlap, "/charging_periods/1", tariff.Agrees},
 		"a period before the CDR": {
 			func(c *v230.CDR) { c.StartDateTime = at("2026-06-15T10:00:01Z") },
@@ -144,6 +145,18 @@ func TestFindingsInCDRs(t *testing.T) {
 			func(c *v230.CDR) { c.TotalFixedCost, c.TotalEnergyCost.BeforeTaxes = nil, ocpi.MustNumber("13.00") },
 			tariff.TotalsDiffer, "/total_cost", tariff.Differs,
 		},
+		"parts that do not add up with taxes": {
+			func(c *v230.CDR) { c.TotalFixedCost.Taxes[0].Amount = ocpi.MustNumber("0.21") }, tariff.TotalsDiffer, "/total_cost", tariff.Differs,
+		},
+		"parts that do not add up, and no tariff": {
+			func(c *v230.CDR) { c.Tariffs, c.TotalCost.BeforeTaxes = nil, ocpi.MustNumber("13.00") }, tariff.TotalsDiffer, "/total_cost", tariff.CannotSay,
+		},
+		"parts that are more, and no tariff": {
+			func(c *v230.CDR) {
+				c.Tariffs, c.TotalFixedCost, c.TotalCost.BeforeTaxes = nil, nil, ocpi.MustNumber("11.00")
+			},
+			tariff.TotalsDiffer, "/total_cost", tariff.CannotSay,
+		},
 		"another cost": {func(c *v230.CDR) { c.TotalCost.BeforeTaxes = ocpi.MustNumber("11.82") }, tariff.CostDiffers, "/total_cost", tariff.Differs},
 		"another tax":  {func(c *v230.CDR) { c.TotalCost.Taxes[0].Amount = ocpi.MustNumber("2.58") }, tariff.CostDiffers, "/total_cost", tariff.Differs},
 		"no periods":   {func(c *v230.CDR) { c.ChargingPeriods = nil }, tariff.CostUnknown, "", tariff.CannotSay},
@@ -185,6 +198,10 @@ func TestWhatIsNoFinding(t *testing.T) {
 			c.ChargingPeriods[1].Dimensions = c.ChargingPeriods[1].Dimensions[1:]
 			c.TotalCost = *c.TotalFixedCost
 			c.TotalEnergyCost, c.TotalParkingCost, c.Tariffs[0].Elements = nil, nil, c.Tariffs[0].Elements[:1]
+		},
+		"parts of which one says no taxes": func(c *v230.CDR) {
+			c.TotalFixedCost.Taxes = nil
+			c.TotalCost.Taxes[0].Amount = ocpi.MustNumber("2.49")
 		},
 		"a tariff that begins with it":  func(c *v230.CDR) { c.Tariffs[0].StartDateTime = new(c.StartDateTime) },
 		"a tariff that ends after that": func(c *v230.CDR) { c.Tariffs[0].EndDateTime = new(at("2026-06-15T10:00:01Z")) },
