@@ -24,7 +24,10 @@ const (
 	StepZero        Code = "step-zero"        // a step_size of 0, which is none
 	StepLarge       Code = "step-large"       // a step_size of which one is more than most charges have
 	PriceNegative   Code = "price-negative"   // a price below 0
+	RangeGap        Code = "range-gap"        // between two thresholds nothing has a price
 	PerWh           Code = "per-wh"           // a price or restriction that seems to be of Wh, where kWh are meant
+	PerW            Code = "per-w"            // a restriction that seems to be in W, where kW are meant
+	PerMinute       Code = "per-minute"       // a price that seems to be of a minute, where that of an hour is meant
 	VATFraction     Code = "vat-fraction"     // a rate that seems to be a fraction, where percent are meant
 	LimitsCross     Code = "limits-cross"     // min_price is above max_price
 	CurrencyUnknown Code = "currency-unknown" // no currency of ISO 4217
@@ -35,7 +38,8 @@ const (
 // Bounds beyond which a number is probably a mistake.
 var (
 	largestKWh     = decimal.New(1000, 0)      // a charge of one MWh
-	endlessKWh     = decimal.New(1_000_000, 0) // nobody means Wh with that: it stands for no bound
+	largestKW      = decimal.New(2000, 0)      // more than any vehicle takes
+	endless        = decimal.New(1_000_000, 0) // nobody means Wh or W with that: it stands for no bound
 	largestWh      = decimal.New(10_000, 0)    // a step of 10 kWh
 	largestTime    = decimal.New(4*3600, 0)    // a step of four hours of charging
 	largestParking = decimal.New(24*3600, 0)   // a day of parking
@@ -70,6 +74,7 @@ func Lint(t *v230.Tariff) []Finding {
 	}
 	l.compare(c)
 	l.gaps(c)
+	l.ranges(c)
 	if l.untold > 0 {
 		l.findings = append(l.findings, Finding{TooLarge, "", fmt.Sprintf("%d more findings are not told", l.untold)})
 	}
@@ -146,8 +151,15 @@ func (l *linter) component(pc *v230.PriceComponent, at string) {
 		l.find(PriceNegative, at+"/price", "a price of %s pays the driver", pc.Price)
 	case pc.Type == v230.TariffDimensionTypeEnergy && price.Cmp(decimal.New(5, -minorUnits(l.tariff.Currency)-1)) < 0: // half a cent
 		l.find(PerWh, at+"/price", "%s for a kWh is very little: is it the price of a Wh?", pc.Price)
+	case isTime(pc.Type) && price.Cmp(decimal.New(20, -minorUnits(l.tariff.Currency))) < 0: // 20 cents
+		l.find(PerMinute, at+"/price", "%s for an hour is very little: is it the price of a minute?", pc.Price)
 	}
 	l.step(pc, at+"/step_size")
+}
+
+// isTime reports whether prices of a type are those of an hour.
+func isTime(t v230.TariffDimensionType) bool {
+	return t == v230.TariffDimensionTypeTime || t == v230.TariffDimensionTypeParkingTime
 }
 
 func (l *linter) step(pc *v230.PriceComponent, at string) {
@@ -207,7 +219,7 @@ func (l *linter) restrictions(i int, in *v230.TariffRestrictions, r *restriction
 	l.clock(in, r, at)
 }
 
-// units looks for Wh that were taken for kWh.
+// units looks for Wh that were taken for kWh, and W for kW.
 func (l *linter) units(in *v230.TariffRestrictions, at string) {
 	if in.MinKWh != nil && in.MinKWh.Decimal().Cmp(largestKWh) > 0 {
 		l.find(PerWh, at+"/min_kwh", "%s kWh is more than a vehicle takes: are they Wh?", in.MinKWh)
@@ -215,13 +227,22 @@ func (l *linter) units(in *v230.TariffRestrictions, at string) {
 	if in.MaxKWh != nil && in.MaxKWh.Decimal().Cmp(largestKWh) > 0 && !isEndless(in.MaxKWh) {
 		l.find(PerWh, at+"/max_kwh", "%s kWh is more than a vehicle takes: are they Wh?", in.MaxKWh)
 	}
+	if in.MinPower != nil && in.MinPower.Decimal().Cmp(largestKW) > 0 {
+		l.find(PerW, at+"/min_power", "%s kW is more than a vehicle takes: are they W?", in.MinPower)
+	}
+	if in.MaxPower != nil && in.MaxPower.Decimal().Cmp(largestKW) > 0 && !isNines(in.MaxPower) && in.MaxPower.Decimal().Cmp(endless) < 0 {
+		l.find(PerW, at+"/max_power", "%s kW is more than a vehicle takes: are they W?", in.MaxPower)
+	}
 }
 
 // isEndless reports whether an upper bound is one of those that are written where none is meant: 9999, or 100000.
 func isEndless(kWh *ocpi.Number) bool {
 	text := kWh.Decimal().String()
-	return kWh.Decimal().Cmp(endlessKWh) >= 0 || strings.Trim(text, "9.") == "" || strings.Trim(text[1:], "0") == "" && text[0] == '1'
+	return kWh.Decimal().Cmp(endless) >= 0 || isNines(kWh) || strings.Trim(text[1:], "0") == "" && text[0] == '1'
 }
+
+// isNines reports whether a number is 9999 or the like.
+func isNines(n *ocpi.Number) bool { return strings.Trim(n.Decimal().String(), "9.") == "" }
 
 // clock looks at times of day.
 func (l *linter) clock(in *v230.TariffRestrictions, r *restrictions, at string) {

@@ -2,6 +2,7 @@ package tariff
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -25,7 +26,7 @@ func (e *element) sells(d Dimension) bool {
 
 // gap tells of the first time, at most so long, at which none of the elements applies that fill it, whatever else restricts them.
 func (l *linter) gap(c *Tariff, d Dimension, longest int, then string, fills func(*element) bool) {
-	var w week
+	var filling []*restrictions
 	priced := false
 	for i := range c.elements {
 		e := &c.elements[i]
@@ -33,15 +34,90 @@ func (l *linter) gap(c *Tariff, d Dimension, longest int, then string, fills fun
 			continue
 		}
 		priced = priced || e.sells(d) && !e.components[d].price.IsZero()
-		w.add(&e.restrictions)
+		filling = append(filling, &e.restrictions)
 	}
 	if !priced {
 		return
 	}
-	if from, minutes := w.hole(longest); minutes > 0 {
-		l.find(TimesGap, "/elements", "from %s to %s nothing has a price for %s: %s then; if that is meant, a price of 0 says so",
-			minuteText(from), minuteText(from+minutes), d, then)
+	for _, s := range l.seasons(filling) {
+		if when := s.gap(filling, longest); when != "" {
+			l.find(TimesGap, "/elements", "%s nothing has a price for %s: %s then; if that is meant, a price of 0 says so", when, d, then)
+			return
+		}
 	}
+}
+
+// A season is a time in which all dates of restrictions hold or do not, from a day up to another, as numbers yyyymmdd; 0 for always.
+type season struct {
+	from, before int
+	// all tells that dates do not matter.
+	all bool
+}
+
+// mostSeasons is how many elements are looked at, once for each season, so that it takes no longer than some milliseconds.
+const mostSeasons = 100_000
+
+// seasons are those in which the tariff is valid and that were not over when it was last changed.
+func (l *linter) seasons(restrictions []*restrictions) (seasons []season) {
+	days := []int{0}
+	for _, r := range restrictions {
+		days = append(days, r.startDate, r.endDate)
+	}
+	slices.Sort(days)
+	if days = slices.Compact(days); len(days)*len(restrictions) > mostSeasons {
+		return []season{{all: true}}
+	}
+	t := l.tariff
+	over := numberOf(t.LastUpdated.Time())
+	if t.StartDateTime != nil {
+		over = max(over, numberOf(t.StartDateTime.Time().Add(14*time.Hour))) // where the day has begun first
+	}
+	for i, from := range days {
+		s := season{from: from}
+		if i+1 < len(days) {
+			s.before = days[i+1]
+		}
+		if s.before != 0 && s.before <= over || t.EndDateTime != nil && from >= numberOf(t.EndDateTime.Time()) {
+			continue
+		}
+		seasons = append(seasons, s)
+	}
+	return seasons
+}
+
+// gap says when nothing applies in the season, for at most so many minutes of the week; empty for never. What is before and after all
+// dates is none: the tariff is one for these.
+func (s season) gap(filling []*restrictions, longest int) string {
+	var w week
+	applying := 0
+	for _, r := range filling {
+		if s.all || r.startDate <= s.from && (r.endDate == 0 || s.before != 0 && r.endDate >= s.before) {
+			w.add(r)
+			applying++
+		}
+	}
+	dates := (&restrictions{startDate: s.from, endDate: s.before}).dateWords()
+	if applying == 0 {
+		if s.from == 0 || s.before == 0 || longest < weekMinutes && !s.isDay() {
+			return ""
+		}
+		return dates
+	}
+	from, minutes := w.hole(longest)
+	if minutes == 0 {
+		return ""
+	}
+	when := "from " + minuteText(from) + " to " + minuteText(from+minutes)
+	if dates != "" {
+		when += ", " + dates + ","
+	}
+	return when
+}
+
+// isDay reports whether the season is a single day: mostly an end_date that was meant to be the last day.
+func (s season) isDay() bool {
+	from := time.Date(s.from/10000, time.Month(s.from/100%100), s.from%100, 0, 0, 0, 0, time.UTC)
+	return numberOf(from.AddDate(0, 0, 1)) == s.before
 }
 
 const weekMinutes = 7 * dayMinutes

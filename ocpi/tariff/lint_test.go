@@ -132,17 +132,23 @@ func TestLint(t *testing.T) {
 		"a reservation with parking":  {newTariff().element(flatD, "1.00", 1, reserved("RESERVATION", v230.TariffRestrictions{})).also(parkingD, "1.00", 1), one("not-of-reserved /elements/0/price_components/1/type")},
 		"a reservation with its time": {newTariff().element(flatD, "1.00", 1, reserved("RESERVATION_EXPIRES", v230.TariffRestrictions{})).also(timeD, "1.00", 1), none},
 
-		"a price below 0":         {energy("-0.01", 1), one("price-negative /elements/0/price_components/0/price")},
-		"a price of 0":            {energy("0", 0), none},
-		"the price of a Wh":       {energy("0.00040", 1), one("per-wh /elements/0/price_components/0/price")},
-		"a low price":             {energy("0.005", 1), none},
-		"a low price in dinars":   {in("KWD", energy("0.002", 1)), none},
-		"the price of a Wh, yen":  {in("JPY", energy("0.035", 1)), one("per-wh /elements/0/price_components/0/price")},
-		"a low price of a minute": {newTariff().element(timeD, "0.0004", 1, nil), none},
-		"a rate in percent":       {rate(energy("0.40", 1), "19"), none},
-		"a rate of one percent":   {rate(energy("0.40", 1), "1"), none},
-		"a rate of none":          {rate(energy("0.40", 1), "0"), none},
-		"a rate as a fraction":    {rate(energy("0.40", 1), "0.19"), one("vat-fraction /elements/0/price_components/0/vat")},
+		"a price below 0":                   {energy("-0.01", 1), one("price-negative /elements/0/price_components/0/price")},
+		"a price of 0":                      {energy("0", 0), none},
+		"the price of a Wh":                 {energy("0.00040", 1), one("per-wh /elements/0/price_components/0/price")},
+		"a low price":                       {energy("0.005", 1), none},
+		"a low price in dinars":             {in("KWD", energy("0.002", 1)), none},
+		"the price of a Wh, yen":            {in("JPY", energy("0.035", 1)), one("per-wh /elements/0/price_components/0/price")},
+		"the price of a minute of charging": {newTariff().element(timeD, "0.01", 1, nil), one("per-minute /elements/0/price_components/0/price")},
+		"the price of a minute of parking":  {newTariff().element(parkingD, "0.10", 1, nil), one("per-minute /elements/0/price_components/0/price")},
+		"a low price of an hour":            {newTariff().element(parkingD, "0.20", 1, nil), none},
+		"the price of a minute, yen":        {in("JPY", newTariff().element(timeD, "19", 1, nil)), one("per-minute /elements/0/price_components/0/price")},
+		"a low price of an hour, dinars":    {in("KWD", newTariff().element(timeD, "0.020", 1, nil)), none},
+		"an hour that is free":              {newTariff().element(timeD, "0", 1, nil), none},
+		"a low flat price":                  {newTariff().element(flatD, "0.01", 1, nil), none},
+		"a rate in percent":                 {rate(energy("0.40", 1), "19"), none},
+		"a rate of one percent":             {rate(energy("0.40", 1), "1"), none},
+		"a rate of none":                    {rate(energy("0.40", 1), "0"), none},
+		"a rate as a fraction":              {rate(energy("0.40", 1), "0.19"), one("vat-fraction /elements/0/price_components/0/vat")},
 
 		"no step for energy":            {energy("0.40", 0), one("step-zero /elements/0/price_components/0/step_size")},
 		"no step for parking":           {newTariff().element(parkingD, "1", 0, nil), one("step-zero /elements/0/price_components/0/step_size")},
@@ -177,6 +183,12 @@ func TestLint(t *testing.T) {
 		"up to nines, which is no end":           {under(kWhs("10", "9999.99")), none},
 		"up to a power of ten":                   {under(kWhs("10", "100000")), none},
 		"up to more than anybody":                {under(kWhs("10", "2147483647")), none},
+		"from so many W":                         {under(&v230.TariffRestrictions{MinPower: number("50000")}), one("per-w /elements/0/restrictions/min_power")},
+		"up to so many W":                        {under(&v230.TariffRestrictions{MaxPower: number("3700")}), one("per-w /elements/0/restrictions/max_power")},
+		"up to a round number of W":              {under(&v230.TariffRestrictions{MaxPower: number("100000")}), one("per-w /elements/0/restrictions/max_power")},
+		"as many kW as lorries take":             {under(&v230.TariffRestrictions{MinPower: number("1000"), MaxPower: number("2000")}), none},
+		"up to nines of kW":                      {under(&v230.TariffRestrictions{MinPower: number("50"), MaxPower: number("9999")}), none},
+		"up to more kW than anybody":             {under(&v230.TariffRestrictions{MaxPower: number("2147483647")}), none},
 		"the same time twice":                    {under(hours("08:00", "08:00")), []string{"times-equal /elements/0/restrictions/end_time", "never-reached /elements/1/price_components/0"}},
 		"midnight twice":                         {newTariff().element(energyD, "0.40", 1, hours("00:00", "00:00")), none},
 		"the last minute left out":               {under(hours("08:00", "19:59")), one("end-exclusive /elements/0/restrictions/end_time")},
@@ -271,6 +283,27 @@ func TestLintTimes(t *testing.T) {
 		}
 		return m
 	}
+	during := func(r *v230.TariffRestrictions, from, before string) *v230.TariffRestrictions {
+		if from != "" {
+			r.StartDate = &from
+		}
+		if before != "" {
+			r.EndDate = &before
+		}
+		return r
+	}
+	from := func(from, before string) *v230.TariffRestrictions {
+		return during(&v230.TariffRestrictions{}, from, before)
+	}
+	valid := func(m *made, from, before string) *made {
+		if from != "" {
+			m.StartDateTime = new(at(from))
+		}
+		if before != "" {
+			m.EndDateTime = new(at(before))
+		}
+		return m
+	}
 	const overlap, gap = "times-overlap /elements/1/restrictions", "times-gap /elements"
 	week := []v230.DayOfWeek{mon, tue, wed, thu, fri}
 	kWh := kWhs("10", "")
@@ -306,17 +339,38 @@ func TestLintTimes(t *testing.T) {
 			r.MaxKWh = kWhs("", "10").MaxKWh
 			return r
 		}()), ""},
-		"no Sunday":                      {parts(energyD, days(append(week, sat)...)), gap},
-		"a price that is always free":    {newTariff().element(energyD, "0", 1, hours("06:00", "22:00")), ""},
-		"no price for energy at all":     {parts(timeD, hours("06:00", "22:00")), ""},
-		"parking that is free at night":  {parts(parkingD, hours("08:00", "20:00")), ""},
-		"parking that is free at noon":   {parts(parkingD, hours("08:00", "12:00"), hours("14:00", "20:00")), ""},
-		"parking without a minute":       {parts(parkingD, hours("08:00", "20:00"), hours("20:01", "08:00")), gap},
-		"charging without a minute":      {parts(timeD, hours("08:00", "20:00"), hours("20:01", "08:00")), gap},
-		"a minute of a week":             {parts(timeD, onDays(hours("00:00", "23:59"), sun), days(append(week, sat)...)), "end-exclusive /elements/0/restrictions/end_time " + gap},
-		"a reservation fills no gap":     {parts(energyD, hours("06:00", "22:00")).element(flatD, "1", 1, &v230.TariffRestrictions{Reservation: new(v230.ReservationRestrictionTypeReservation), StartTime: new("22:00"), EndTime: new("06:00")}), gap},
-		"what never applies fills none":  {parts(energyD, hours("06:00", "22:00")).element(energyD, "1", 1, kWhs("5", "5")), "never-applies /elements/1/restrictions/max_kwh " + gap},
-		"a whole year, season by season": {parts(energyD, &v230.TariffRestrictions{EndDate: new("2026-06-01")}, &v230.TariffRestrictions{StartDate: new("2026-06-01")}), ""},
+		"no Sunday":                                     {parts(energyD, days(append(week, sat)...)), gap},
+		"a price that is always free":                   {newTariff().element(energyD, "0", 1, hours("06:00", "22:00")), ""},
+		"no price for energy at all":                    {parts(timeD, hours("06:00", "22:00")), ""},
+		"parking that is free at night":                 {parts(parkingD, hours("08:00", "20:00")), ""},
+		"parking that is free at noon":                  {parts(parkingD, hours("08:00", "12:00"), hours("14:00", "20:00")), ""},
+		"parking without a minute":                      {parts(parkingD, hours("08:00", "20:00"), hours("20:01", "08:00")), gap},
+		"charging without a minute":                     {parts(timeD, hours("08:00", "20:00"), hours("20:01", "08:00")), gap},
+		"a minute of a week":                            {parts(timeD, onDays(hours("00:00", "23:59"), sun), days(append(week, sat)...)), "end-exclusive /elements/0/restrictions/end_time " + gap},
+		"a reservation fills no gap":                    {parts(energyD, hours("06:00", "22:00")).element(flatD, "1", 1, &v230.TariffRestrictions{Reservation: new(v230.ReservationRestrictionTypeReservation), StartTime: new("22:00"), EndTime: new("06:00")}), gap},
+		"what never applies fills none":                 {parts(energyD, hours("06:00", "22:00")).element(energyD, "1", 1, kWhs("5", "5")), "never-applies /elements/1/restrictions/max_kwh " + gap},
+		"a month between seasons":                       {parts(energyD, from("", "2026-06-01"), from("2026-07-01", "")), gap},
+		"a month of which another element has the days": {parts(energyD, from("", "2026-06-01"), from("2026-07-01", "")).element(energyD, "3", 1, from("2026-06-01", "2026-07-01")), ""},
+		"a month of which another element has half":     {parts(energyD, from("", "2026-06-01"), from("2026-07-01", ""), from("2026-05-15", "2026-06-15")), gap},
+		"before and after all seasons":                  {parts(energyD, from("2026-01-01", "2026-06-01"), from("2026-06-01", "2027-01-01")), ""},
+		"nights that are free in summer":                {parts(energyD, from("2026-06-01", "2026-09-01"), hours("06:00", "22:00"), hours("22:00", "06:00")), ""},
+		"nights that have a price in summer alone":      {parts(energyD, during(hours("22:00", "06:00"), "2026-06-01", "2026-09-01"), hours("06:00", "22:00")), gap},
+		"the same, in a tariff for that summer":         {valid(parts(energyD, during(hours("22:00", "06:00"), "2026-06-01", "2026-09-01"), hours("06:00", "22:00")), "2026-05-31T22:00:00Z", "2026-08-31T22:00:00Z"), ""},
+		"a season after the tariff ends":                {valid(parts(energyD, from("", "2026-09-01")).element(energyD, "2", 1, during(hours("06:00", "22:00"), "2026-09-01", "")), "", "2026-09-01T00:00:00Z"), ""},
+		"parking that is free in summer":                {parts(parkingD, from("", "2026-06-01"), from("2026-09-01", "")), ""},
+		"a day of parking between seasons":              {parts(parkingD, from("", "2026-06-01"), from("2026-06-02", "")), gap},
+
+		"a kWh between thresholds":                        {parts(energyD, kWhs("", "10"), kWhs("11", "")), "range-gap /elements/1/restrictions/min_kwh"},
+		"thresholds that meet":                            {parts(energyD, kWhs("", "10"), kWhs("10", "")), ""},
+		"thresholds that another fills":                   {parts(energyD, kWhs("", "10"), kWhs("11", ""), nil), ""},
+		"thresholds that another fills at night":          {parts(energyD, kWhs("", "10"), kWhs("11", "")).element(energyD, "3", 1, onDays(kWhs("5", "20"), mon)), ""},
+		"the first kWh are free":                          {parts(energyD, kWhs("5", "10"), kWhs("10", "")), ""},
+		"a second between durations":                      {parts(timeD, lasting(nil, new(3600)), lasting(new(3601), nil)), "range-gap /elements/1/restrictions/min_duration"},
+		"a kW between powers":                             {parts(energyD, &v230.TariffRestrictions{MaxPower: kWhs("50", "").MinKWh}, &v230.TariffRestrictions{MinPower: kWhs("51", "").MinKWh}), "range-gap /elements/1/restrictions/min_power"},
+		"an ampere between currents":                      {parts(energyD, &v230.TariffRestrictions{MaxCurrent: kWhs("16", "").MinKWh}, &v230.TariffRestrictions{MinCurrent: kWhs("17", "").MinKWh}), "range-gap /elements/1/restrictions/min_current"},
+		"a kWh between a price of energy and one of time": {parts(energyD, kWhs("", "10")).element(timeD, "1", 1, kWhs("11", "")), "range-gap /elements/1/restrictions/min_kwh"},
+		"between thresholds everything by the hour":       {parts(energyD, kWhs("", "10"), kWhs("20", "")).element(timeD, "1", 1, kWhs("10", "20")), ""},
+		"a whole year, season by season":                  {parts(energyD, &v230.TariffRestrictions{EndDate: new("2026-06-01")}, &v230.TariffRestrictions{StartDate: new("2026-06-01")}), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := strings.Join(linted(&test.tariff.Tariff), " "); got != test.want {
