@@ -3,6 +3,7 @@ package tariff
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -239,7 +240,7 @@ func compileRestrictions(in *v230.TariffRestrictions) (r restrictions, member st
 		}
 	}
 	if in.EndTime != nil {
-		if r.end, err = minutes(*in.EndTime); err != nil {
+		if r.end, err = endMinutes(*in.EndTime); err != nil {
 			return r, "end_time", err
 		}
 	}
@@ -277,16 +278,31 @@ var weekdays = map[v230.DayOfWeek]time.Weekday{
 // dayMinutes is how many minutes a day has, which is also its end as a time of day.
 const dayMinutes = 24 * 60
 
-// minutes reads a time of day, HH:MM, as minutes since midnight. 24:00 is the end of the day, as 00:00 is where it ends something.
+// minutes reads a time of day, HH:MM, as minutes since midnight. 24:00 is the end of the day, as 00:00 is where it ends something. Partners
+// also write seconds, of which there are none.
 func minutes(s string) (int, error) {
-	if s == "24:00" {
+	text := s
+	if len(text) == len("15:04:05") {
+		text = strings.TrimSuffix(text, ":00")
+	}
+	if text == "24:00" {
 		return 0, nil
 	}
-	t, err := time.Parse("15:04", s)
-	if err != nil || len(s) != len("15:04") {
+	t, err := time.Parse("15:04", text)
+	if err != nil || len(text) != len("15:04") {
 		return 0, fmt.Errorf("%q is no time of day such as 13:30", s)
 	}
 	return t.Hour()*60 + t.Minute(), nil
+}
+
+// endMinutes reads a time of day at which something ends. Whoever writes it with seconds means 20:00 by 19:59:59.
+func endMinutes(s string) (int, error) {
+	minute, isLast := strings.CutSuffix(s, ":59")
+	if !isLast || len(s) != len("15:04:05") {
+		return minutes(s)
+	}
+	m, err := minutes(minute)
+	return (m + 1) % dayMinutes, err
 }
 
 // dateNumber reads a date, YYYY-MM-DD, as the number yyyymmdd.

@@ -563,3 +563,28 @@ func TestWhereEnergyThatIsFedBackCuts(t *testing.T) {
 		})
 	}
 }
+
+// Partners write times of day with seconds, and then mean the last second of an hour by 19:59:59.
+func TestTimesOfDayWithSeconds(t *testing.T) {
+	for _, test := range []struct{ from, to, want string }{
+		{"10:30:00", "11:00:00", "5.50"}, {"10:30:00", "10:59:59", "5.50"}, {"00:00:00", "23:59:59", "10.00"}, {"10:30", "24:00:00", "5.50"},
+		{"10:30:59", "11:00:00", ""}, {"10:30:00", "10:59:30", ""}, {"10:30:00", "10:61:59", ""}, {"10:30:0", "11:00", ""},
+	} {
+		m := newTariff().element(energyD, "10", 1, hoursOf(test.from, test.to)).element(energyD, "1", 1, nil)
+		c, err := tariff.Compile(&m.Tariff)
+		if err != nil {
+			if test.want != "" {
+				t.Errorf("%s to %s: %v", test.from, test.to, err)
+			}
+			continue
+		}
+		tariffs := []*tariff.Tariff{c}
+		charge, err := tariff.Divide(&from(t, "UTC", monday).charging(60, "1").Charge, tariffs, tariff.Policy{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := before(priced(t, charge, tariffs, tariff.Policy{})); got != test.want {
+			t.Errorf("%s to %s: %s, want %s", test.from, test.to, got, test.want)
+		}
+	}
+}
