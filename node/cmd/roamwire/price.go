@@ -41,30 +41,30 @@ Example:
 
 // Run prices the CDRs.
 func (p *priceCmd) Run(s streams) error {
-	codecs, _ := wire.For(ocpi.Version(p.Version)) // the flag has seen to it that there are codecs
 	policy, err := p.policy()
 	if err != nil {
 		return exitError{exitUnreadable, err}
 	}
-	var tariffs []*v230.Tariff
-	for _, file := range p.Tariff {
-		err := eachObject(s, file, codecs.Tariffs, func(t *v230.Tariff, _ jsontext.Value) error {
-			tariffs = append(tariffs, t)
-			return nil
-		})
-		if err != nil {
-			return exitError{exitUnreadable, err}
-		}
+	tariffs, err := p.tariffs(s)
+	if err != nil {
+		return exitError{exitUnreadable, err}
 	}
 	code := 0
-	err = eachObject(s, p.CDR, codecs.CDRs, func(cdr *v230.CDR, raw jsontext.Value) error {
-		policy, err := p.located(policy, cdr, raw)
-		if err != nil {
-			return err
+	err = eachObject(s, p.CDR, ocpi.Version(p.Version), cdrsOf, func(cdr *v230.CDR, raw jsontext.Value, err error) error {
+		located := policy
+		if err == nil {
+			if located, err = p.located(policy, cdr, raw); err != nil {
+				err = fmt.Errorf("CDR %s: %w", cdr.ID, err)
+			}
 		}
-		audit := tariff.Check(cdr, tariffs, policy)
+		if err != nil { // the others can be priced
+			code = exitUnreadable
+			fmt.Fprintln(s.err, "roamwire:", err)
+			return nil
+		}
+		audit := tariff.Check(cdr, tariffs, located)
 		code = max(code, priceCode(audit.Verdict))
-		return printPrice(s, cdr, audit.Report(), &policy, p.JSON)
+		return printPrice(s, cdr, audit.Report(), &located, p.JSON)
 	})
 	if err != nil {
 		return exitError{exitUnreadable, err}
@@ -73,6 +73,29 @@ func (p *priceCmd) Run(s streams) error {
 		return exitError{code: code}
 	}
 	return nil
+}
+
+// tariffs reads those that applied.
+func (p *priceCmd) tariffs(s streams) (tariffs []*v230.Tariff, err error) {
+	fromInput := 0
+	for _, file := range append([]string{p.CDR}, p.Tariff...) {
+		if file == "-" {
+			fromInput++
+		}
+	}
+	if fromInput > 1 {
+		return nil, errors.New("standard input can be read but once: give the others as files")
+	}
+	for _, file := range p.Tariff {
+		err := eachObject(s, file, ocpi.Version(p.Version), tariffsOf, func(t *v230.Tariff, _ jsontext.Value, err error) error {
+			tariffs = append(tariffs, t)
+			return err // what one of them would cost nobody knows
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return tariffs, nil
 }
 
 // priceCode is the exit code that a verdict gives.
@@ -172,29 +195,58 @@ var verdicts = map[tariff.Verdict]string{
 	tariff.CannotSay: "Nobody can say whether the CDR is right.",
 }
 
-// eachObject calls do with every object of a file, as the model has it and as it stands in the file.
-func eachObject[T any](s streams, name string, codec wire.Codec[T], do func(*T, jsontext.Value) error) error {
+func cdrsOf(c *wire.Codecs) wire.Codec[v230.CDR]       { return c.CDRs }
+func tariffsOf(c *wire.Codecs) wire.Codec[v230.Tariff] { return c.Tariffs }
+
+// eachObject calls do with every object of a file, as the model has it and as it stands in the file, or with why it cannot be read.
+func eachObject[T any](s streams, name string, v ocpi.Version, of func(*wire.Codecs) wire.Codec[T], do func(*T, jsontext.Value, error) error) error {
 	in, _, err := openInput(s, name)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
+	if name == "-" {
+		name = "standard input"
+	}
 	any := false
 	for d := range transfer.Read(in).Documents() {
 		if d.Err != nil {
 			return fmt.Errorf("%s: #%d: %w", name, d.Index+1, d.Err)
 		}
-		object, _, err := codec.Read(d.Raw, convert.Env{}, quirk.Profile{})
-		if err != nil {
-			return fmt.Errorf("%s: #%d: %w", name, d.Index+1, err)
-		}
 		any = true
-		if err := do(&object, d.Raw); err != nil {
-			return fmt.Errorf("%s: #%d: %w", name, d.Index+1, err)
+		object, err := readAs(v, of, d.Raw)
+		if err := do(&object, d.Raw, at(name, d.Index, err)); err != nil {
+			return err
 		}
 	}
 	if !any {
 		return fmt.Errorf("%s: %w", name, errors.New("there is no object in it"))
 	}
 	return nil
+}
+
+// at says in which object of a file an error is.
+func at(name string, index int, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: #%d: %w", name, index+1, err)
+}
+
+// readAs reads an object of a version. Where it is none, and is one of another version, the error says so.
+func readAs[T any](v ocpi.Version, of func(*wire.Codecs) wire.Codec[T], raw jsontext.Value) (object T, err error) {
+	read := func(v ocpi.Version) (T, error) {
+		codecs, _ := wire.For(v) // the flag has seen to it that there are codecs
+		object, _, err := of(&codecs).Read(raw, convert.Env{}, quirk.Profile{})
+		return object, err
+	}
+	if object, err = read(v); err == nil {
+		return object, nil
+	}
+	for _, other := range []ocpi.Version{ocpi.V211, ocpi.V221, ocpi.V230} {
+		if _, no := read(other); no == nil {
+			return object, fmt.Errorf("it is not of version %s, but can be read with --version %s: %w", v, other, err)
+		}
+	}
+	return object, err
 }
