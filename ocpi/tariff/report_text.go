@@ -1,6 +1,7 @@
 package tariff
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"strings"
@@ -11,30 +12,29 @@ import (
 
 // Write writes the report for people, with times as they are at the location.
 func (r *Report) Write(w io.Writer, zone *time.Location) error {
-	var text strings.Builder
+	text := bufio.NewWriter(w)
 	for i := range r.Periods {
-		r.Periods[i].write(&text, r.Currency, zone)
+		r.Periods[i].write(text, r.Currency, zone)
 	}
 	for i := range r.Steps {
-		r.Steps[i].write(&text)
+		r.Steps[i].write(text)
 	}
 	for i := range r.Limits {
-		r.Limits[i].write(&text, r.Currency)
+		r.Limits[i].write(text, r.Currency)
 	}
 	for i := range r.Costs {
-		r.Costs[i].write(&text, r.Currency)
+		r.Costs[i].write(text, r.Currency)
 	}
 	for _, n := range r.Notes {
-		fmt.Fprintf(&text, "note: %s\n", n)
+		fmt.Fprintf(text, "note: %s\n", n)
 	}
 	for _, f := range r.Findings {
-		fmt.Fprintf(&text, "%s %s: %s\n", f.Code, f.Pointer, f.Message)
+		fmt.Fprintf(text, "%s %s: %s\n", f.Code, f.Pointer, f.Message)
 	}
-	_, err := io.WriteString(w, text.String())
-	return err
+	return text.Flush()
 }
 
-func (p *ReportPart) write(w *strings.Builder, currency string, zone *time.Location) {
+func (p *ReportPart) write(w io.Writer, currency string, zone *time.Location) {
 	start := p.Start.In(zone)
 	fmt.Fprint(w, start.Format("Mon 2006-01-02 15:04:05 -0700"))
 	if end := p.End.In(zone); !p.End.IsZero() {
@@ -58,7 +58,7 @@ func (p *ReportPart) write(w *strings.Builder, currency string, zone *time.Locat
 	}
 }
 
-func (l *ReportLine) write(w *strings.Builder, currency string) {
+func (l *ReportLine) write(w io.Writer, currency string) {
 	fmt.Fprintf(w, "  %-12s", named(l.Dimension, l.Reservation))
 	if l.Dimension != Flat {
 		fmt.Fprintf(w, " %s", quantityText(l.Dimension, l.Quantity))
@@ -82,7 +82,7 @@ func (l *ReportLine) write(w *strings.Builder, currency string) {
 // mostSkipped is how many elements are told that do not apply: people read no more.
 const mostSkipped = 10
 
-func writeSkipped(w *strings.Builder, skipped []ReportSkipped) {
+func writeSkipped(w io.Writer, skipped []ReportSkipped) {
 	for i, s := range skipped {
 		if i == mostSkipped {
 			fmt.Fprintf(w, "               nor %d others\n", len(skipped)-i)
@@ -107,12 +107,12 @@ func quantityText(d Dimension, quantity string) string {
 	return clock(quantity)
 }
 
-func (s *ReportStep) write(w *strings.Builder) {
+func (s *ReportStep) write(w io.Writer) {
 	fmt.Fprintf(w, "step_size %s of element %d, price component %d: %s %s of %s are billed as %s, %s more\n",
 		s.Size, s.Element, s.Component, s.Total, s.Unit, named(s.Dimension, s.Reservation), s.Rounded, s.Added)
 }
 
-func (l *ReportLimit) write(w *strings.Builder, currency string) {
+func (l *ReportLimit) write(w io.Writer, currency string) {
 	taxes, was := "before taxes", "more"
 	if l.AfterTaxes {
 		taxes = "with taxes"
@@ -123,7 +123,7 @@ func (l *ReportLimit) write(w *strings.Builder, currency string) {
 	fmt.Fprintf(w, "%s: %s %s %s are billed, because %s is %s\n", l.Name, l.Limit, currency, taxes, l.Was, was)
 }
 
-func (c *ReportCost) write(w *strings.Builder, currency string) {
+func (c *ReportCost) write(w io.Writer, currency string) {
 	zero := func(s string) bool { d, err := decimal.NewFromString(s); return err == nil && d.IsZero() }
 	stated := c.StatedBefore != "" || c.StatedAfter != ""
 	if zero(c.Before) && zero(c.After) && !stated && c.Name != "total_cost" {
