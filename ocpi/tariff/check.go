@@ -32,7 +32,7 @@ const (
 	PeriodTooLong     Code = "period-too-long"     // the charge has too many periods to be looked at closely
 	VolumeNegative    Code = "volume-negative"     // a time below 0
 	EnergyDiffers     Code = "energy-differs"      // the periods do not add up to total_energy
-	EnergyInWh        Code = "energy-in-wh"        // the periods seem to be in Wh, where kWh are asked for
+	EnergyInWh        Code = "energy-in-wh"        // energy seems to be in Wh, where kWh are asked for
 	TimeDiffers       Code = "time-differs"        // the periods do not add up to total_time
 	ParkingDiffers    Code = "parking-differs"     // the periods do not add up to total_parking_time
 	DurationDiffers   Code = "duration-differs"    // total_time is not the time from start to end

@@ -1,9 +1,7 @@
 package tariff
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -52,14 +50,7 @@ func (a *Audit) checkVolumes(cdr *v230.CDR, charge *Charge) {
 		energy, charging = energy.Add(p.Energy), charging.Add(p.Charging)
 		parking, reserved = parking.Add(p.Parking), reserved.Add(p.Reserved)
 	}
-	total := cdr.TotalEnergy.Decimal()
-	if d := energy.Sub(total).Abs(); statesEnergy(cdr) && d.Cmp(energySlack) > 0 {
-		if total.Sign() > 0 && energy.Sub(total.Mul(kilo)).Abs().Cmp(total) < 0 {
-			a.find(EnergyInWh, "/charging_periods", "the periods have %s kWh and total_energy is %s: they seem to be in Wh", energy, total)
-		} else {
-			a.find(EnergyDiffers, "/total_energy", "total_energy is %s kWh, the periods have %s", total, energy)
-		}
-	}
+	a.checkEnergy(cdr, energy)
 	hours := func(seconds decimal.Decimal) decimal.Decimal { return seconds.DivRound(hour, 4) }
 	if time := charging.Add(parking); !time.IsZero() {
 		if stated := cdr.TotalTime.Decimal().Mul(hour); differ(stated, time) && differ(stated, time.Add(reserved)) {
@@ -72,6 +63,23 @@ func (a *Audit) checkVolumes(cdr *v230.CDR, charge *Charge) {
 	lasted := elapsed(cdr.StartDateTime.Time(), cdr.EndDateTime.Time())
 	if stated := cdr.TotalTime.Decimal().Mul(hour); differ(stated, lasted) && differ(stated, lasted.Sub(reserved)) {
 		a.find(DurationDiffers, "/total_time", "total_time is %s h, from start to end it is %s h", cdr.TotalTime, hours(lasted))
+	}
+}
+
+// checkEnergy looks at whether the energy of the periods adds up, and whether it is in kWh (PO-06).
+func (a *Audit) checkEnergy(cdr *v230.CDR, energy decimal.Decimal) {
+	total := cdr.TotalEnergy.Decimal()
+	lasted := elapsed(cdr.StartDateTime.Time(), cdr.EndDateTime.Time())
+	switch off := energy.Sub(total).Abs(); {
+	case !statesEnergy(cdr):
+	case off.Cmp(energySlack) <= 0:
+	case total.Sign() > 0 && energy.Sub(total.Mul(kilo)).Abs().Cmp(total) < 0:
+		a.find(EnergyInWh, "/charging_periods", "the periods have %s kWh and total_energy is %s: they seem to be in Wh", energy, total)
+	default:
+		a.find(EnergyDiffers, "/total_energy", "total_energy is %s kWh, the periods have %s", total, energy)
+	}
+	if lasted.Sign() > 0 && total.Mul(hour).Cmp(largestKW.Mul(lasted)) > 0 {
+		a.find(EnergyInWh, "/total_energy", "total_energy is %s kWh in %s, which is more than any vehicle takes: it seems to be in Wh", total, clock(lasted.String()))
 	}
 }
 
@@ -156,12 +164,4 @@ func (b *Breakdown) change(period int) string {
 	}
 	at := b.moments[period+1].at.UTC().Round(time.Second).Format(time.RFC3339)
 	return "prices change within it, at " + at + ": " + strings.Join(changes, "; ")
-}
-
-// linesOf are the lines of a period.
-func (b *Breakdown) linesOf(period int) []Line {
-	byPeriod := func(l Line, period int) int { return cmp.Compare(l.Period, period) }
-	from, _ := slices.BinarySearchFunc(b.Lines, period, byPeriod)
-	to, _ := slices.BinarySearchFunc(b.Lines, period+1, byPeriod)
-	return b.Lines[from:to]
 }

@@ -107,7 +107,12 @@ func TestFindingsInCDRs(t *testing.T) {
 		"energy that does not add up":  {volume(0, 0, "22.1"), tariff.EnergyDiffers, "/total_energy", tariff.Differs},
 		"no energy where there is one": {volume(0, 0, "0"), tariff.EnergyDiffers, "/total_energy", tariff.Differs},
 		"Wh":                           {volume(0, 0, "22000"), tariff.EnergyInWh, "/charging_periods", tariff.Differs},
-		"time that does not add up":    {func(c *v230.CDR) { c.TotalTime = ocpi.MustNumber("1.36") }, tariff.TimeDiffers, "/total_time", tariff.Agrees},
+		"Wh everywhere (PO-06)": {
+			func(c *v230.CDR) {
+				c.ChargingPeriods[0].Dimensions[0].Volume, c.TotalEnergy = ocpi.MustNumber("22000"), ocpi.MustNumber("22000")
+			}, tariff.EnergyInWh, "/total_energy", tariff.Differs,
+		},
+		"time that does not add up": {func(c *v230.CDR) { c.TotalTime = ocpi.MustNumber("1.36") }, tariff.TimeDiffers, "/total_time", tariff.Agrees},
 		"parking that does not add up": {
 			func(c *v230.CDR) { c.TotalParkingTime = new(ocpi.MustNumber("0.35")) },
 			tariff.ParkingDiffers, "/total_parking_time", tariff.Agrees,
@@ -184,6 +189,11 @@ func TestWhatIsNoFinding(t *testing.T) {
 	for name, change := range map[string]func(*v230.CDR){
 		"half a minute more than until the next": func(c *v230.CDR) {
 			c.ChargingPeriods[0].Dimensions[1].Volume, c.TotalTime = ocpi.MustNumber("1.01"), ocpi.MustNumber("1.3433")
+		},
+		"more energy than a car has ever had": func(c *v230.CDR) {
+			c.ChargingPeriods[0].Dimensions[0].Volume, c.TotalEnergy = ocpi.MustNumber("2400"), ocpi.MustNumber("2400") // 1800 kW
+			c.TotalEnergyCost.BeforeTaxes, c.TotalEnergyCost.Taxes[0].Amount = ocpi.MustNumber("1200"), ocpi.MustNumber("252")
+			c.TotalCost.BeforeTaxes, c.TotalCost.Taxes[0].Amount = ocpi.MustNumber("1200.83"), ocpi.MustNumber("252.18")
 		},
 		"10 Wh less": func(c *v230.CDR) { c.TotalEnergy = ocpi.MustNumber("21.99") },
 		"a period that begins at the end": func(c *v230.CDR) {

@@ -1,6 +1,7 @@
 package tariff
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -381,6 +382,14 @@ func (l *Line) amountOf(quantity decimal.Decimal) decimal.Decimal {
 		amount = amount.Mul(hour)
 	}
 	return amount
+}
+
+// linesOf are the lines of a period.
+func (b *Breakdown) linesOf(period int) []Line {
+	byPeriod := func(l Line, period int) int { return cmp.Compare(l.Period, period) }
+	from, _ := slices.BinarySearchFunc(b.Lines, period, byPeriod)
+	to, _ := slices.BinarySearchFunc(b.Lines, period+1, byPeriod)
+	return b.Lines[from:to]
 }
 
 // Cost is what a line comes to.
