@@ -99,7 +99,11 @@ func (p *pricer) within(t *Tariff, l *limit, minimum bool) {
 	if len(p.out.Limits) > 0 {
 		total.Taxes = nil // they no longer say what the difference is
 	}
-	if minimum && !hasAfter && !total.NoBefore && !total.NoAfter && total.After.Cmp(total.Before) < 0 {
+	least := total.Before
+	if total.NoBefore {
+		least = AmountOf(l.before)
+	}
+	if minimum && !hasAfter && !total.NoAfter && total.After.Cmp(least) < 0 {
 		total.After, total.NoAfter = Amount{}, true // it is more than the minimum without them, and nobody says how much
 		p.out.note(NoteLimitTaxes)
 	}

@@ -278,7 +278,7 @@ func (o *oracle) total(session bool) (before, after *big.Rat) {
 	}
 	if min := o.tariff.MinPrice; session && min != nil {
 		limits(min, -1)
-		if min.AfterTaxes == nil && !o.untaxed() && after.Cmp(before) < 0 && knowsBefore { // taxes come on top of the minimum, and nobody knows which
+		if min.AfterTaxes == nil && !o.untaxed() && (after.Cmp(before) < 0 && knowsBefore || after.Cmp(rat(min.BeforeTaxes)) < 0) { // taxes come on top of the minimum, and nobody knows which
 			knowsAfter = false
 		}
 	}

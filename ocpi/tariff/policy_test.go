@@ -126,6 +126,9 @@ func TestPolicies(t *testing.T) {
 	before := func(b *tariff.Breakdown) string { return b.Total.Before.String() }
 	afterIfKnown := func(b *tariff.Breakdown) string {
 		if b.Total.NoAfter {
+			if b.Total.NoBefore {
+				return "unknown"
+			}
 			return b.Total.Before.String() + ", after taxes unknown"
 		}
 		return b.Total.After.String()
@@ -234,6 +237,12 @@ func TestPolicies(t *testing.T) {
 			charge:  from(t, "UTC", monday).charging(10, "5"),
 			of:      afterIfKnown, want: "10.00, after taxes unknown",
 			other: []answer{{tariff.Policy{LimitTaxes: tariff.LimitTaxesShare}, "12.00"}},
+		},
+		"A8: a minimum before taxes, of prices that include taxes nobody knows": {
+			tariffs: []*made{newTariff().element(energyD, "1.00", 1, nil).included("YES").minimum("10.00")},
+			charge:  from(t, "UTC", monday).charging(10, "5"),
+			of:      afterIfKnown, want: "unknown",
+			other: []answer{{tariff.Policy{MinPrice: tariff.MinPriceAlways}, "unknown"}},
 		},
 		"A8: a minimum without its taxes, below the cost with taxes": {
 			tariffs: []*made{newTariff().element(energyD, "1.00", 1, nil).vat(20).included("NO").minimum("10.00")},
