@@ -134,15 +134,7 @@ func (a *Audit) price(cdr *v230.CDR, charge *Charge, tariffs []*Tariff, policy P
 		sign = sign.Neg()
 	}
 	a.compare(cdr, "total_cost", &cdr.TotalCost, b.Total, sign, policy)
-	for _, part := range []struct {
-		field  string
-		stated *v230.Price
-		cost   Cost
-	}{
-		{"total_fixed_cost", cdr.TotalFixedCost, b.Fixed}, {"total_energy_cost", cdr.TotalEnergyCost, b.Energy},
-		{"total_time_cost", cdr.TotalTimeCost, b.Time}, {"total_parking_cost", cdr.TotalParkingCost, b.Parking},
-		{"total_reservation_cost", cdr.TotalReservationCost, b.Reservation},
-	} {
+	for _, part := range partsOf(cdr, b) {
 		if part.stated != nil {
 			by := one
 			if part.stated.BeforeTaxes.Sign() < 0 {

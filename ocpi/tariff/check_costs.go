@@ -8,6 +8,22 @@ import (
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
+// A part is one of those that a total is made of: the field of a CDR, what the CDR states in it, and ours.
+type part struct {
+	field  string
+	stated *v230.Price
+	cost   Cost
+}
+
+// partsOf are those of a CDR and of our price.
+func partsOf(cdr *v230.CDR, b *Breakdown) []part {
+	return []part{
+		{"total_fixed_cost", cdr.TotalFixedCost, b.Fixed}, {"total_energy_cost", cdr.TotalEnergyCost, b.Energy},
+		{"total_time_cost", cdr.TotalTimeCost, b.Time}, {"total_parking_cost", cdr.TotalParkingCost, b.Parking},
+		{"total_reservation_cost", cdr.TotalReservationCost, b.Reservation},
+	}
+}
+
 // checkTaxed tells where taxes are not compared though there are some: that the total agrees says nothing of them.
 func (a *Audit) checkTaxed(cdr *v230.CDR, b *Breakdown) {
 	stated := len(cdr.TotalCost.Taxes) > 0
@@ -111,11 +127,11 @@ func (a *Audit) sumDiffers(cdr *v230.CDR, b *Breakdown, which string, amount fun
 		return false
 	}
 	sum, parts := decimal.Zero, int64(0)
-	for _, p := range []*v230.Price{cdr.TotalFixedCost, cdr.TotalEnergyCost, cdr.TotalTimeCost, cdr.TotalParkingCost, cdr.TotalReservationCost} {
-		if p == nil {
+	for _, p := range partsOf(cdr, &Breakdown{}) {
+		if p.stated == nil {
 			continue
 		}
-		part, is := amount(p)
+		part, is := amount(p.stated)
 		if !is {
 			return false
 		}
@@ -139,13 +155,7 @@ func statesAll(cdr *v230.CDR, b *Breakdown) bool {
 	if b == nil { // nobody knows which do
 		return cdr.TotalFixedCost != nil && cdr.TotalEnergyCost != nil && (cdr.TotalTimeCost != nil || cdr.TotalParkingCost != nil)
 	}
-	for _, p := range []struct {
-		stated *v230.Price
-		cost   Cost
-	}{
-		{cdr.TotalFixedCost, b.Fixed}, {cdr.TotalEnergyCost, b.Energy}, {cdr.TotalTimeCost, b.Time},
-		{cdr.TotalParkingCost, b.Parking}, {cdr.TotalReservationCost, b.Reservation},
-	} {
+	for _, p := range partsOf(cdr, b) {
 		if p.stated == nil && (p.cost.Before.Sign() != 0 || p.cost.After.Sign() != 0) {
 			return false
 		}

@@ -112,46 +112,52 @@ func (e *TariffError) Error() string {
 // is left out would be wrong.
 func Compile(t *v230.Tariff) (*Tariff, error) {
 	c := &Tariff{source: t, elements: make([]element, len(t.Elements)), rates: map[string]int{}}
-	fail := func(pointer, format string, args ...any) error {
-		return &TariffError{string(t.ID), pointer, fmt.Sprintf(format, args...)}
-	}
 	for i := range t.Elements {
-		in, out := &t.Elements[i], &c.elements[i]
-		for j := range in.PriceComponents {
-			pc := &in.PriceComponents[j]
-			dimension, ok := dimensionOf(pc.Type)
-			if !ok {
-				return nil, fail(fmt.Sprintf("/elements/%d/price_components/%d/type", i, j), "%q is no dimension of prices", pc.Type)
-			}
-			if pc.StepSize < 0 {
-				return nil, fail(fmt.Sprintf("/elements/%d/price_components/%d/step_size", i, j), "%d is below 0", pc.StepSize)
-			}
-			made := &component{element: i, index: j, price: pc.Price.Decimal(), step: decimal.New(int64(pc.StepSize), 0)}
-			if pc.VAT != nil {
-				rate := pc.VAT.Decimal()
-				if rate.Cmp(hundred.Neg()) <= 0 {
-					return nil, fail(fmt.Sprintf("/elements/%d/price_components/%d/vat", i, j), "%s %% is no rate", pc.VAT)
-				}
-				made.rate = &rate
-			}
-			made.tax = c.taxing(t.TaxIncluded, made.rate)
-			if out.components[dimension] == nil { // at most one counts (PR-02)
-				out.components[dimension] = made
-			}
+		if member, err := c.compileElement(i, &t.Elements[i]); err != nil {
+			return nil, &TariffError{string(t.ID), fmt.Sprintf("/elements/%d/%s", i, member), err.Error()}
 		}
-		if in.Restrictions == nil {
-			continue
-		}
-		r, member, err := compileRestrictions(in.Restrictions)
-		if err != nil {
-			return nil, fail(fmt.Sprintf("/elements/%d/restrictions/%s", i, member), "%s", err)
-		}
-		out.restrictions = r
-		c.local = c.local || r.isLocal()
 	}
 	c.arrange()
 	c.min, c.max = limitOf(t.MinPrice), limitOf(t.MaxPrice)
 	return c, nil
+}
+
+// compileElement reads an element; with an error it says in which member.
+func (t *Tariff) compileElement(i int, in *v230.TariffElement) (member string, err error) {
+	out := &t.elements[i]
+	for j := range in.PriceComponents {
+		c, dimension, member, err := compileComponent(&in.PriceComponents[j])
+		if err != nil {
+			return fmt.Sprintf("price_components/%d/%s", j, member), err
+		}
+		c.element, c.index = i, j
+		c.tax = t.taxing(t.source.TaxIncluded, c.rate)
+		if out.components[dimension] == nil { // at most one counts (PR-02)
+			out.components[dimension] = c
+		}
+	}
+	if in.Restrictions == nil {
+		return "", nil
+	}
+	if out.restrictions, member, err = compileRestrictions(in.Restrictions); err != nil {
+		return "restrictions/" + member, err
+	}
+	t.local = t.local || out.isLocal()
+	return "", nil
+}
+
+// compileComponent reads a price; with an error it says in which member.
+func compileComponent(in *v230.PriceComponent) (c *component, d Dimension, member string, err error) {
+	d, ok := dimensionOf(in.Type)
+	switch {
+	case !ok:
+		return nil, d, "type", fmt.Errorf("%q is no dimension of prices", in.Type)
+	case in.StepSize < 0:
+		return nil, d, "step_size", fmt.Errorf("%d is below 0", in.StepSize)
+	case in.VAT != nil && in.VAT.Decimal().Cmp(hundred.Neg()) <= 0:
+		return nil, d, "vat", fmt.Errorf("%s %% is no rate", in.VAT)
+	}
+	return &component{price: in.Price.Decimal(), step: decimal.New(int64(in.StepSize), 0), rate: decimalOf(in.VAT)}, d, "", nil
 }
 
 // arrange finds what is asked for in every period.
@@ -234,26 +240,8 @@ func compileRestrictions(in *v230.TariffRestrictions) (r restrictions, member st
 		}
 		r.days |= 1 << day
 	}
-	if in.StartTime != nil {
-		if r.start, err = minutes(*in.StartTime); err != nil {
-			return r, "start_time", err
-		}
-	}
-	if in.EndTime != nil {
-		if r.end, err = endMinutes(*in.EndTime); err != nil {
-			return r, "end_time", err
-		}
-	}
-	r.hasTimes = in.StartTime != nil && r.start != 0 || in.EndTime != nil && r.end != 0 || in.StartTime != nil && in.EndTime != nil
-	if in.StartDate != nil {
-		if r.startDate, err = dateNumber(*in.StartDate); err != nil {
-			return r, "start_date", err
-		}
-	}
-	if in.EndDate != nil {
-		if r.endDate, err = dateNumber(*in.EndDate); err != nil {
-			return r, "end_date", err
-		}
+	if member, err = r.compileClock(in); err != nil {
+		return r, member, err
 	}
 	for _, n := range []struct {
 		in  *int
@@ -267,6 +255,32 @@ func compileRestrictions(in *v230.TariffRestrictions) (r restrictions, member st
 	r.minCurrent, r.maxCurrent = decimalOf(in.MinCurrent), decimalOf(in.MaxCurrent)
 	r.minPower, r.maxPower = decimalOf(in.MinPower), decimalOf(in.MaxPower)
 	return r, "", nil
+}
+
+// compileClock reads times of day and dates; with an error it says in which member.
+func (r *restrictions) compileClock(in *v230.TariffRestrictions) (member string, err error) {
+	if in.StartTime != nil {
+		if r.start, err = minutes(*in.StartTime); err != nil {
+			return "start_time", err
+		}
+	}
+	if in.EndTime != nil {
+		if r.end, err = endMinutes(*in.EndTime); err != nil {
+			return "end_time", err
+		}
+	}
+	r.hasTimes = in.StartTime != nil && r.start != 0 || in.EndTime != nil && r.end != 0 || in.StartTime != nil && in.EndTime != nil
+	if in.StartDate != nil {
+		if r.startDate, err = dateNumber(*in.StartDate); err != nil {
+			return "start_date", err
+		}
+	}
+	if in.EndDate != nil {
+		if r.endDate, err = dateNumber(*in.EndDate); err != nil {
+			return "end_date", err
+		}
+	}
+	return "", nil
 }
 
 var weekdays = map[v230.DayOfWeek]time.Weekday{

@@ -203,16 +203,20 @@ func (p *pricer) cuts(period *Period, t *Tariff, energy decimal.Decimal) ([]cut,
 	if p.cutsMade += len(cuts); p.cutsMade > p.policy.maxPeriods() {
 		return nil, fmt.Errorf("%w: over %d when it is divided", ErrTooLong, p.policy.maxPeriods())
 	}
-	slices.SortFunc(cuts, func(a, b cut) int {
-		if c := a.at.Compare(b.at); c != 0 || (a.energy == nil) == (b.energy == nil) {
-			return c
-		}
-		if a.energy != nil { // it says more of the same moment
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(cuts, cut.compare)
 	return slices.CompactFunc(cuts, func(a, b cut) bool { return a.at.Equal(b.at) }), nil
+}
+
+// compare puts cuts in order of time. Of the same moment the one with its energy comes first: it says more.
+func (c cut) compare(other cut) int {
+	switch order := c.at.Compare(other.at); {
+	case order != 0 || (c.energy == nil) == (other.energy == nil):
+		return order
+	case c.energy != nil:
+		return -1
+	default:
+		return 1
+	}
 }
 
 // cutByDuration cuts where the session has lasted so many seconds.

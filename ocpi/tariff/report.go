@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/shopspring/decimal"
+
+	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
 // A Report is a price, and what was checked against it, for people and for machines. Amounts and prices are decimal texts with at least
@@ -147,14 +149,8 @@ func summaryOf(b *Breakdown) *Report {
 	for _, l := range b.Limits {
 		r.Limits = append(r.Limits, ReportLimit{l.name(), l.AfterTaxes, r.money(l.Limit), l.Was.text(r.places)})
 	}
-	for _, c := range []struct {
-		name string
-		cost Cost
-	}{
-		{"total_fixed_cost", b.Fixed}, {"total_energy_cost", b.Energy}, {"total_time_cost", b.Time},
-		{"total_parking_cost", b.Parking}, {"total_reservation_cost", b.Reservation}, {"total_cost", b.Total},
-	} {
-		out := ReportCost{Name: c.name}
+	for _, c := range append(partsOf(&v230.CDR{}, b), part{field: "total_cost", cost: b.Total}) {
+		out := ReportCost{Name: c.field}
 		out.Before, out.After = r.texts(c.cost)
 		r.Costs = append(r.Costs, out)
 	}
