@@ -128,6 +128,7 @@ func (a *Audit) price(cdr *v230.CDR, charge *Charge, tariffs []*Tariff, policy P
 	}
 	a.Breakdown = b
 	a.Notes = slices.Clone(b.Notes)
+	a.checkStated(cdr, charge, b)
 	a.checkCuts(charge, tariffs, policy)
 	sign := decimal.New(1, 0)
 	if cdr.Credit != nil && *cdr.Credit { // it undoes another: its total is below 0

@@ -2,6 +2,7 @@ package tariff
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,6 +81,22 @@ func (a *Audit) checkEnergy(cdr *v230.CDR, energy decimal.Decimal) {
 	}
 	if lasted.Sign() > 0 && total.Mul(hour).Cmp(largestKW.Mul(lasted)) > 0 {
 		a.find(EnergyInWh, "/total_energy", "total_energy is %s kWh in %s, which is more than any vehicle takes: it seems to be in Wh", total, clock(lasted.String()))
+	}
+}
+
+// checkStated tells of what has a price and is in no period, so that it is not billed though the CDR has it in all.
+func (a *Audit) checkStated(cdr *v230.CDR, charge *Charge, b *Breakdown) {
+	sells := func(d Dimension) bool {
+		return slices.ContainsFunc(b.tariffs, func(t *Tariff) bool { return t != nil && t.charges(d) })
+	}
+	if cdr.TotalEnergy.Sign() > 0 && !statesEnergy(cdr) && sells(Energy) {
+		a.find(EnergyDiffers, "/charging_periods", "no period says how much energy it has, so that none is priced; total_energy is %s kWh", cdr.TotalEnergy)
+	}
+	timed := slices.ContainsFunc(charge.Periods, func(p Period) bool {
+		return !p.Charging.IsZero() || !p.Parking.IsZero() || !p.Reserved.IsZero()
+	})
+	if cdr.TotalTime.Sign() > 0 && !timed && (sells(Time) || sells(Parking)) {
+		a.find(TimeDiffers, "/charging_periods", "no period says how long the vehicle charged or parked, so that no time is priced; total_time is %s h", cdr.TotalTime)
 	}
 }
 

@@ -53,7 +53,7 @@ func applying(cdr *v230.CDR, tariffs []*v230.Tariff) (out []*v230.Tariff) {
 	taken := map[string]int{}
 	for _, t := range tariffs {
 		id := strings.ToLower(string(t.ID))
-		if !named[id] && !(nameless && (owned[id] || !own)) {
+		if isNamed, isDefault := named[id], nameless && (owned[id] || !own); !isNamed && !isDefault {
 			continue
 		}
 		if i, is := taken[id]; !is {

@@ -107,6 +107,20 @@ func TestFindingsInCDRs(t *testing.T) {
 		"energy that does not add up":  {volume(0, 0, "22.1"), tariff.EnergyDiffers, "/total_energy", tariff.Differs},
 		"no energy where there is one": {volume(0, 0, "0"), tariff.EnergyDiffers, "/total_energy", tariff.Differs},
 		"Wh":                           {volume(0, 0, "22000"), tariff.EnergyInWh, "/charging_periods", tariff.Differs},
+		"periods that say no energy, which has a price": {
+			func(c *v230.CDR) {
+				c.ChargingPeriods[0].Dimensions = c.ChargingPeriods[0].Dimensions[1:]
+				c.ChargingPeriods[1].Dimensions = c.ChargingPeriods[1].Dimensions[1:]
+			},
+			tariff.EnergyDiffers, "/charging_periods", tariff.Differs,
+		},
+		"periods that say no time, which has a price": {
+			func(c *v230.CDR) {
+				c.ChargingPeriods[0].Dimensions = c.ChargingPeriods[0].Dimensions[:1]
+				c.ChargingPeriods[1].Dimensions = c.ChargingPeriods[1].Dimensions[:1]
+			},
+			tariff.TimeDiffers, "/charging_periods", tariff.Differs,
+		},
 		"Wh everywhere (PO-06)": {
 			func(c *v230.CDR) {
 				c.ChargingPeriods[0].Dimensions[0].Volume, c.TotalEnergy = ocpi.MustNumber("22000"), ocpi.MustNumber("22000")
@@ -202,6 +216,13 @@ func TestWhatIsNoFinding(t *testing.T) {
 		"parts that are not stated": func(c *v230.CDR) { c.TotalFixedCost = nil },
 		"a cent for each part": func(c *v230.CDR) {
 			c.TotalEnergyCost.BeforeTaxes, c.TotalParkingCost.BeforeTaxes = ocpi.MustNumber("11.01"), ocpi.MustNumber("0.34")
+		},
+		"periods that say no time, which has no price": func(c *v230.CDR) {
+			c.ChargingPeriods = c.ChargingPeriods[:1]
+			c.ChargingPeriods[0].Dimensions = c.ChargingPeriods[0].Dimensions[:1]
+			c.TotalCost, c.TotalParkingCost = v230.Price{BeforeTaxes: ocpi.MustNumber("11.50")}, nil
+			c.Tariffs[0].Elements[1].PriceComponents = c.Tariffs[0].Elements[1].PriceComponents[:1]
+			c.Tariffs[0].Elements = append(c.Tariffs[0].Elements, newTariff().element(timeD, "0", 60, nil).Elements...)
 		},
 		"periods that say no energy": func(c *v230.CDR) {
 			c.ChargingPeriods[0].Dimensions = c.ChargingPeriods[0].Dimensions[1:]

@@ -29,6 +29,11 @@ func (t *Tariff) sells(d Dimension) bool {
 	return slices.ContainsFunc(t.having[d], func(e *element) bool { return e.sells(d) })
 }
 
+// charges reports whether it has one that is not 0.
+func (t *Tariff) charges(d Dimension) bool {
+	return slices.ContainsFunc(t.having[d], func(e *element) bool { return e.sells(d) && !e.components[d].price.IsZero() })
+}
+
 // measured reports whether the tariff depends on current or power.
 func (t *Tariff) measured() bool {
 	for i := range t.elements {
