@@ -119,9 +119,21 @@ func (p *Period) settle(unit decimal.Decimal) {
 	}
 }
 
-// Arrange puts periods in order of time. ChargeOfCDR and ChargeOfSession have done that.
+// lasts is how long it is by its quantities, in seconds.
+func (p *Period) lasts() decimal.Decimal { return p.Charging.Add(p.Parking).Add(p.Reserved) }
+
+// Arrange puts periods in order of time; those that begin together by their length, so that it does not matter in which order they are. ChargeOfCDR and ChargeOfSession have done that.
 func (c *Charge) Arrange() {
-	byStart := func(a, b Period) int { return a.Start.Compare(b.Start) }
+	byStart := func(a, b Period) int {
+		switch order := a.Start.Compare(b.Start); {
+		case order != 0:
+			return order
+		case !a.lasts().Equal(b.lasts()):
+			return a.lasts().Cmp(b.lasts())
+		default:
+			return a.Energy.Cmp(b.Energy)
+		}
+	}
 	if !slices.IsSortedFunc(c.Periods, byStart) {
 		slices.SortStableFunc(c.Periods, byStart)
 	}

@@ -44,7 +44,7 @@ func (a *Audit) checkVolumes(cdr *v230.CDR, charge *Charge) {
 		if p.Charging.Sign() < 0 || p.Parking.Sign() < 0 || p.Reserved.Sign() < 0 {
 			a.find(VolumeNegative, pointer, "it lasts less than no time")
 		}
-		lasts := p.Charging.Add(p.Parking).Add(p.Reserved)
+		lasts := p.lasts()
 		if until := elapsed(p.Start, p.End); lasts.Sub(until).Cmp(secondsSlack) > 0 {
 			a.tooLong(pointer, lasts, until, i+1 == len(charge.Periods))
 		}

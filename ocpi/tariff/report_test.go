@@ -53,8 +53,8 @@ Mon 2026-06-15 11:13:00 +0000 to 11:58:00
 Mon 2026-06-15 11:58:00 +0000 to 12:18:00
   PARKING_TIME 0:20:00 h has no price
                not element 4: it applies after 2:00:00 h, and it has lasted 1:45:00 h
-step_size 100 of element 3, price component 0: 7250 Wh of ENERGY are billed as 7300, 50 more
-step_size 600 of element 0, price component 0: 780 s of TIME of the reservation are billed as 1200, 420 more
+step_size 100 of tariff T, element 3, price component 0: 7250 Wh of ENERGY are billed as 7300, 50 more
+step_size 600 of tariff T, element 0, price component 0: 780 s of TIME of the reservation are billed as 1200, 420 more
 min_price: 8.00 EUR before taxes are billed, because 5.42 is less
 min_price: 9.50 EUR with taxes are billed, because 6.504 is less
 total_energy_cost      3.42 EUR, 4.104 with taxes; the CDR states 3.42 EUR, 4.10 with taxes: agrees

@@ -108,8 +108,8 @@ func quantityText(d Dimension, quantity string) string {
 }
 
 func (s *ReportStep) write(w io.Writer) {
-	fmt.Fprintf(w, "step_size %s of element %d, price component %d: %s %s of %s are billed as %s, %s more\n",
-		s.Size, s.Element, s.Component, s.Total, s.Unit, named(s.Dimension, s.Reservation), s.Rounded, s.Added)
+	fmt.Fprintf(w, "step_size %s of tariff %s, element %d, price component %d: %s %s of %s are billed as %s, %s more\n",
+		s.Size, s.Tariff, s.Element, s.Component, s.Total, s.Unit, named(s.Dimension, s.Reservation), s.Rounded, s.Added)
 }
 
 func (l *ReportLimit) write(w io.Writer, currency string) {

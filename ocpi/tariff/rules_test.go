@@ -588,3 +588,18 @@ func TestTimesOfDayWithSeconds(t *testing.T) {
 		}
 	}
 }
+
+// Periods that begin at the same time are priced alike in whatever order they are: first the one of no length.
+func TestPeriodsThatBeginTogether(t *testing.T) {
+	m := newTariff().element(energyD, "2", 1, kWh("", "3")).element(energyD, "1", 1, nil)
+	start := from(t, "UTC", monday).at
+	moment, hour := tariff.Period{Start: start, Energy: decimal.New(1, 0)}, tariff.Period{Start: start, Energy: decimal.New(3, 0), Charging: decimal.New(3600, 0)}
+	twice := tariff.Period{Start: start, Energy: decimal.New(3, 0)}
+	for _, periods := range [][]tariff.Period{{moment, hour, twice}, {hour, moment, twice}, {twice, hour, moment}} {
+		c := tariff.Charge{Periods: periods}
+		c.Arrange()
+		if got := before(priced(t, c, compiled(t, &m.Tariff), tariff.Policy{})); got != "11.00" { // 1 and 3 kWh at 2, 3 at 1
+			t.Errorf("%s: %+v", got, periods)
+		}
+	}
+}
