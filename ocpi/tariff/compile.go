@@ -149,15 +149,16 @@ func (t *Tariff) compileElement(i int, in *v230.TariffElement) (member string, e
 // compileComponent reads a price; with an error it says in which member.
 func compileComponent(in *v230.PriceComponent) (c *component, d Dimension, member string, err error) {
 	d, ok := dimensionOf(in.Type)
+	rate := decimalOf(in.VAT)
 	switch {
 	case !ok:
 		return nil, d, "type", fmt.Errorf("%q is no dimension of prices", in.Type)
 	case in.StepSize < 0:
 		return nil, d, "step_size", fmt.Errorf("%d is below 0", in.StepSize)
-	case in.VAT != nil && in.VAT.Decimal().Cmp(hundred.Neg()) <= 0:
+	case rate != nil && rate.Cmp(hundred.Neg()) <= 0:
 		return nil, d, "vat", fmt.Errorf("%s %% is no rate", in.VAT)
 	}
-	return &component{price: in.Price.Decimal(), step: decimal.New(int64(in.StepSize), 0), rate: decimalOf(in.VAT)}, d, "", nil
+	return &component{price: in.Price.Decimal(), step: decimal.New(int64(in.StepSize), 0), rate: rate}, d, "", nil
 }
 
 // arrange finds what is asked for in every period.
