@@ -154,6 +154,11 @@ func (a *Audit) checkCuts(charge *Charge, tariffs []*Tariff, policy Policy) {
 				parts.change(first), j-first)
 		}
 	}
+	if total := a.Breakdown.Total; parts != nil && (parts.Total.Before.Cmp(total.Before) != 0 || parts.Total.After.Cmp(total.After) != 0) {
+		places := minorUnits(parts.Currency)
+		before, after := parts.Total.texts(places)
+		a.Notes = append(a.Notes, Note("divided where prices change, with energy that flows evenly, it would cost "+amounts(before, after, parts.Currency)))
+	}
 }
 
 // change says in words what changes from a period to the next.

@@ -419,3 +419,18 @@ func TestWhichOfManyTariffsIsTaken(t *testing.T) {
 		})
 	}
 }
+
+// PR-11: of a CDR whose periods should have been divided, it is of note what it would cost then: that may be what its CPO has computed.
+func TestWhatACDRWouldCostIfItWereDivided(t *testing.T) {
+	cdr := goodCDR(t)
+	cdr.Tariffs[0].Elements[1].Restrictions = &v230.TariffRestrictions{StartTime: new("10:30")} // of energy, at 0.50, and of parking
+	want := tariff.Note("divided where prices change, with energy that flows evenly, it would cost 6.333333333333… EUR, 7.663333333333… with taxes")
+	if a := tariff.Check(cdr, nil, checked); !slices.Contains(a.Notes, want) {
+		t.Errorf("%q", a.Notes)
+	}
+	cdr.Tariffs[0].Elements = append(cdr.Tariffs[0].Elements, newTariff().element(energyD, "0.50", 1, nil).vat(21).Elements...)
+	a := tariff.Check(cdr, nil, checked) // the price is the same, of another element
+	if len(a.Notes) > 0 || !slices.ContainsFunc(a.Findings, func(f tariff.Finding) bool { return f.Code == tariff.PeriodSpansChange }) {
+		t.Errorf("%q %q", a.Notes, found(a))
+	}
+}

@@ -151,7 +151,7 @@ func summaryOf(b *Breakdown) *Report {
 	}
 	for _, c := range append(partsOf(&v230.CDR{}, b), part{field: "total_cost", cost: b.Total}) {
 		out := ReportCost{Name: c.field}
-		out.Before, out.After = r.texts(c.cost)
+		out.Before, out.After = c.cost.texts(r.places)
 		r.Costs = append(r.Costs, out)
 	}
 	return r
@@ -187,17 +187,6 @@ func (a *Audit) reportAs(priced func(*Breakdown) *Report) *Report {
 // money is an amount that has as many digits as it has, and at least those of the currency.
 func (r *Report) money(d decimal.Decimal) string { return moneyText(d, r.places) }
 
-// texts are the amounts of a cost before and after taxes; empty where not known.
-func (r *Report) texts(c Cost) (before, after string) {
-	if !c.NoBefore {
-		before = c.Before.text(r.places)
-	}
-	if !c.NoAfter {
-		after = c.After.text(r.places)
-	}
-	return before, after
-}
-
 func (r *Report) line(b *Breakdown, i int) ReportLine {
 	l := &b.Lines[i]
 	out := ReportLine{
@@ -211,7 +200,7 @@ func (r *Report) line(b *Breakdown, i int) ReportLine {
 	if l.taxing.rate != nil {
 		out.VAT = l.taxing.rate.String()
 	}
-	out.Before, out.After = r.texts(b.Cost(i))
+	out.Before, out.After = b.Cost(i).texts(r.places)
 	return out
 }
 

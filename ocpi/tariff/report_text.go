@@ -148,6 +148,17 @@ func (c *ReportCost) comparison() string {
 	}
 }
 
+// texts are the amounts before and after taxes, with at least so many digits; empty where not known.
+func (c Cost) texts(places int32) (before, after string) {
+	if !c.NoBefore {
+		before = c.Before.text(places)
+	}
+	if !c.NoAfter {
+		after = c.After.text(places)
+	}
+	return before, after
+}
+
 // amounts are those before and after taxes.
 func amounts(before, after, currency string) string {
 	switch {
