@@ -2,7 +2,7 @@
 //
 // Price computes the cost of a Charge, which is made of a CDR or a session, under the tariffs that applied, and keeps every step of the
 // way. Divide cuts a charge into the periods that OCPI demands of whoever makes a CDR. Check compares a CDR with its own tariffs, and Lint
-// finds mistakes in a tariff.
+// finds mistakes in a tariff. A Report says for people, and for machines, what Price or Check found out.
 //
 // All arithmetic is exact: nothing is rounded but by a Policy, and then once, at the end. Where OCPI does not say how to read a
 // tariff, a field of Policy decides. The package does no I/O, and knows no clock but those in what it is given.
