@@ -12,4 +12,4 @@
 package tariff
 
 // Revision changes when the same tariff and the same charge give another price: what was priced before is priced again.
-const Revision = "1"
+const Revision = "2"
