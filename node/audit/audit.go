@@ -19,8 +19,8 @@ type Store interface {
 	Unchecked(ctx context.Context, rules string, after int64, limit int) ([]store.CDRToCheck, error)
 	// CheckedCDRs are partners' CDRs that were checked, in the order of creation.
 	CheckedCDRs(ctx context.Context, want store.CheckFilter, after int64, limit int) ([]store.CDRToCheck, error)
-	// SaveChecks writes what came of checks, and events, in one transaction.
-	SaveChecks(ctx context.Context, checks []store.CDRCheck, events ...store.Event) error
+	// SaveChecks writes what came of checks, and the events that tell of it, in one transaction.
+	SaveChecks(ctx context.Context, checks []store.NewCheck) error
 	// Checks are what came of checks, in the order in which the CDRs came.
 	Checks(ctx context.Context, want store.CheckFilter, after int64, limit int) ([]store.CDRCheck, error)
 	// Partners are all partners.

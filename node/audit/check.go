@@ -153,8 +153,7 @@ func (a *Auditor) write(ctx context.Context, s stretch, sum *Progress) error {
 	if err := ctx.Err(); err != nil {
 		return err // which may be all that is the matter with the results
 	}
-	var checks []store.CDRCheck
-	var events []store.Event
+	var checks []store.NewCheck
 	for i := range s.results {
 		r, cdr := &s.results[i], &s.cdrs[i]
 		if r.err != nil && !errors.Is(r.err, errUnreadable) {
@@ -164,13 +163,14 @@ func (a *Auditor) write(ctx context.Context, s stretch, sum *Progress) error {
 			a.config.Logger.WarnContext(ctx, "a CDR cannot be checked", "partner", cdr.Source, "id", cdr.ID, "error", r.err)
 			continue
 		}
-		checks = append(checks, r.check)
-		sum.add(r.report.Verdict)
+		check := store.NewCheck{CDRCheck: r.check, Before: cdr.Before}
 		if was := tariff.Verdict(cdr.Before); a.config.Tell != nil && was != r.report.Verdict {
-			events = append(events, a.config.Tell(&r.check, was, r.report))
+			check.Event = new(a.config.Tell(&r.check, was, r.report))
 		}
+		checks = append(checks, check)
+		sum.add(r.report.Verdict)
 	}
-	return a.config.Store.SaveChecks(ctx, checks, events...)
+	return a.config.Store.SaveChecks(ctx, checks)
 }
 
 type result struct {

@@ -33,6 +33,16 @@ type CDRCheck struct {
 	Report []byte
 }
 
+// A NewCheck is a check to be stored.
+type NewCheck struct {
+	CDRCheck
+	// Before is the verdict that was stored when the CDR was read; empty where there was none.
+	Before string
+	// Event tells of the check; nil for none. It is left out where something else is stored than Before, as when another process has
+	// checked the CDR meanwhile and told of it.
+	Event *Event
+}
+
 // Difference is how much more a CDR states than its tariff gives; empty where that is not known.
 func (c *CDRCheck) Difference() string {
 	stated, err := decimal.NewFromString(c.Stated)

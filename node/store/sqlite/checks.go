@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/ncruces/go-sqlite3"
@@ -56,7 +57,7 @@ func (db *DB) toCheck(ctx context.Context, sql string, args ...any) (cdrs []stor
 
 // checksWhere is the condition for checks that are wanted after one, with its five arguments. A verdict alone is looked up in an index.
 func checksWhere(want store.CheckFilter, after int64) (where string, args []any) {
-	from, to := int64(0), int64(1<<62)
+	from, to := int64(math.MinInt64), int64(math.MaxInt64)
 	if !want.From.IsZero() {
 		from = want.From.UnixMicro()
 	}
@@ -73,42 +74,52 @@ func checksWhere(want store.CheckFilter, after int64) (where string, args []any)
 
 // SaveChecks writes what came of checks, all in one transaction, and the events that tell of it. A CDR that has gone, or changed
 // since, is left out.
-func (db *DB) SaveChecks(ctx context.Context, checks []store.CDRCheck, events ...store.Event) error {
-	err := db.writer.do(ctx, func(t *tx) error {
-		for _, e := range events {
-			if err := t.Emit(e); err != nil {
-				return err
-			}
-		}
-		return t.saveChecks(checks)
-	})
+func (db *DB) SaveChecks(ctx context.Context, checks []store.NewCheck) error {
+	err := db.writer.do(ctx, func(t *tx) error { return t.saveChecks(checks) })
 	if err != nil {
 		return fmt.Errorf("write checks of CDRs: %w", explain(err))
 	}
 	return nil
 }
 
-func (t *tx) saveChecks(checks []store.CDRCheck) error {
+func (t *tx) saveChecks(checks []store.NewCheck) error {
 	for i := range checks {
 		k := &checks[i]
-		// Most are as before: what is in an index stays, and is not written.
-		err := t.conn.run(`UPDATE cdr_check SET rules = ?5, checked = ?7, energy = ?8, currency = ?9, stated = ?10, computed = ?11, report = ?12
-			WHERE object = ?1 AND change = ?2 AND source = ?3 AND verdict = ?4 AND ended = ?6`,
-			k.Created, k.Change, k.Source, k.Verdict, k.Rules, k.Ended.UnixMicro(), k.Checked.UnixMicro(), k.Energy, k.Currency, k.Stated, k.Computed, k.Report)
-		if err == nil && t.conn.Changes() > 0 {
-			continue
+		err := t.tellChecked(k)
+		if err == nil {
+			err = t.saveCheck(&k.CDRCheck)
 		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", describe(k.Key), err)
-		}
-		err = t.conn.run(`REPLACE INTO cdr_check (object, change, source, verdict, rules, ended, checked, energy, currency, stated, computed, report)
-			SELECT created, change, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 FROM object WHERE created = ?1 AND change = ?2`,
-			k.Created, k.Change, k.Source, k.Verdict, k.Rules, k.Ended.UnixMicro(), k.Checked.UnixMicro(), k.Energy, k.Currency, k.Stated, k.Computed, k.Report)
 		if err != nil {
 			return fmt.Errorf("%s: %w", describe(k.Key), err)
 		}
 	}
 	return nil
+}
+
+// saveCheck writes one. Most are as before: what is in an index stays, and is not written again.
+func (t *tx) saveCheck(k *store.CDRCheck) error {
+	err := t.conn.run(`UPDATE cdr_check SET rules = ?5, checked = ?7, energy = ?8, currency = ?9, stated = ?10, computed = ?11, report = ?12
+		WHERE object = ?1 AND change = ?2 AND source = ?3 AND verdict = ?4 AND ended = ?6`,
+		k.Created, k.Change, k.Source, k.Verdict, k.Rules, k.Ended.UnixMicro(), k.Checked.UnixMicro(), k.Energy, k.Currency, k.Stated, k.Computed, k.Report)
+	if err != nil || t.conn.Changes() > 0 {
+		return err
+	}
+	return t.conn.run(`REPLACE INTO cdr_check (object, change, source, verdict, rules, ended, checked, energy, currency, stated, computed, report)
+		SELECT created, change, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 FROM object WHERE created = ?1 AND change = ?2`,
+		k.Created, k.Change, k.Source, k.Verdict, k.Rules, k.Ended.UnixMicro(), k.Checked.UnixMicro(), k.Energy, k.Currency, k.Stated, k.Computed, k.Report)
+}
+
+// tellChecked writes the event of a check, unless what is stored is something else than was read.
+func (t *tx) tellChecked(k *store.NewCheck) error {
+	if k.Event == nil {
+		return nil
+	}
+	_, asRead, err := t.conn.number(`SELECT 1 FROM object o LEFT JOIN cdr_check k ON k.object = o.created
+		WHERE o.created = ?1 AND o.change = ?2 AND CASE k.change WHEN o.change THEN k.verdict ELSE '' END = ?3`, k.Created, k.Change, k.Before)
+	if err != nil || !asRead {
+		return err
+	}
+	return t.Emit(*k.Event)
 }
 
 // Checks are what came of checking CDRs, in the order in which those came: at most limit of them after the one given.

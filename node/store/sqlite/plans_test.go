@@ -166,7 +166,8 @@ func useChecks(t *testing.T, db *DB, check func(error)) {
 	check(err)
 	cdrs, err := db.Unchecked(ctx, "1", 0, 1)
 	check(err)
-	check(db.SaveChecks(ctx, []store.CDRCheck{{Key: key, Created: cdrs[0].Created, Change: cdrs[0].Change, Report: []byte("{}")}}))
+	checked := store.CDRCheck{Key: key, Created: cdrs[0].Created, Change: cdrs[0].Change, Report: []byte("{}")}
+	check(db.SaveChecks(ctx, []store.NewCheck{{CDRCheck: checked, Event: &store.Event{Data: []byte("{}")}}}))
 	for _, verdicts := range [][]string{nil, {"agrees"}, {"agrees", "differs"}} {
 		_, err = db.CheckedCDRs(ctx, store.CheckFilter{Verdicts: verdicts}, 0, 1)
 		check(err)

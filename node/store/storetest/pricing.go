@@ -108,7 +108,27 @@ var pricingTests = []test{
 				Ended: noon.Add(time.Duration(i) * time.Hour), Checked: noon, Energy: "1.5", Currency: "EUR", Stated: "2.00", Computed: "1.99", Report: []byte(`{}`),
 			})
 		}
-		wantError(t, "SaveChecks", home.SaveChecks(t.Context(), checks, store.Event{Type: "cdr.checked", Data: []byte(`{}`)}), nil)
+		save := func(before string, checks ...store.CDRCheck) {
+			t.Helper()
+			var saved []store.NewCheck
+			for _, c := range checks {
+				told := &store.Event{Type: "cdr.checked", Subject: c.ID, Data: []byte(c.Verdict)}
+				saved = append(saved, store.NewCheck{CDRCheck: c, Before: before, Event: told})
+			}
+			wantError(t, "SaveChecks", home.SaveChecks(t.Context(), saved), nil)
+		}
+		told := func() (texts []string) {
+			t.Helper()
+			events, _, err := home.Events(t.Context(), store.EventFilter{Types: []string{"cdr.checked"}}, 0, 99)
+			wantError(t, "Events", err, nil)
+			for _, e := range events {
+				texts = append(texts, e.Subject+" "+string(e.Data))
+			}
+			return texts
+		}
+		save("", checks...)
+		save("", checks[0]) // which somebody else has checked meanwhile
+		equal(t, "each is told once", told(), []string{"C0 agrees", "C1 differs", "C2 agrees"})
 		equal(t, "unchecked", unchecked("1"), cdrs[3:])
 		equal(t, "by other rules", unchecked("2"), cdrs)
 		_, before := all(func(after int64) ([]store.CDRToCheck, error) { return home.Unchecked(t.Context(), "2", after, 2) })
@@ -149,9 +169,25 @@ var pricingTests = []test{
 		equal(t, "one has changed", ids(unchecked("1")), []string{"C0", "C3", "C4"})
 		_, before = all(func(after int64) ([]store.CDRToCheck, error) { return home.Unchecked(t.Context(), "2", after, 9) })
 		equal(t, "of its present state nothing is known", before, []string{"", "differs", "agrees", "", ""})
-		wantError(t, "SaveChecks", home.SaveChecks(t.Context(), checks[:1]), nil) // of the state before
+		save("", checks[0]) // of the state before
 		equal(t, "it stays unchecked", ids(unchecked("1")), []string{"C0", "C3", "C4"})
 		wantError(t, "Write", home.Write(t.Context(), func(tx store.Tx) error { return tx.Delete(cdrs[1].Key) }), nil)
 		equal(t, "the check of one that is gone", len(list(store.CheckFilter{Verdicts: []string{"differs"}}, 0, 9)), 0)
+		save("differs", checks[1])
+		equal(t, "nothing is told of what has changed or gone", len(told()), 3)
+	}},
+	{name: "a check of a charge that ended before 1970 is one as others", run: func(t *testing.T, home Home) {
+		o := object(ocpi.ModuleCDRs, abc, "OLD")
+		o.Source = "p"
+		put(t, home, o)
+		cdrs, err := home.Unchecked(t.Context(), "1", 0, 9)
+		wantError(t, "Unchecked", err, nil)
+		check := store.CDRCheck{
+			Key: o.Key, Created: cdrs[0].Created, Change: cdrs[0].Change, Verdict: "differs", Rules: "1", Ended: noon.AddDate(-100, 0, 0), Checked: noon, Report: []byte(`{}`),
+		}
+		wantError(t, "SaveChecks", home.SaveChecks(t.Context(), []store.NewCheck{{CDRCheck: check}}), nil)
+		checks, err := home.Checks(t.Context(), store.CheckFilter{}, 0, 9)
+		wantError(t, "Checks", err, nil)
+		equal(t, "checks", checks, []store.CDRCheck{check})
 	}},
 }

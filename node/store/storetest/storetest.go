@@ -59,7 +59,8 @@ type Pricing interface {
 	CheckedCDRs(ctx context.Context, want store.CheckFilter, after int64, limit int) ([]store.CDRToCheck, error)
 	// Check is what came of checking a CDR.
 	Check(ctx context.Context, key store.Key) (store.CDRCheck, error)
-	SaveChecks(ctx context.Context, checks []store.CDRCheck, events ...store.Event) error
+	// SaveChecks writes what came of checks, and the events that tell of it.
+	SaveChecks(ctx context.Context, checks []store.NewCheck) error
 	Checks(ctx context.Context, want store.CheckFilter, after int64, limit int) ([]store.CDRCheck, error)
 }
 
