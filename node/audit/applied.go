@@ -90,7 +90,7 @@ func (s *session) applied(ctx context.Context, partner string, cdr *v230.CDR) (o
 	}
 	for _, name := range names {
 		own := copyIn(cdr, name)
-		then, err := s.then(ctx, partner, party, name, cdr.StartDateTime.Time())
+		then, err := s.published(ctx, partner, party, own, name, cdr.StartDateTime.Time())
 		switch {
 		case err != nil:
 			return out, err
@@ -252,6 +252,19 @@ func (s *session) then(ctx context.Context, partner string, party ocpi.Party, id
 		}
 	}
 	return nil, nil
+}
+
+// published is a tariff as it was at a time: that of the owner whom the copy in a CDR names, where there is such, or else of the CDR's owner.
+func (s *session) published(
+	ctx context.Context, partner string, party ocpi.Party, own *v230.Tariff, id string, at time.Time,
+) (then *state, err error) {
+	if own != nil && own.CountryCode != "" && own.PartyID != "" {
+		then, err = s.then(ctx, partner, ocpi.NewParty(string(own.CountryCode), string(own.PartyID)), id, at)
+	}
+	if then != nil || err != nil {
+		return then, err
+	}
+	return s.then(ctx, partner, party, id, at)
 }
 
 func (s *session) statesOf(ctx context.Context, key store.Key) ([]state, error) {

@@ -57,8 +57,8 @@ type Auditor struct {
 	config Config
 	// after is the CDR after which Run goes on.
 	after int64
-	// tariffs are the latest changes of partners' tariffs that Run has seen.
-	tariffs map[string]int64
+	// again is how far Run has looked again at what nobody could judge, by partner.
+	again map[string]lookedAgain
 	// lookedAtAll is when Run last looked again at all that nobody could judge.
 	lookedAtAll time.Time
 }
@@ -80,7 +80,7 @@ func New(config Config) *Auditor {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Auditor{config: config, tariffs: map[string]int64{}}
+	return &Auditor{config: config, again: map[string]lookedAgain{}}
 }
 
 // An Explanation is how the price of a CDR comes about, with times at the location.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
+	"runtime/debug"
 	"sync"
 
 	"github.com/go-json-experiment/json"
@@ -22,8 +24,8 @@ const rules = tariff.Revision + ".1"
 // atOnce is how many CDRs are read and written at once.
 const atOnce = 500
 
-// Progress is how far a run of checks has come.
-type Progress struct{ Checked, Agree, Differ, CannotSay int }
+// Progress is how far a run of checks has come. Unreadable are CDRs that could not be checked at all, and of which the log tells.
+type Progress struct{ Checked, Agree, Differ, CannotSay, Unreadable int }
 
 func (p *Progress) add(v tariff.Verdict) {
 	p.Checked++
@@ -40,7 +42,7 @@ func (p *Progress) add(v tariff.Verdict) {
 // CheckAll checks CDRs whether or not they were checked before: those that are wanted, and those that were never checked. It tells of its
 // progress after each stretch. CDRs that cannot be read are left out and told to the log.
 func (a *Auditor) CheckAll(ctx context.Context, want store.CheckFilter, told func(Progress)) (sum Progress, err error) {
-	if err := a.checkAgain(ctx, want, &sum, told); err != nil {
+	if _, _, err := a.checkAgain(ctx, want, 0, math.MaxInt, &sum, told); err != nil {
 		return sum, err
 	}
 	_, err = a.checkNew(ctx, 0, &sum, told)
@@ -60,12 +62,20 @@ func (a *Auditor) checkNew(ctx context.Context, after int64, sum *Progress, told
 	}, after, sum, told)
 }
 
-// checkAgain checks what was checked before.
-func (a *Auditor) checkAgain(ctx context.Context, want store.CheckFilter, sum *Progress, told func(Progress)) error {
-	_, err := a.checkEach(ctx, func(ctx context.Context, after int64) ([]store.CDRToCheck, error) {
-		return a.config.Store.CheckedCDRs(ctx, want, after, atOnce)
-	}, 0, sum, told)
-	return err
+// checkAgain checks what was checked before: at most so many after a CDR. It returns the last one, and whether that was all.
+func (a *Auditor) checkAgain(
+	ctx context.Context, want store.CheckFilter, after int64, most int, sum *Progress, told func(Progress),
+) (last int64, all bool, err error) {
+	last, err = a.checkEach(ctx, func(ctx context.Context, after int64) ([]store.CDRToCheck, error) {
+		if most == 0 {
+			return nil, nil
+		}
+		cdrs, err := a.config.Store.CheckedCDRs(ctx, want, after, min(most, atOnce))
+		most -= len(cdrs)
+		all = len(cdrs) == 0
+		return cdrs, err
+	}, after, sum, told)
+	return last, all && err == nil, err
 }
 
 // A stretch is CDRs that are read, checked and written at once.
@@ -161,6 +171,7 @@ func (a *Auditor) write(ctx context.Context, s stretch, sum *Progress) error {
 		}
 		if r.err != nil {
 			a.config.Logger.WarnContext(ctx, "a CDR cannot be checked", "partner", cdr.Source, "id", cdr.ID, "error", r.err)
+			sum.Unreadable++
 			continue
 		}
 		check := store.NewCheck{CDRCheck: r.check, Before: cdr.Before}
@@ -189,8 +200,13 @@ func read(body []byte, object any) error {
 	return nil
 }
 
-// one checks one CDR.
+// one checks one CDR. Whatever a partner sends, the others' CDRs are checked.
 func (a *Auditor) one(ctx context.Context, s *session, o *store.Object) (r result) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.err = fmt.Errorf("%w: %v\n%s", errUnreadable, p, debug.Stack())
+		}
+	}()
 	var cdr v230.CDR
 	if r.err = read(o.Body, &cdr); r.err != nil {
 		return r

@@ -15,6 +15,16 @@ const lateTariffs = 62 * 24 * time.Hour
 // lookAtAll is how often CDRs that nobody could judge are looked at again, whether or not their partner's tariffs changed.
 const lookAtAll = 24 * time.Hour
 
+// againAtOnce is how many CDRs of a partner that nobody could judge are looked at again at once. With a partner that has many of them, and changes
+// its tariffs all the time, others must not wait.
+const againAtOnce = 5000
+
+// lookedAgain is how far CDRs of a partner that nobody could judge have been looked at again.
+type lookedAgain struct {
+	// seen is the latest change of its tariffs for which all were looked at, and seeing the one for which some were: those up to after.
+	seen, seeing, after int64
+}
+
 // Run checks CDRs as they come, and those that nobody could judge again when tariffs of their partner come, until ctx ends.
 func (a *Auditor) Run(ctx context.Context) {
 	look, again := time.NewTicker(a.config.Poll), time.NewTicker(a.config.Again)
@@ -48,7 +58,7 @@ const trimmedAtOnce = 1000
 // tidy looks again at what nobody could judge, and removes tariffs as they were long ago.
 func (a *Auditor) tidy(ctx context.Context) error {
 	if now := a.config.Now(); now.Sub(a.lookedAtAll) >= lookAtAll { // locations may have come, too
-		clear(a.tariffs)
+		clear(a.again)
 		a.lookedAtAll = now
 	}
 	if err := a.lookAgain(ctx); err != nil {
@@ -65,20 +75,31 @@ func (a *Auditor) lookAgain(ctx context.Context) error {
 		return err
 	}
 	for i := range partners {
-		latest, err := a.config.Store.LatestChange(ctx, ocpi.ModuleTariffs, partners[i].ID)
-		if err != nil {
+		if err := a.lookAgainAt(ctx, partners[i].ID); err != nil {
 			return err
 		}
-		if latest == a.tariffs[partners[i].ID] {
-			continue
-		}
-		want := store.CheckFilter{
-			Source: partners[i].ID, Verdicts: []string{string(tariff.CannotSay)}, From: a.config.Now().Add(-lateTariffs),
-		}
-		if err := a.checkAgain(ctx, want, &Progress{}, func(Progress) {}); err != nil {
-			return err
-		}
-		a.tariffs[partners[i].ID] = latest
 	}
 	return nil
+}
+
+// lookAgainAt goes on to look again at what a partner has sent and nobody could judge, if its tariffs have changed.
+func (a *Auditor) lookAgainAt(ctx context.Context, partner string) error {
+	latest, err := a.config.Store.LatestChange(ctx, ocpi.ModuleTariffs, partner)
+	if err != nil {
+		return err
+	}
+	at := a.again[partner]
+	if at.after == 0 {
+		if latest == at.seen {
+			return nil
+		}
+		at.seeing = latest
+	}
+	want := store.CheckFilter{Source: partner, Verdicts: []string{string(tariff.CannotSay)}, From: a.config.Now().Add(-lateTariffs)}
+	last, all, err := a.checkAgain(ctx, want, at.after, againAtOnce, &Progress{}, func(Progress) {})
+	if at.after = last; all {
+		at.seen, at.after = at.seeing, 0
+	}
+	a.again[partner] = at
+	return err
 }
