@@ -59,6 +59,8 @@ type Auditor struct {
 	after int64
 	// again is how far Run has looked again at what nobody could judge, by partner.
 	again map[string]lookedAgain
+	// againAtOnce is how many of a partner's are looked at again at once.
+	againAtOnce int
 	// lookedAtAll is when Run last looked again at all that nobody could judge.
 	lookedAtAll time.Time
 }
@@ -80,7 +82,7 @@ func New(config Config) *Auditor {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Auditor{config: config, again: map[string]lookedAgain{}}
+	return &Auditor{config: config, again: map[string]lookedAgain{}, againAtOnce: againAtOnce}
 }
 
 // An Explanation is how the price of a CDR comes about, with times at the location.

@@ -312,3 +312,27 @@ func TestACDRThatCannotBeCheckedDoesNotKeepOthersFromIt(t *testing.T) {
 		t.Errorf("%+v %v", sum, err)
 	}
 }
+
+// A partner with more CDRs that nobody could judge than are looked at again at once has them looked at bit by bit, and then no more.
+func TestCDRsThatNobodyCouldJudgeAreLookedAtAgainBitByBit(t *testing.T) {
+	d := newDesk(t)
+	for i := range 7 {
+		named := cdrOf(fmt.Sprint("C", i), "3.00")
+		named.ChargingPeriods[0].TariffID = new(ocpi.CiString("T"))
+		d.receive(named)
+	}
+	a := audit.New(d.config)
+	if _, err := a.CheckNew(t.Context(), func(audit.Progress) {}); err != nil {
+		t.Fatal(err)
+	}
+	d.publish(priceOf("0.30", began.Add(-time.Hour)))
+	for _, want := range []int{3, 6, 7, 7} {
+		if err := a.TidyAtOnce(t.Context(), 3); err != nil {
+			t.Fatal(err)
+		}
+		agree, err := d.db.Checks(t.Context(), store.CheckFilter{Verdicts: []string{"agrees"}}, 0, 9)
+		if err != nil || len(agree) != want {
+			t.Errorf("%d agree, not %d: %v", len(agree), want, err)
+		}
+	}
+}

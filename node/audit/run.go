@@ -96,7 +96,7 @@ func (a *Auditor) lookAgainAt(ctx context.Context, partner string) error {
 		at.seeing = latest
 	}
 	want := store.CheckFilter{Source: partner, Verdicts: []string{string(tariff.CannotSay)}, From: a.config.Now().Add(-lateTariffs)}
-	last, all, err := a.checkAgain(ctx, want, at.after, againAtOnce, &Progress{}, func(Progress) {})
+	last, all, err := a.checkAgain(ctx, want, at.after, a.againAtOnce, &Progress{}, func(Progress) {})
 	if at.after = last; all {
 		at.seen, at.after = at.seeing, 0
 	}
