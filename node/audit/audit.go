@@ -19,6 +19,10 @@ type Store interface {
 	Unchecked(ctx context.Context, rules string, after int64, limit int) ([]store.CDRToCheck, error)
 	// CheckedCDRs are partners' CDRs that were checked, in the order of creation.
 	CheckedCDRs(ctx context.Context, want store.CheckFilter, after int64, limit int) ([]store.CDRToCheck, error)
+	// CountUnchecked counts those of Unchecked, or with no rules those that were never checked in their present state, by whatever rules.
+	CountUnchecked(ctx context.Context, rules string) (int, error)
+	// CountChecks counts those of Checks.
+	CountChecks(ctx context.Context, want store.CheckFilter) (int, error)
 	// SaveChecks writes what came of checks, and the events that tell of it, in one transaction.
 	SaveChecks(ctx context.Context, checks []store.NewCheck) error
 	// Checks are what came of checks, in the order in which the CDRs came.

@@ -308,7 +308,7 @@ func TestACDRThatCannotBeCheckedDoesNotKeepOthersFromIt(t *testing.T) {
 		return policyOf(ctx, partner)
 	}
 	sum, err := audit.New(d.config).CheckAll(t.Context(), store.CheckFilter{}, func(audit.Progress) {})
-	if want := (audit.Progress{Checked: 1, Agree: 1, Unreadable: 1}); err != nil || sum != want {
+	if want := (audit.Progress{Checked: 1, Agree: 1, Unreadable: 1, Of: 2}); err != nil || sum != want {
 		t.Errorf("%+v %v", sum, err)
 	}
 }

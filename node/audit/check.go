@@ -24,8 +24,14 @@ const rules = tariff.Revision + ".1"
 // atOnce is how many CDRs are read and written at once.
 const atOnce = 500
 
-// Progress is how far a run of checks has come. Unreadable are CDRs that could not be checked at all, and of which the log tells.
-type Progress struct{ Checked, Agree, Differ, CannotSay, Unreadable int }
+// Progress is how far a run of checks has come.
+type Progress struct {
+	Checked, Agree, Differ, CannotSay int
+	// Unreadable are CDRs that could not be checked at all, and of which the log tells.
+	Unreadable int
+	// Of is how many CDRs there were to check when the run began.
+	Of int
+}
 
 func (p *Progress) add(v tariff.Verdict) {
 	p.Checked++
@@ -42,6 +48,16 @@ func (p *Progress) add(v tariff.Verdict) {
 // CheckAll checks CDRs whether or not they were checked before: those that are wanted, and those that were never checked. It tells of its
 // progress after each stretch. CDRs that cannot be read are left out and told to the log.
 func (a *Auditor) CheckAll(ctx context.Context, want store.CheckFilter, told func(Progress)) (sum Progress, err error) {
+	checked, err := a.config.Store.CountChecks(ctx, want)
+	if err != nil {
+		return sum, err
+	}
+	never, err := a.config.Store.CountUnchecked(ctx, "")
+	if err != nil {
+		return sum, err
+	}
+	sum.Of = checked + never
+	told(sum)
 	if _, _, err := a.checkAgain(ctx, want, 0, math.MaxInt, &sum, told); err != nil {
 		return sum, err
 	}
@@ -51,6 +67,10 @@ func (a *Auditor) CheckAll(ctx context.Context, want store.CheckFilter, told fun
 
 // CheckNew checks what was not checked before, and tells of its progress.
 func (a *Auditor) CheckNew(ctx context.Context, told func(Progress)) (sum Progress, err error) {
+	if sum.Of, err = a.config.Store.CountUnchecked(ctx, rules); err != nil {
+		return sum, err
+	}
+	told(sum)
 	_, err = a.checkNew(ctx, 0, &sum, told)
 	return sum, err
 }

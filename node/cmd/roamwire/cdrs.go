@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/shopspring/decimal"
+
 	"github.com/roamwire/roamwire/node"
 	"github.com/roamwire/roamwire/node/audit"
 	"github.com/roamwire/roamwire/node/backend"
@@ -23,7 +25,7 @@ import (
 type cdrsCmd struct {
 	List      cdrsListCmd      `cmd:"" default:"withargs" help:"List CDRs of partners, and whether they agree with their tariffs."`
 	Show      cdrsShowCmd      `cmd:"" help:"Show how the price of a CDR comes about."`
-	Check     cdrsCheckCmd     `cmd:"" help:"Check CDRs now."`
+	Check     cdrsCheckCmd     `cmd:"" help:"Check CDRs now, those that were not checked yet or with --all others too."`
 	Reconcile cdrsReconcileCmd `cmd:"" help:"Add up what partners have billed, by month, as CSV."`
 }
 
@@ -40,6 +42,15 @@ func (f *checkFlags) filter() store.CheckFilter {
 	return store.CheckFilter{Source: f.Partner, Verdicts: f.Status, From: time.Time(f.From), To: time.Time(f.To)}
 }
 
+// Validate refuses what cannot be meant.
+func (f *checkFlags) Validate() error {
+	from, to := time.Time(f.From), time.Time(f.To)
+	if !from.IsZero() && !to.IsZero() && !to.After(from) {
+		return errors.New("no day is at or after --from and before --to")
+	}
+	return nil
+}
+
 // audited calls do with what checks CDRs.
 func (f *checkFlags) audited(ctx context.Context, do func(*audit.Auditor) error) (err error) {
 	var data *node.Data
@@ -47,7 +58,32 @@ func (f *checkFlags) audited(ctx context.Context, do func(*audit.Auditor) error)
 		return err
 	}
 	defer func() { err = errors.Join(err, data.Close()) }()
-	return do(data.Auditor())
+	auditor := data.Auditor()
+	if err := f.known(ctx, data, auditor); err != nil {
+		return err
+	}
+	return do(auditor)
+}
+
+// known refuses a partner that is not there and has left no CDR: who mistypes a name must not read that there is nothing to tell.
+func (f *checkFlags) known(ctx context.Context, data *node.Data, auditor *audit.Auditor) error {
+	if f.Partner == "" {
+		return nil
+	}
+	partners, err := data.Partners.List(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range partners {
+		if partners[i].ID == f.Partner {
+			return nil
+		}
+	}
+	left, err := auditor.List(ctx, store.CheckFilter{Source: f.Partner}, 0, 1)
+	if err == nil && len(left) == 0 {
+		err = fmt.Errorf("there is no partner %s; \"roamwire partner list\" lists them", f.Partner)
+	}
+	return err
 }
 
 // A dayFlag is a day in UTC, or the first of a month.
@@ -151,7 +187,15 @@ func (c *cdrsShowCmd) Run(ctx context.Context, s streams) error {
 
 type cdrsCheckCmd struct {
 	checkFlags
-	All bool `help:"Check again what was checked before, too."`
+	All bool `help:"Check again what was checked before, too: all of it, or what --partner, --from, --to and --status choose."`
+}
+
+// Validate refuses to choose among what was never checked.
+func (c *cdrsCheckCmd) Validate() error {
+	if want := c.filter(); !c.All && (want.Source != "" || len(want.Verdicts) > 0 || !want.From.IsZero() || !want.To.IsZero()) {
+		return errors.New("--partner, --from, --to and --status choose what is checked again, with --all; what was never checked is checked in any case")
+	}
+	return c.checkFlags.Validate()
 }
 
 // Run checks CDRs.
@@ -164,13 +208,16 @@ func (c *cdrsCheckCmd) Run(ctx context.Context, s streams) error {
 				return a.CheckAll(ctx, c.filter(), told)
 			}
 		}
-		sum, err := check(ctx, func(p audit.Progress) { bar.set(p.Checked) })
+		sum, err := check(ctx, func(p audit.Progress) { bar.of(p.Of); bar.set(p.Checked + p.Unreadable) })
 		bar.finish()
 		if err != nil {
-			return err
+			return fmt.Errorf("%w; %d CDRs were checked before that", err, sum.Checked)
 		}
-		_, err = fmt.Fprintf(s.out, "%d CDRs checked: %d agree, %d differ, of %d nobody can say\n", sum.Checked, sum.Agree, sum.Differ, sum.CannotSay)
-		return err
+		fmt.Fprintf(s.out, "%d CDRs checked: %d agree, %d differ, of %d nobody can say\n", sum.Checked, sum.Agree, sum.Differ, sum.CannotSay)
+		if sum.Unreadable > 0 {
+			return fmt.Errorf("%d CDRs could not be checked", sum.Unreadable)
+		}
+		return nil
 	})
 }
 
@@ -192,10 +239,26 @@ func (c *cdrsReconcileCmd) Run(ctx context.Context, s streams) error {
 		for i := range months {
 			m := &months[i]
 			rows = append(rows, []string{
-				m.Partner, m.Month, m.Currency, strconv.Itoa(m.CDRs), m.Energy.String(), m.Stated.StringFixed(2), m.Judged.StringFixed(2),
-				m.Computed.StringFixed(2), m.Difference().StringFixed(2), strconv.Itoa(m.Agree), strconv.Itoa(m.Differ), strconv.Itoa(m.CannotSay),
+				cell(m.Partner), m.Month, cell(m.Currency), strconv.Itoa(m.CDRs), m.Energy.String(), money(m.Stated), money(m.Judged),
+				money(m.Computed), money(m.Difference()), strconv.Itoa(m.Agree), strconv.Itoa(m.Differ), strconv.Itoa(m.CannotSay),
 			})
 		}
 		return w.WriteAll(rows)
 	})
+}
+
+// money is an amount with all its digits, of which there are two at least after the point: what is added up must still add up.
+func money(d decimal.Decimal) string {
+	if cents := d.Round(2); cents.Equal(d) {
+		return cents.StringFixed(2)
+	}
+	return d.String()
+}
+
+// cell is a text of a partner's in a table that a spreadsheet may open: it is not taken for a formula.
+func cell(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+		return "'" + text
+	}
+	return text
 }

@@ -194,6 +194,13 @@ func newCounter(w io.Writer, name string) progress {
 	)}
 }
 
+// of says how many there will be.
+func (p progress) of(n int) {
+	if p.bar != nil && p.bar.GetMax() != n {
+		p.bar.ChangeMax(n)
+	}
+}
+
 func (p progress) set(n int) {
 	if p.bar != nil {
 		_ = p.bar.Set(n) // only for the eyes

@@ -19,12 +19,45 @@ func (db *DB) Unchecked(ctx context.Context, rules string, after int64, limit in
 			CASE k.change WHEN o.change THEN k.verdict ELSE '' END
 		FROM collection c JOIN object o ON o.collection = c.id JOIN content b ON b.id = o.created
 		LEFT JOIN cdr_check k ON k.object = o.created
-		WHERE c.module = 'cdrs' AND c.source <> '' AND o.created > ?1 AND (k.object IS NULL OR k.change <> o.change OR k.rules <> ?2)
+		WHERE `+uncheckedWhere+`
 		ORDER BY o.created LIMIT ?3`, after, rules, limit)
 	if err != nil {
 		return nil, fmt.Errorf("find CDRs that are not checked: %w", err)
 	}
 	return cdrs, nil
+}
+
+// uncheckedWhere is the condition for what is unchecked after ?1, by the rules ?2, which are empty for any.
+const uncheckedWhere = `c.module = 'cdrs' AND c.source <> '' AND o.created > ?1
+	AND (k.object IS NULL OR k.change <> o.change OR ?2 <> '' AND k.rules <> ?2)`
+
+// CountUnchecked counts partners' CDRs that were not checked by these rules in their present state, or with no rules, by any.
+func (db *DB) CountUnchecked(ctx context.Context, rules string) (int, error) {
+	n, err := db.countChecks(ctx, `SELECT count(*) FROM collection c JOIN object o ON o.collection = c.id LEFT JOIN cdr_check k ON k.object = o.created
+		WHERE `+uncheckedWhere, int64(0), rules)
+	if err != nil {
+		return 0, fmt.Errorf("count CDRs that are not checked: %w", err)
+	}
+	return n, nil
+}
+
+// CountChecks counts the checks that are wanted.
+func (db *DB) CountChecks(ctx context.Context, want store.CheckFilter) (int, error) {
+	where, args := checksWhere(want, 0)
+	n, err := db.countChecks(ctx, `SELECT count(*) FROM cdr_check k WHERE `+where, args...)
+	if err != nil {
+		return 0, fmt.Errorf("count checks of CDRs: %w", err)
+	}
+	return n, nil
+}
+
+func (db *DB) countChecks(ctx context.Context, sql string, args ...any) (n int, err error) {
+	err = db.look(ctx, func(c *conn) error {
+		count, _, err := c.number(sql, args...)
+		n = int(count)
+		return err
+	})
+	return n, explain(err)
 }
 
 // CheckedCDRs are the CDRs of checks, in the order in which they came: at most limit of them after the one given.

@@ -168,7 +168,11 @@ func useChecks(t *testing.T, db *DB, check func(error)) {
 	check(err)
 	checked := store.CDRCheck{Key: key, Created: cdrs[0].Created, Change: cdrs[0].Change, Report: []byte("{}")}
 	check(db.SaveChecks(ctx, []store.NewCheck{{CDRCheck: checked, Event: &store.Event{Data: []byte("{}")}}}))
+	_, err = db.CountUnchecked(ctx, "1")
+	check(err)
 	for _, verdicts := range [][]string{nil, {"agrees"}, {"agrees", "differs"}} {
+		_, err = db.CountChecks(ctx, store.CheckFilter{Verdicts: verdicts})
+		check(err)
 		_, err = db.CheckedCDRs(ctx, store.CheckFilter{Verdicts: verdicts}, 0, 1)
 		check(err)
 		_, err = db.Checks(ctx, store.CheckFilter{Verdicts: verdicts}, 0, 1)

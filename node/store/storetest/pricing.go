@@ -98,6 +98,9 @@ var pricingTests = []test{
 		unchecked := func(rules string) []store.Object {
 			t.Helper()
 			found, _ := all(func(after int64) ([]store.CDRToCheck, error) { return home.Unchecked(t.Context(), rules, after, 2) })
+			count, err := home.CountUnchecked(t.Context(), rules)
+			wantError(t, "CountUnchecked", err, nil)
+			equal(t, "how many", count, len(found))
 			return found
 		}
 		equal(t, "unchecked", unchecked("1"), cdrs)
@@ -156,6 +159,14 @@ var pricingTests = []test{
 			got, err := home.Checks(t.Context(), want, after, limit)
 			wantError(t, "Checks", err, nil)
 			return got
+		}
+		never, err := home.CountUnchecked(t.Context(), "")
+		wantError(t, "CountUnchecked", err, nil)
+		equal(t, "never checked", never, 2)
+		for _, want := range []store.CheckFilter{{}, {Source: "p"}, {Verdicts: []string{"differs"}}, {From: noon.Add(time.Hour)}} {
+			count, err := home.CountChecks(t.Context(), want)
+			wantError(t, "CountChecks", err, nil)
+			equal(t, "how many", count, len(list(want, 0, 9)))
 		}
 		equal(t, "all", list(store.CheckFilter{}, 0, 9), checks)
 		equal(t, "some", list(store.CheckFilter{}, checks[0].Created, 1), checks[1:2])

@@ -57,6 +57,9 @@ type Pricing interface {
 	Unchecked(ctx context.Context, rules string, after int64, limit int) ([]store.CDRToCheck, error)
 	// CheckedCDRs are partners' CDRs that were checked.
 	CheckedCDRs(ctx context.Context, want store.CheckFilter, after int64, limit int) ([]store.CDRToCheck, error)
+	// CountUnchecked and CountChecks count those of Unchecked and Checks.
+	CountUnchecked(ctx context.Context, rules string) (int, error)
+	CountChecks(ctx context.Context, want store.CheckFilter) (int, error)
 	// Check is what came of checking a CDR.
 	Check(ctx context.Context, key store.Key) (store.CDRCheck, error)
 	// SaveChecks writes what came of checks, and the events that tell of it.
