@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/convert"
 	"github.com/roamwire/roamwire/ocpi/tariff"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
@@ -76,12 +78,18 @@ func (s *session) applied(ctx context.Context, partner string, cdr *v230.CDR) (o
 	if err != nil {
 		return out, err
 	}
-	if out.Policy.Zone = zoneOf(location); out.Policy.Zone == nil {
-		out.Policy.Zone = tariff.ZoneOf(&cdr.CDRLocation)
+	var then *v230.Location // as it was when it was used, which 2.1.1 says
+	if l, ok := convert.LocationIn(cdr); ok {
+		then = &l
 	}
+	out.Policy.Zone = cmp.Or(zoneOf(then), zoneOf(location), tariff.ZoneOf(&cdr.CDRLocation))
 	names := named(cdr)
 	if len(names) == 0 {
-		if names, err = s.ofConnector(ctx, partner, party, location, cdr, &out); err != nil {
+		ids := connectorTariffs(then, cdr)
+		if len(ids) == 0 {
+			ids = connectorTariffs(location, cdr)
+		}
+		if names, err = s.ofConnector(ctx, partner, party, ids, cdr, &out); err != nil {
 			return out, err
 		}
 	}
@@ -162,14 +170,14 @@ func copyIn(cdr *v230.CDR, name string) *v230.Tariff {
 	return nil
 }
 
-// ofConnector are the tariffs that the connector has now and that are for the driver's kind of token. Where there are several, nobody can
+// ofConnector are those of the tariffs of the connector that are for the driver's kind of token. Where there are several, nobody can
 // say which applied.
 func (s *session) ofConnector(
-	ctx context.Context, partner string, party ocpi.Party, l *v230.Location, cdr *v230.CDR, out *Applied,
+	ctx context.Context, partner string, party ocpi.Party, ids []string, cdr *v230.CDR, out *Applied,
 ) (names []string, err error) {
 	best := notFor
-	out.Sought = connectorTariffs(l, cdr)
-	for _, id := range out.Sought {
+	out.Sought = ids
+	for _, id := range ids {
 		then, err := s.then(ctx, partner, party, id, cdr.StartDateTime.Time())
 		if err != nil {
 			return nil, err
@@ -195,6 +203,7 @@ func (s *session) ofConnector(
 	return names, nil
 }
 
+// connectorTariffs are the tariffs that the connector of a CDR has in a location.
 func connectorTariffs(l *v230.Location, cdr *v230.CDR) (ids []string) {
 	if l == nil {
 		return nil

@@ -16,8 +16,11 @@ import (
 	"github.com/roamwire/roamwire/node/store"
 	"github.com/roamwire/roamwire/node/store/sqlite"
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/convert"
+	"github.com/roamwire/roamwire/ocpi/quirk"
 	"github.com/roamwire/roamwire/ocpi/tariff"
 	"github.com/roamwire/roamwire/ocpi/v230"
+	"github.com/roamwire/roamwire/ocpi/wire"
 )
 
 var (
@@ -335,4 +338,30 @@ func TestCDRsThatNobodyCouldJudgeAreLookedAtAgainBitByBit(t *testing.T) {
 			t.Errorf("%d agree, not %d: %v", len(agree), want, err)
 		}
 	}
+}
+
+// A CDR of 2.1.1 has its location in it, as it was when it was used: its time zone and the tariff of its connector are those that applied.
+func TestTheLocationInACDRSaysWhatApplied(t *testing.T) {
+	d := newDesk(t)
+	night := priceOf("0.30", began.Add(-time.Hour))
+	night.Elements[0].Restrictions = &v230.TariffRestrictions{StartTime: new("22:00"), EndTime: new("23:45")} // 19:30 UTC in Helsinki
+	d.publish(night)
+	now := priceOf("0.90", began.Add(-time.Hour))
+	now.ID = "NOW"
+	d.publish(now)
+	d.locate("Europe/Amsterdam", "NOW")
+	codecs, _ := wire.For(ocpi.V211)
+	cdr, _, err := codecs.CDRs.Read([]byte(`{"id": "A", "start_date_time": "2026-06-15T19:30:00Z", "stop_date_time": "2026-06-15T20:30:00Z", "auth_id": "DE-GWH-1",
+		"auth_method": "WHITELIST", "currency": "EUR", "total_cost": 3.00, "total_energy": 10, "total_time": 1, "last_updated": "2026-06-15T21:00:00Z",
+		"location": {"id": "L", "type": "ON_STREET", "address": "Kade 7", "city": "Turku", "postal_code": "20100", "country": "SWE", "time_zone": "Europe/Helsinki",
+			"coordinates": {"latitude": "60.450000", "longitude": "22.260000"}, "last_updated": "2026-06-01T00:00:00Z",
+			"evses": [{"uid": "E", "status": "CHARGING", "last_updated": "2026-06-01T00:00:00Z", "connectors": [{"id": "1", "standard": "IEC_62196_T2",
+				"format": "SOCKET", "power_type": "AC_3_PHASE", "voltage": 230, "amperage": 16, "tariff_id": "T", "last_updated": "2026-06-01T00:00:00Z"}]}]},
+		"charging_periods": [{"start_date_time": "2026-06-15T19:30:00Z", "dimensions": [{"type": "ENERGY", "volume": 10}, {"type": "TIME", "volume": 1}]}]}`),
+		convert.Env{Owner: cpo}, quirk.Profile{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.receive(cdr)
+	d.want("A agrees 3 for 3.00")
 }

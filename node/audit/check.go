@@ -19,7 +19,7 @@ import (
 )
 
 // rules name what CDRs are checked by: when that changes, they are checked again.
-const rules = tariff.Revision + ".1"
+const rules = tariff.Revision + ".2"
 
 // atOnce is how many CDRs are read and written at once.
 const atOnce = 500
@@ -241,7 +241,7 @@ func (a *Auditor) one(ctx context.Context, s *session, o *store.Object) (r resul
 	r.report = audit.Summary()
 	r.check = store.CDRCheck{
 		Key: o.Key, Created: o.Created, Change: o.Change, Verdict: string(audit.Verdict), Rules: rules,
-		Ended: cdr.EndDateTime.Time(), Checked: a.config.Now(), Energy: cdr.TotalEnergy.String(), Currency: cdr.Currency,
+		Ended: cdr.EndDateTime.Time(), Checked: a.config.Now(), Energy: energyOf(&cdr), Currency: cdr.Currency,
 		Stated: cdr.TotalCost.BeforeTaxes.String(),
 	}
 	for _, c := range audit.Costs {
@@ -253,6 +253,14 @@ func (a *Auditor) one(ctx context.Context, s *session, o *store.Object) (r resul
 		r.err = fmt.Errorf("write the report: %w", err)
 	}
 	return r
+}
+
+// energyOf is the energy of a CDR; below 0 for a credit CDR, which takes back what another has billed.
+func energyOf(cdr *v230.CDR) string {
+	if cdr.Credit != nil && *cdr.Credit {
+		return cdr.TotalEnergy.Decimal().Abs().Neg().String()
+	}
+	return cdr.TotalEnergy.String()
 }
 
 // moneyPlaces are the digits after the point that sums are kept with.

@@ -71,7 +71,7 @@ func TestWhatPartnersBillIsAddedUp(t *testing.T) {
 		"another 2026-07 EUR: 1 CDRs, 10 kWh, 3.001 stated, 3.001 of it against 3: 0.001; 1, 0, 0",
 		"grenspaal 2026-06 EUR: 1 CDRs, 10 kWh, 3 stated, 3 of it against 3: 0; 1, 0, 0",
 		"grenspaal 2026-07 CHF: 1 CDRs, 10 kWh, 3 stated, 3 of it against 3: 0; 1, 0, 0",
-		"grenspaal 2026-07 EUR: 4 CDRs, 40 kWh, 7.833 stated, 3.333 of it against 3.3333: -0.0003; 1, 2, 1",
+		"grenspaal 2026-07 EUR: 4 CDRs, 20 kWh, 7.833 stated, 3.333 of it against 3.3333: -0.0003; 1, 2, 1",
 	}
 	if diff := cmp.Diff(want, d.months(store.CheckFilter{})); diff != "" {
 		t.Error(diff)

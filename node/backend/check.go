@@ -34,7 +34,7 @@ type Check struct {
 	Verdict    string    `json:"verdict" enum:"agrees,differs,cannot-say" doc:"Whether the tariff gives the costs that the CDR states"`
 	Ended      time.Time `json:"ended" doc:"When the charge ended"`
 	Checked    time.Time `json:"checked" doc:"When the CDR was checked"`
-	Energy     string    `json:"energy" doc:"kWh"`
+	Energy     string    `json:"energy" doc:"kWh; below 0 in a credit CDR"`
 	Currency   string    `json:"currency" doc:"ISO 4217"`
 	Stated     string    `json:"stated" doc:"The cost before taxes that the CDR states"`
 	Computed   string    `json:"computed,omitempty" doc:"The cost before taxes that its tariff gives; missing where that is not known"`
@@ -48,7 +48,7 @@ type Month struct {
 	Month        string `json:"month" example:"2026-06" doc:"The month, in UTC"`
 	Currency     string `json:"currency" doc:"ISO 4217"`
 	CDRs         int    `json:"cdrs" doc:"How many CDRs, credit CDRs too"`
-	Energy       string `json:"energy" doc:"kWh"`
+	Energy       string `json:"energy" doc:"kWh, those of credit CDRs taken off"`
 	Stated       string `json:"stated" doc:"What the CDRs cost before taxes"`
 	StatedJudged string `json:"stated_judged" doc:"The part of that for which tariffs give a cost"`
 	Computed     string `json:"computed" doc:"That cost"`

@@ -26,7 +26,7 @@ type CDRCheck struct {
 	Rules string
 	// Ended is when the charge ended, and Checked when the CDR was checked.
 	Ended, Checked time.Time
-	// Energy is in kWh. Stated is the cost before taxes as the CDR has it, and Computed as its tariff gives it; empty where that is
+	// Energy is in kWh, below 0 for a credit CDR. Stated is the cost before taxes as the CDR has it, and Computed as its tariff gives it; empty where that is
 	// not known. All are decimal texts.
 	Energy, Currency, Stated, Computed string
 	// Report is how the price comes about and what was found, as JSON.

@@ -126,6 +126,23 @@ func FreezeCDRLocation(c, before *v230.CDR, env Env) {
 	})
 }
 
+// LocationIn returns the location that a CDR of 2.1.1 has in it, as it was when it was used. It is false for CDRs of other versions, and for
+// those that have come to be about another place.
+func LocationIn(c *v230.CDR) (v230.Location, bool) {
+	said, ok := recall(leftoverOf(c.Extra), "location", func(was *v211.Location) bool {
+		if was == nil {
+			return false
+		}
+		raised := cdrLocation(was)
+		return len(differing(&raised, &c.CDRLocation)) == 0
+	})
+	if !ok {
+		return v230.Location{}, false
+	}
+	l, _ := LocationFrom211(*said, Env{Owner: ocpi.NewParty(string(c.CountryCode), string(c.PartyID))})
+	return l, true
+}
+
 // freeze puts a copy of a location into the leftovers, unless one is there that holds: that of before, or else the one that
 // build makes.
 func freeze(extra *ocpi.Extra, before ocpi.Extra, holds func(*v211.Location) bool, build func() (v211.Location, bool)) {
