@@ -19,6 +19,8 @@ type Store interface {
 	Unchecked(ctx context.Context, rules string, after int64, limit int) ([]store.CDRToCheck, error)
 	// CheckedCDRs are partners' CDRs that were checked, in the order of creation.
 	CheckedCDRs(ctx context.Context, want store.CheckFilter, after int64, limit int) ([]store.CDRToCheck, error)
+	// LatestCDR is the number of the latest change to a CDR of any partner.
+	LatestCDR(ctx context.Context) (int64, error)
 	// CountUnchecked counts those of Unchecked, or with no rules those that were never checked in their present state, by whatever rules.
 	CountUnchecked(ctx context.Context, rules string) (int, error)
 	// CountChecks counts those of Checks.
@@ -59,8 +61,8 @@ type Config struct {
 // An Auditor checks CDRs.
 type Auditor struct {
 	config Config
-	// after is the CDR after which Run goes on.
-	after int64
+	// after is the CDR after which Run goes on, and latest the latest change of CDRs that it has seen.
+	after, latest int64
 	// again is how far Run has looked again at what nobody could judge, by partner.
 	again map[string]lookedAgain
 	// againAtOnce is how many of a partner's are looked at again at once.

@@ -47,8 +47,14 @@ func (a *Auditor) Run(ctx context.Context) {
 }
 
 // look checks what has come since it last looked.
-func (a *Auditor) look(ctx context.Context) (err error) {
-	a.after, err = a.checkNew(ctx, a.after, &Progress{}, func(Progress) {})
+func (a *Auditor) look(ctx context.Context) error {
+	latest, err := a.config.Store.LatestCDR(ctx)
+	if err != nil || latest == a.latest {
+		return err
+	}
+	if a.after, err = a.checkNew(ctx, a.after, &Progress{}, func(Progress) {}); err == nil {
+		a.latest = latest
+	}
 	return err
 }
 

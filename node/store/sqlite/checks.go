@@ -13,11 +13,11 @@ import (
 )
 
 // Unchecked are partners' CDRs that were not checked by these rules in their present state, in the order of creation: at most limit
-// of them after the one given.
+// of them after the one given. It reads all objects that were created after that, in their order, and so sorts nothing.
 func (db *DB) Unchecked(ctx context.Context, rules string, after int64, limit int) ([]store.CDRToCheck, error) {
 	cdrs, err := db.toCheck(ctx, `SELECT o.created, o.id, o.token_type, o.audience, o.change, o.last_updated, c.country_code, c.party_id, b.json, c.source,
 			CASE k.change WHEN o.change THEN k.verdict ELSE '' END
-		FROM collection c JOIN object o ON o.collection = c.id JOIN content b ON b.id = o.created
+		FROM object o CROSS JOIN collection c ON c.id = o.collection CROSS JOIN content b ON b.id = o.created
 		LEFT JOIN cdr_check k ON k.object = o.created
 		WHERE `+uncheckedWhere+`
 		ORDER BY o.created LIMIT ?3`, after, rules, limit)
@@ -30,6 +30,18 @@ func (db *DB) Unchecked(ctx context.Context, rules string, after int64, limit in
 // uncheckedWhere is the condition for what is unchecked after ?1, by the rules ?2, which are empty for any.
 const uncheckedWhere = `c.module = 'cdrs' AND c.source <> '' AND o.created > ?1
 	AND (k.object IS NULL OR k.change <> o.change OR ?2 <> '' AND k.rules <> ?2)`
+
+// LatestCDR returns the number of the latest change to a CDR of any partner; 0 where there was none.
+func (db *DB) LatestCDR(ctx context.Context) (latest int64, err error) {
+	err = db.look(ctx, func(c *conn) (err error) {
+		latest, _, err = c.number(`SELECT coalesce(max(latest), 0) FROM collection WHERE module = 'cdrs' AND source <> ''`)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("read the latest change of partners' CDRs: %w", explain(err))
+	}
+	return latest, nil
+}
 
 // CountUnchecked counts partners' CDRs that were not checked by these rules in their present state, or with no rules, by any.
 func (db *DB) CountUnchecked(ctx context.Context, rules string) (int, error) {

@@ -164,6 +164,8 @@ func useChecks(t *testing.T, db *DB, check func(error)) {
 	check(err)
 	_, err = db.TrimTariffStates(ctx, now, 1)
 	check(err)
+	_, err = db.LatestCDR(ctx)
+	check(err)
 	cdrs, err := db.Unchecked(ctx, "1", 0, 1)
 	check(err)
 	checked := store.CDRCheck{Key: key, Created: cdrs[0].Created, Change: cdrs[0].Change, Report: []byte("{}")}
@@ -219,4 +221,28 @@ func useRenditions(t *testing.T, db *DB, check func(error)) {
 	lacking[0].Renditions = map[ocpi.Version][]byte{ocpi.V221: []byte(`{}`)}
 	check(db.Render(t.Context(), lacking))
 	check(db.KeepOnly(t.Context(), []ocpi.Version{ocpi.V211}))
+}
+
+// Looking for CDRs that are not checked happens all the time, and over all of them: it neither sorts them nor begins at the first.
+func TestLookingForUncheckedCDRsSortsNothing(t *testing.T) {
+	db := openTest(t, filepath.Join(t.TempDir(), "node.db"))
+	if _, err := db.Unchecked(t.Context(), "1", 1, 1); err != nil {
+		t.Fatal(err)
+	}
+	c := <-db.readers.idle
+	defer func() { db.readers.idle <- c }()
+	looked := false
+	for sql := range c.statements {
+		if !strings.Contains(sql, "LEFT JOIN cdr_check") {
+			continue
+		}
+		looked = true
+		steps := plan(t, c, sql)
+		if strings.Contains(strings.Join(steps, "\n"), "TEMP B-TREE") || !strings.HasPrefix(steps[0], "SEARCH o USING INTEGER PRIMARY KEY") {
+			t.Errorf("%q", steps)
+		}
+	}
+	if !looked {
+		t.Error("no such statement")
+	}
 }

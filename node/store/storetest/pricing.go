@@ -82,6 +82,11 @@ var pricingTests = []test{
 		}
 		put(t, home, cdrs...)
 		put(t, home, object(ocpi.ModuleCDRs, abc, "ours"), location("L"))
+		latest, err := home.LatestCDR(t.Context())
+		wantError(t, "LatestCDR", err, nil)
+		last, err := home.Object(t.Context(), cdrs[4].Key)
+		wantError(t, "Object", err, nil)
+		equal(t, "the latest of a partner's", latest, last.Change)
 		all := func(read func(after int64) ([]store.CDRToCheck, error)) (found []store.Object, before []string) {
 			t.Helper()
 			for after := int64(0); ; {

@@ -53,6 +53,8 @@ type Pricing interface {
 	TariffStates(ctx context.Context, key store.Key) ([]store.TariffState, error)
 	// TrimTariffStates removes states that ended before a time.
 	TrimTariffStates(ctx context.Context, before time.Time, limit int) (int, error)
+	// LatestCDR is the number of the latest change to a CDR of any partner.
+	LatestCDR(ctx context.Context) (int64, error)
 	// Unchecked are partners' CDRs that were not checked by these rules in their present state.
 	Unchecked(ctx context.Context, rules string, after int64, limit int) ([]store.CDRToCheck, error)
 	// CheckedCDRs are partners' CDRs that were checked.
