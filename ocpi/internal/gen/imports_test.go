@@ -38,7 +38,7 @@ var mayImport = map[string][]string{
 	"node/push":               {"ocpi", "ocpi/ocpiclient", "ocpi/v230", "node/store"},
 	"node/pull":               {"ocpi", "ocpi/ocpiclient", "node/store"},
 	"node/command":            {"ocpi", "ocpi/v230", "ocpi/command", "ocpi/ocpiclient", "ocpi/ocpiserver", "node/store"},
-	"node/audit":              {"ocpi", "ocpi/v230", "ocpi/tariff", "node/store"},
+	"node/audit":              {"ocpi", "ocpi/v230", "ocpi/tariff", "ocpi/convert", "node/store"},
 	"node/hubclient":          {"ocpi", "ocpi/v230", "node/store"},
 	"node/simulate":           {"ocpi", "ocpi/v230", "ocpi/tariff"},
 	"node/event":              {"ocpi", "node/store"},
