@@ -88,7 +88,7 @@ func (a *Audit) compile(cdr *v230.CDR, tariffs []*v230.Tariff) (compiled []*Tari
 		return nil
 	}
 	for _, t := range tariffs {
-		if t.Currency != cdr.Currency {
+		if !strings.EqualFold(t.Currency, cdr.Currency) {
 			a.find(CurrencyDiffers, tariffPointer(cdr, t, "/currency"), "tariff %s is in %s, the CDR in %s", t.ID, t.Currency, cdr.Currency)
 			return nil
 		}

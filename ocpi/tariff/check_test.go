@@ -434,3 +434,12 @@ func TestWhatACDRWouldCostIfItWereDivided(t *testing.T) {
 		t.Errorf("%q %q", a.Notes, found(a))
 	}
 }
+
+// Codes of currencies are the same in any case.
+func TestCurrenciesInLowerCase(t *testing.T) {
+	cdr := goodCDR(t)
+	cdr.Currency = "eur"
+	if a := tariff.Check(cdr, nil, checked); a.Verdict != tariff.Agrees || len(a.Findings) > 0 {
+		t.Errorf("%s: %v", a.Verdict, a.Findings)
+	}
+}

@@ -1,10 +1,14 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/roamwire/roamwire/node/store"
@@ -36,17 +40,40 @@ func (db *DB) TariffStates(ctx context.Context, key store.Key) (states []store.T
 	return states, nil
 }
 
-// keepTariff notes how a tariff is from now on, and until when it was otherwise.
+// keepTariff notes how a tariff is from now on, and until when it was otherwise. That it is published again as it was says nothing, and a
+// time ahead of the clock is taken for now.
 func (t *tx) keepTariff(id int64, o *store.Object) error {
 	if o.Module != ocpi.ModuleTariffs {
 		return nil
 	}
-	if err := t.endTariff(id, o.LastUpdated); err != nil {
+	var before []byte
+	err := t.conn.query(func(s *sqlite3.Stmt) { before = s.ColumnBlob(0, nil) }, `SELECT json FROM tariff_state WHERE object = ?1 AND until = 0`, id)
+	if err != nil || sameButTime(before, o.Body) {
+		return err
+	}
+	since := o.LastUpdated
+	if now := time.Now(); since.After(now) {
+		since = now
+	}
+	if err := t.endTariff(id, since); err != nil {
 		return err
 	}
 	return t.conn.run(`INSERT INTO tariff_state (object, source, country_code, party_id, id_key, id, since, until, json)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8)`,
-		id, o.Source, o.Party.CountryCode, o.Party.PartyID, idKey(o.ID), o.ID, o.LastUpdated.UnixMicro(), o.Body)
+		id, o.Source, o.Party.CountryCode, o.Party.PartyID, idKey(o.ID), o.ID, since.UnixMicro(), o.Body)
+}
+
+// sameButTime reports whether two objects have the same members, but for last_updated.
+func sameButTime(a, b []byte) bool {
+	membersOf := func(body []byte) (members map[string]jsontext.Value) {
+		if json.Unmarshal(body, &members, jsontext.AllowDuplicateNames(true)) != nil {
+			return nil
+		}
+		delete(members, "last_updated")
+		return members
+	}
+	members, others := membersOf(a), membersOf(b)
+	return members != nil && others != nil && maps.EqualFunc(members, others, func(a, b jsontext.Value) bool { return bytes.Equal(a, b) })
 }
 
 // endTariff notes until when a tariff was as it was.

@@ -59,6 +59,36 @@ var pricingTests = []test{
 			t.Errorf("%+v", got)
 		}
 	}},
+	{name: "a tariff that is published again as it was stays the same state", run: func(t *testing.T, home Home) {
+		said := func(minutes int, price string) store.Object {
+			o := tariffAt("p", "T", minutes)
+			o.Body = []byte(fmt.Sprintf(`{"id":"T","price":%s,"last_updated":%q}`, price, o.LastUpdated.Format(time.RFC3339)))
+			return o
+		}
+		first, changed := said(0, "0.3"), said(20, "0.4")
+		put(t, home, first)
+		put(t, home, said(10, "0.3"))
+		got, err := home.TariffStates(t.Context(), first.Key)
+		wantError(t, "TariffStates", err, nil)
+		equal(t, "one state", got, []store.TariffState{{Key: first.Key, Since: first.LastUpdated, Body: first.Body}})
+		put(t, home, changed)
+		put(t, home, said(30, "0.3"))
+		got, err = home.TariffStates(t.Context(), first.Key)
+		wantError(t, "TariffStates", err, nil)
+		if len(got) != 3 || !got[2].Until.Equal(changed.LastUpdated) || !got[1].Until.Equal(noon.Add(30*time.Minute)) || !got[0].Until.IsZero() {
+			t.Errorf("what was once so is another state when it is so again: %+v", got)
+		}
+	}},
+	{name: "a tariff from the future is so from now on", run: func(t *testing.T, home Home) {
+		future := tariffAt("p", "T", 0)
+		future.LastUpdated = time.Now().Add(time.Hour).Truncate(time.Second)
+		put(t, home, future)
+		got, err := home.TariffStates(t.Context(), future.Key)
+		wantError(t, "TariffStates", err, nil)
+		if len(got) != 1 || time.Since(got[0].Since).Abs() > time.Minute {
+			t.Errorf("%+v", got)
+		}
+	}},
 	{name: "old states of tariffs are removed, present ones stay", run: func(t *testing.T, home Home) {
 		for minutes := range 5 {
 			put(t, home, tariffAt("p", "T", minutes))
