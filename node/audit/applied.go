@@ -29,20 +29,20 @@ type Applied struct {
 
 // Applied finds what a CDR of a partner's is to be priced with, or one of ours, with no partner.
 func (a *Auditor) Applied(ctx context.Context, partner string, cdr *v230.CDR) (Applied, error) {
-	return newSession(a.config.Store, a.config.Policy).applied(ctx, partner, cdr)
+	return newReader(a.config.Store, a.config.Policy).applied(ctx, partner, cdr)
 }
 
 // TariffThen is a tariff of a partner's, or of ours, as it was at a time; nil where it was not there.
 func (a *Auditor) TariffThen(ctx context.Context, partner string, owner ocpi.Party, id string, at time.Time) (*v230.Tariff, error) {
-	then, err := newSession(a.config.Store, a.config.Policy).then(ctx, partner, owner, id, at)
+	then, err := newReader(a.config.Store, a.config.Policy).then(ctx, partner, owner, id, at)
 	if then == nil || err != nil {
 		return nil, err
 	}
 	return &then.tariff, nil
 }
 
-// A session is what one run of checks has read of partners' tariffs and locations, which it reads once.
-type session struct {
+// A reader is what one run of checks has read of partners' tariffs and locations, which it reads once.
+type reader struct {
 	store  Store
 	policy func(ctx context.Context, partner string) (tariff.Policy, error)
 
@@ -61,20 +61,20 @@ type state struct {
 	tariff       v230.Tariff
 }
 
-func newSession(s Store, policy func(context.Context, string) (tariff.Policy, error)) *session {
-	return &session{
+func newReader(s Store, policy func(context.Context, string) (tariff.Policy, error)) *reader {
+	return &reader{
 		store: s, policy: policy, policies: map[string]tariff.Policy{}, states: map[store.Key][]state{}, locations: map[store.Key]*v230.Location{},
 	}
 }
 
 // applied finds the tariffs that applied to a CDR: those that its periods name, or else its own, or else that of the connector, each as it
 // was when the charge began. Where we do not have it from then, the CDR's own copy is taken.
-func (s *session) applied(ctx context.Context, partner string, cdr *v230.CDR) (out Applied, err error) {
+func (r *reader) applied(ctx context.Context, partner string, cdr *v230.CDR) (out Applied, err error) {
 	party := ocpi.NewParty(string(cdr.CountryCode), string(cdr.PartyID))
-	if out.Policy, err = s.policyOf(ctx, partner); err != nil {
+	if out.Policy, err = r.policyOf(ctx, partner); err != nil {
 		return out, err
 	}
-	location, err := s.location(ctx, partner, party, string(cdr.CDRLocation.ID))
+	location, err := r.location(ctx, partner, party, string(cdr.CDRLocation.ID))
 	if err != nil {
 		return out, err
 	}
@@ -89,7 +89,7 @@ func (s *session) applied(ctx context.Context, partner string, cdr *v230.CDR) (o
 		if len(ids) == 0 {
 			ids = connectorTariffs(location, cdr)
 		}
-		if names, err = s.ofConnector(ctx, partner, party, ids, cdr, &out); err != nil {
+		if names, err = r.ofConnector(ctx, partner, party, ids, cdr, &out); err != nil {
 			return out, err
 		}
 	}
@@ -98,7 +98,7 @@ func (s *session) applied(ctx context.Context, partner string, cdr *v230.CDR) (o
 	}
 	for _, name := range names {
 		own := copyIn(cdr, name)
-		then, err := s.published(ctx, partner, party, own, name, cdr.StartDateTime.Time())
+		then, err := r.published(ctx, partner, party, own, name, cdr.StartDateTime.Time())
 		switch {
 		case err != nil:
 			return out, err
@@ -172,13 +172,13 @@ func copyIn(cdr *v230.CDR, name string) *v230.Tariff {
 
 // ofConnector are those of the tariffs of the connector that are for the driver's kind of token. Where there are several, nobody can
 // say which applied.
-func (s *session) ofConnector(
+func (r *reader) ofConnector(
 	ctx context.Context, partner string, party ocpi.Party, ids []string, cdr *v230.CDR, out *Applied,
 ) (names []string, err error) {
 	best := notFor
 	out.Sought = ids
 	for _, id := range ids {
-		then, err := s.then(ctx, partner, party, id, cdr.StartDateTime.Time())
+		then, err := r.then(ctx, partner, party, id, cdr.StartDateTime.Time())
 		if err != nil {
 			return nil, err
 		}
@@ -249,9 +249,9 @@ func fitOf(t *v230.Tariff, cdr *v230.CDR) fit {
 }
 
 // then is a tariff as it was at a time; nil where that is not known.
-func (s *session) then(ctx context.Context, partner string, party ocpi.Party, id string, at time.Time) (*state, error) {
+func (r *reader) then(ctx context.Context, partner string, party ocpi.Party, id string, at time.Time) (*state, error) {
 	key := store.Key{Module: ocpi.ModuleTariffs, Source: partner, Party: party, ID: id, AnyCase: true}
-	states, err := s.statesOf(ctx, key)
+	states, err := r.statesOf(ctx, key)
 	if err != nil {
 		return nil, err
 	}
@@ -264,25 +264,25 @@ func (s *session) then(ctx context.Context, partner string, party ocpi.Party, id
 }
 
 // published is a tariff as it was at a time: that of the owner whom the copy in a CDR names, where there is such, or else of the CDR's owner.
-func (s *session) published(
+func (r *reader) published(
 	ctx context.Context, partner string, party ocpi.Party, own *v230.Tariff, id string, at time.Time,
 ) (then *state, err error) {
 	if own != nil && own.CountryCode != "" && own.PartyID != "" {
-		then, err = s.then(ctx, partner, ocpi.NewParty(string(own.CountryCode), string(own.PartyID)), id, at)
+		then, err = r.then(ctx, partner, ocpi.NewParty(string(own.CountryCode), string(own.PartyID)), id, at)
 	}
 	if then != nil || err != nil {
 		return then, err
 	}
-	return s.then(ctx, partner, party, id, at)
+	return r.then(ctx, partner, party, id, at)
 }
 
-func (s *session) statesOf(ctx context.Context, key store.Key) ([]state, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if states, ok := s.states[key]; ok {
+func (r *reader) statesOf(ctx context.Context, key store.Key) ([]state, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if states, ok := r.states[key]; ok {
 		return states, nil
 	}
-	stored, err := s.store.TariffStates(ctx, key)
+	stored, err := r.store.TariffStates(ctx, key)
 	if err != nil {
 		return nil, err
 	}
@@ -294,37 +294,37 @@ func (s *session) statesOf(ctx context.Context, key store.Key) ([]state, error) 
 		}
 		states = append(states, st)
 	}
-	s.states[key] = states
+	r.states[key] = states
 	return states, nil
 }
 
-func (s *session) policyOf(ctx context.Context, partner string) (tariff.Policy, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if p, ok := s.policies[partner]; ok {
+func (r *reader) policyOf(ctx context.Context, partner string) (tariff.Policy, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p, ok := r.policies[partner]; ok {
 		return p, nil
 	}
-	p, err := s.policy(ctx, partner)
+	p, err := r.policy(ctx, partner)
 	if err == nil {
-		s.policies[partner] = p
+		r.policies[partner] = p
 	}
 	return p, err
 }
 
 // location is a partner's location; nil where we do not have it.
-func (s *session) location(ctx context.Context, partner string, party ocpi.Party, id string) (*v230.Location, error) {
+func (r *reader) location(ctx context.Context, partner string, party ocpi.Party, id string) (*v230.Location, error) {
 	key := store.Key{Module: ocpi.ModuleLocations, Source: partner, Party: party, ID: id, AnyCase: true}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if l, ok := s.locations[key]; ok {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if l, ok := r.locations[key]; ok {
 		return l, nil
 	}
-	if len(s.locations) >= mostLocations {
-		clear(s.locations)
+	if len(r.locations) >= mostLocations {
+		clear(r.locations)
 	}
-	o, err := s.store.Object(ctx, key)
+	o, err := r.store.Object(ctx, key)
 	if errors.Is(err, store.ErrNotFound) {
-		s.locations[key] = nil
+		r.locations[key] = nil
 		return nil, nil
 	}
 	if err != nil {
@@ -334,6 +334,6 @@ func (s *session) location(ctx context.Context, partner string, party ocpi.Party
 	if err := read(o.Body, l); err != nil {
 		return nil, fmt.Errorf("location %s: %w", id, err)
 	}
-	s.locations[key] = l
+	r.locations[key] = l
 	return l, nil
 }

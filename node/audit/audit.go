@@ -107,7 +107,7 @@ func (a *Auditor) Explain(ctx context.Context, key store.Key) (e Explanation, er
 	if err := read(o.Body, &e.CDR); err != nil {
 		return e, err
 	}
-	applied, err := newSession(a.config.Store, a.config.Policy).applied(ctx, o.Source, &e.CDR)
+	applied, err := newReader(a.config.Store, a.config.Policy).applied(ctx, o.Source, &e.CDR)
 	if err != nil {
 		return e, err
 	}

@@ -114,7 +114,7 @@ func (a *Auditor) checkEach(
 		return after, err
 	}
 	last = after
-	session := newSession(a.config.Store, a.config.Policy)
+	from := newReader(a.config.Store, a.config.Policy)
 	found, checked := make(chan []store.CDRToCheck), make(chan stretch)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
@@ -129,7 +129,7 @@ func (a *Auditor) checkEach(
 	group.Go(func() error {
 		defer close(checked)
 		for cdrs := range found {
-			if err := give(ctx, checked, stretch{cdrs, a.check(ctx, session, cdrs)}); err != nil {
+			if err := give(ctx, checked, stretch{cdrs, a.check(ctx, from, cdrs)}); err != nil {
 				return err
 			}
 		}
@@ -159,14 +159,14 @@ func give[T any](ctx context.Context, to chan<- T, what T) error {
 }
 
 // check checks CDRs, as many at once as there are processors.
-func (a *Auditor) check(ctx context.Context, session *session, cdrs []store.CDRToCheck) []result {
+func (a *Auditor) check(ctx context.Context, from *reader, cdrs []store.CDRToCheck) []result {
 	results := make([]result, len(cdrs))
 	next := make(chan int)
 	var work sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		work.Go(func() {
 			for i := range next {
-				results[i] = a.one(ctx, session, &cdrs[i].Object)
+				results[i] = a.one(ctx, from, &cdrs[i].Object)
 			}
 		})
 	}
@@ -221,7 +221,7 @@ func read(body []byte, object any) error {
 }
 
 // one checks one CDR. Whatever a partner sends, the others' CDRs are checked.
-func (a *Auditor) one(ctx context.Context, s *session, o *store.Object) (r result) {
+func (a *Auditor) one(ctx context.Context, from *reader, o *store.Object) (r result) {
 	defer func() {
 		if p := recover(); p != nil {
 			r.err = fmt.Errorf("%w: %v\n%s", errUnreadable, p, debug.Stack())
@@ -231,7 +231,7 @@ func (a *Auditor) one(ctx context.Context, s *session, o *store.Object) (r resul
 	if r.err = read(o.Body, &cdr); r.err != nil {
 		return r
 	}
-	applied, err := s.applied(ctx, o.Source, &cdr)
+	applied, err := from.applied(ctx, o.Source, &cdr)
 	if err != nil {
 		r.err = err
 		return r
