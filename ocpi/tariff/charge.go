@@ -122,7 +122,8 @@ func (p *Period) settle(unit decimal.Decimal) {
 // lasts is how long it is by its quantities, in seconds.
 func (p *Period) lasts() decimal.Decimal { return p.Charging.Add(p.Parking).Add(p.Reserved) }
 
-// Arrange puts periods in order of time; those that begin together by their length, so that it does not matter in which order they are. ChargeOfCDR and ChargeOfSession have done that.
+// Arrange puts periods in order of time; those that begin together by their length, so that it does not matter in which order they are.
+// ChargeOfCDR and ChargeOfSession have done that.
 func (c *Charge) Arrange() {
 	byStart := func(a, b Period) int {
 		switch order := a.Start.Compare(b.Start); {
