@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"github.com/roamwire/roamwire/node/backend"
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/tariff"
+	"github.com/roamwire/roamwire/ocpi/timezone"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -58,7 +60,9 @@ func (b billing) Bill(ctx context.Context, r backend.BillRequest) (bill backend.
 	}
 	// A CDR that is made again is the same one, so it has the time of the session.
 	origin := tariff.Origin{ID: r.ID, Location: &location, Made: s.LastUpdated}
-	cdr, price, err := tariff.MakeCDR(s, origin, tariffs, applied.Policy)
+	policy := applied.Policy
+	policy.Zone = cmp.Or(policy.Zone, timezone.Of(&location))
+	cdr, price, err := tariff.MakeCDR(s, origin, tariffs, policy)
 	if errors.Is(err, tariff.ErrNoTariff) {
 		return bill, backend.Refuse(http.StatusConflict, "no CDR can be made: %s", whyNoTariff(&applied))
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/convert"
 	"github.com/roamwire/roamwire/ocpi/tariff"
+	"github.com/roamwire/roamwire/ocpi/timezone"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -82,7 +83,7 @@ func (r *reader) applied(ctx context.Context, partner string, cdr *v230.CDR) (ou
 	if l, ok := convert.LocationIn(cdr); ok {
 		then = &l
 	}
-	out.Policy.Zone = cmp.Or(zoneOf(then), zoneOf(location), tariff.ZoneOf(&cdr.CDRLocation))
+	out.Policy.Zone = cmp.Or(zoneOf(then), zoneOf(location), timezone.OfCDR(&cdr.CDRLocation))
 	names := named(cdr)
 	if len(names) == 0 {
 		ids := connectorTariffs(then, cdr)
@@ -119,22 +120,11 @@ func (r *reader) applied(ctx context.Context, partner string, cdr *v230.CDR) (ou
 
 // zoneOf is the time zone of a location; nil where that is not known.
 func zoneOf(l *v230.Location) *time.Location {
-	if l == nil || l.TimeZone == "" {
+	if l == nil {
 		return nil
 	}
-	if zone, ok := loadedZones.Load(l.TimeZone); ok {
-		return zone.(*time.Location)
-	}
-	zone, err := time.LoadLocation(l.TimeZone)
-	if err != nil {
-		return nil
-	}
-	loadedZones.Store(l.TimeZone, zone)
-	return zone
+	return timezone.Of(l)
 }
-
-// loadedZones are those that were read, by name: to read one takes longer than to price a CDR.
-var loadedZones sync.Map
 
 // named are the tariffs that a CDR names, in its periods or else by having them.
 func named(cdr *v230.CDR) (names []string) {

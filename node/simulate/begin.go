@@ -1,12 +1,14 @@
 package simulate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/timezone"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -54,10 +56,7 @@ func (d *Day) read(ctx context.Context) ([]*charger, error) {
 	chargers := []*charger{}
 	for i := range locations {
 		l := &locations[i]
-		zone, err := time.LoadLocation(l.TimeZone)
-		if err != nil {
-			zone = time.UTC // a zone this machine does not know is no reason to stand still
-		}
+		zone := cmp.Or(timezone.Of(l), time.UTC) // a zone that nobody knows is no reason to stand still
 		for j := range l.EVSEs {
 			evse := &l.EVSEs[j]
 			if evse.Status == v230.StatusPlanned || evse.Status == v230.StatusRemoved || len(evse.Connectors) == 0 {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/roamwire/roamwire/ocpi"
 	"github.com/roamwire/roamwire/ocpi/tariff"
+	"github.com/roamwire/roamwire/ocpi/timezone"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -42,7 +43,7 @@ func (d *Day) finish(ctx context.Context, c *charger, now time.Time) error {
 func (c *charger) bill(s *v230.Session) (*v230.CDR, error) {
 	ended := *s
 	ended.EndDateTime = new(endOf(s))
-	var policy tariff.Policy
+	policy := tariff.Policy{Zone: timezone.Of(c.location)}
 	if len(c.charge.tariffs) == 0 {
 		policy.WithoutTariff = tariff.WithoutTariffFree
 	}

@@ -1,7 +1,6 @@
 package tariff
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -25,7 +24,7 @@ var (
 type Origin struct {
 	// ID is that of the CDR.
 	ID ocpi.CiString
-	// Location is that of the session. Its time zone, or that of its country, is taken where the policy has none.
+	// Location is that of the session.
 	Location *v230.Location
 	// Made is when the CDR is.
 	Made ocpi.DateTime
@@ -40,8 +39,8 @@ func written(t time.Time) ocpi.DateTime { return ocpi.NewDateTime(t.Truncate(tim
 // MakeCDR makes the CDR of a session that has ended, with the tariffs that applied: its periods divided where OCPI demands a new one (PR-11),
 // and its costs, rounded to the smallest units of the currency unless the policy rounds otherwise. A session without periods is one
 // period, and where no period says how long it is, each lasts until the next: of charging. Where none says how much energy flowed, it flowed
-// evenly. The error is a *SessionError where the session
-// contradicts itself.
+// evenly. The error is a *SessionError where the session contradicts itself. The time zone is that of the policy; package timezone knows that
+// of the location.
 func MakeCDR(s *v230.Session, origin Origin, tariffs []*v230.Tariff, policy Policy) (*v230.CDR, *Breakdown, error) {
 	if s.EndDateTime == nil {
 		return nil, nil, ErrNotEnded
@@ -52,9 +51,6 @@ func MakeCDR(s *v230.Session, origin Origin, tariffs []*v230.Tariff, policy Poli
 	place, err := placeOf(s, origin.Location)
 	if err != nil {
 		return nil, nil, err
-	}
-	if policy.Zone == nil {
-		policy.Zone = cmp.Or(zoneNamed(origin.Location.TimeZone), ZoneOf(&place))
 	}
 	charge := ChargeOfSession(s)
 	if err := checkSession(s, &charge); err != nil {

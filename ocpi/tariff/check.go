@@ -99,9 +99,6 @@ func (a *Audit) find(code Code, pointer, format string, args ...any) {
 // without any, those in the CDR are taken.
 func Check(cdr *v230.CDR, tariffs []*v230.Tariff, policy Policy) *Audit {
 	a := &Audit{found: map[Code]int{}}
-	if policy.Zone == nil {
-		policy.Zone = ZoneOf(&cdr.CDRLocation)
-	}
 	charge := ChargeOfCDR(cdr)
 	a.checkPeriods(cdr)
 	a.checkVolumes(cdr, &charge)

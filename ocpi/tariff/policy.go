@@ -67,7 +67,8 @@ type Policy struct {
 	// Tolerance is how far an amount of a CDR may be from ours, in its currency, until they differ; nil for one of its smallest
 	// units, such as a cent. Half a unit of the last digit that the CDR writes is allowed anyway.
 	Tolerance *decimal.Decimal
-	// Zone is the time zone of the location, for times of day, days and dates; nil for UTC. Check takes that of the CDR's country first.
+	// Zone is the time zone of the location, for times of day, days and dates; nil for UTC. Package timezone knows that of a
+	// location.
 	Zone *time.Location
 	// MaxPeriods bounds the periods of a charge, as given and as divided; 0 for DefaultMaxPeriods.
 	MaxPeriods int

@@ -14,6 +14,7 @@ import (
 	"github.com/roamwire/roamwire/ocpi/convert"
 	"github.com/roamwire/roamwire/ocpi/quirk"
 	"github.com/roamwire/roamwire/ocpi/tariff"
+	"github.com/roamwire/roamwire/ocpi/timezone"
 	"github.com/roamwire/roamwire/ocpi/v230"
 	"github.com/roamwire/roamwire/ocpi/wire"
 )
@@ -141,7 +142,7 @@ func (p *priceCmd) located(policy tariff.Policy, cdr *v230.CDR, raw jsontext.Val
 	if policy.Zone != nil {
 		return policy, nil
 	}
-	if policy.Zone = tariff.ZoneOf(&cdr.CDRLocation); ocpi.Version(p.Version) != ocpi.V211 {
+	if policy.Zone = timezone.OfCDR(&cdr.CDRLocation); ocpi.Version(p.Version) != ocpi.V211 {
 		return policy, nil
 	}
 	var sent struct {

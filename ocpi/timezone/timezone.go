@@ -1,4 +1,9 @@
-package tariff
+// Package timezone says which time zone a place has. Prices depend on it, and OCPI does not say it everywhere: CDRs have it in 2.1.1 alone, and
+// locations of 2.1.1 can be without.
+//
+// It reads the time zone database as package time does, each zone once. A program that must not depend on that of its machine imports
+// time/tzdata.
+package timezone
 
 import (
 	"strings"
@@ -11,30 +16,36 @@ import (
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
-// ZoneOf is the time zone of a CDR's location, which a CDR says in no version but 2.1.1: that of its country, where all of the country has
-// the same; for Spain and Portugal by how far west it is. It is nil for other countries, and where the machine does not know the zone.
-func ZoneOf(l *v230.CdrLocation) *time.Location {
-	return zoneNamed(zoneName(l))
+// Of is the time zone of a location: its own, or else that of its country as for OfCDR. It is nil where neither is known.
+func Of(l *v230.Location) *time.Location {
+	if zone := Named(l.TimeZone); zone != nil {
+		return zone
+	}
+	return ofCountry(l.Country, l.Coordinates.Longitude)
 }
 
-// zoneNamed is the time zone of a name; nil where the machine does not know it.
-func zoneNamed(name string) *time.Location {
+// OfCDR is the time zone of the location in a CDR, by its country, where all of the country has the same; for Spain and Portugal by how far west
+// it is. It is nil for other countries.
+func OfCDR(l *v230.CdrLocation) *time.Location { return ofCountry(l.Country, l.Coordinates.Longitude) }
+
+// Named is the time zone of a name such as Europe/Oslo; nil where the database does not have it.
+func Named(name string) *time.Location {
 	if name == "" || name == "Local" { // Go has these for other zones
 		return nil
 	}
-	if zone, ok := loadedZones.Load(name); ok {
+	if zone, ok := loaded.Load(name); ok {
 		return zone.(*time.Location)
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil {
 		return nil
 	}
-	loadedZones.Store(name, zone)
+	loaded.Store(name, zone)
 	return zone
 }
 
-// loadedZones are those that were read, by name; there are at most as many as the machine knows.
-var loadedZones sync.Map
+// loaded are those that were read, by name; there are at most as many as the database has.
+var loaded sync.Map
 
 // Degrees east of Greenwich that tell the islands in the Atlantic from the mainland.
 const (
@@ -42,27 +53,26 @@ const (
 	westOfMadeira = -20
 )
 
-func zoneName(l *v230.CdrLocation) string {
-	country := strings.ToUpper(l.Country)
-	switch country {
+func ofCountry(country, longitude string) *time.Location {
+	switch country = strings.ToUpper(country); country {
 	case "ESP":
-		return byLongitude(l, westOfSpain, "Europe/Madrid", "Atlantic/Canary")
+		return byLongitude(longitude, westOfSpain, "Europe/Madrid", "Atlantic/Canary")
 	case "PRT":
-		return byLongitude(l, westOfMadeira, "Europe/Lisbon", "Atlantic/Azores")
+		return byLongitude(longitude, westOfMadeira, "Europe/Lisbon", "Atlantic/Azores")
 	default:
-		return countryZones()[country]
+		return Named(countryZones()[country])
 	}
 }
 
-func byLongitude(l *v230.CdrLocation, border int64, mainland, islands string) string {
-	longitude, err := ocpi.ParseNumber(l.Coordinates.Longitude)
+func byLongitude(longitude string, border int64, mainland, islands string) *time.Location {
+	degrees, err := ocpi.ParseNumber(longitude)
 	switch {
 	case err != nil:
-		return ""
-	case longitude.Decimal().LessThan(decimal.NewFromInt(border)):
-		return islands
+		return nil
+	case degrees.Decimal().LessThan(decimal.NewFromInt(border)):
+		return Named(islands)
 	default:
-		return mainland
+		return Named(mainland)
 	}
 }
 
