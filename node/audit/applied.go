@@ -68,6 +68,17 @@ func newReader(s Store, policy func(context.Context, string) (tariff.Policy, err
 	}
 }
 
+// price prices a CDR again with the tariffs that applied, and says how those were read.
+func (r *reader) price(ctx context.Context, partner string, cdr *v230.CDR) (*tariff.Audit, tariff.Policy, error) {
+	applied, err := r.applied(ctx, partner, cdr)
+	if err != nil {
+		return nil, applied.Policy, err
+	}
+	audit := tariff.Check(cdr, applied.Tariffs, applied.Policy)
+	audit.Findings = append(audit.Findings, applied.Findings...)
+	return audit, applied.Policy, nil
+}
+
 // applied finds the tariffs that applied to a CDR: those that its periods name, or else its own, or else that of the connector, each as it
 // was when the charge began. Where we do not have it from then, the CDR's own copy is taken.
 func (r *reader) applied(ctx context.Context, partner string, cdr *v230.CDR) (out Applied, err error) {

@@ -107,12 +107,10 @@ func (a *Auditor) Explain(ctx context.Context, key store.Key) (e Explanation, er
 	if err := read(o.Body, &e.CDR); err != nil {
 		return e, err
 	}
-	applied, err := newReader(a.config.Store, a.config.Policy).applied(ctx, o.Source, &e.CDR)
+	audit, policy, err := newReader(a.config.Store, a.config.Policy).price(ctx, o.Source, &e.CDR)
 	if err != nil {
 		return e, err
 	}
-	audit := tariff.Check(&e.CDR, applied.Tariffs, applied.Policy)
-	audit.Findings = append(audit.Findings, applied.Findings...)
-	e.Report, e.Policy = audit.Report(), applied.Policy
+	e.Report, e.Policy = audit.Report(), policy
 	return e, nil
 }

@@ -231,13 +231,11 @@ func (a *Auditor) one(ctx context.Context, from *reader, o *store.Object) (r res
 	if r.err = read(o.Body, &cdr); r.err != nil {
 		return r
 	}
-	applied, err := from.applied(ctx, o.Source, &cdr)
+	audit, _, err := from.price(ctx, o.Source, &cdr)
 	if err != nil {
 		r.err = err
 		return r
 	}
-	audit := tariff.Check(&cdr, applied.Tariffs, applied.Policy)
-	audit.Findings = append(audit.Findings, applied.Findings...)
 	r.report = audit.Summary()
 	r.check = store.CDRCheck{
 		Key: o.Key, Created: o.Created, Change: o.Change, Verdict: string(audit.Verdict), Rules: rules,

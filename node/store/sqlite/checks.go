@@ -177,22 +177,6 @@ func (db *DB) Checks(ctx context.Context, want store.CheckFilter, after int64, l
 	return checks, nil
 }
 
-// Check is what came of checking a CDR; store.ErrNotFound where it was not checked or is not there.
-func (db *DB) Check(ctx context.Context, key store.Key) (store.CDRCheck, error) {
-	o, err := db.Object(ctx, key)
-	if err != nil {
-		return store.CDRCheck{}, err
-	}
-	checks, err := db.checks(ctx, "k.object = ?1", o.Created)
-	if err != nil {
-		return store.CDRCheck{}, fmt.Errorf("read the check of %s: %w", describe(key), err)
-	}
-	if len(checks) == 0 {
-		return store.CDRCheck{}, fmt.Errorf("the check of %s: %w", describe(key), store.ErrNotFound)
-	}
-	return checks[0], nil
-}
-
 func (db *DB) checks(ctx context.Context, where string, args ...any) (checks []store.CDRCheck, err error) {
 	err = db.look(ctx, func(c *conn) error {
 		checks = nil

@@ -180,8 +180,6 @@ func useChecks(t *testing.T, db *DB, check func(error)) {
 		_, err = db.Checks(ctx, store.CheckFilter{Verdicts: verdicts}, 0, 1)
 		check(err)
 	}
-	_, err = db.Check(ctx, key)
-	check(err)
 }
 
 func useMoves(t *testing.T, db *DB, check func(error)) {

@@ -180,15 +180,6 @@ var pricingTests = []test{
 		equal(t, "that agreed", again(store.CheckFilter{Verdicts: []string{"agrees"}}), []string{"C0", "C2"})
 		equal(t, "of two verdicts", again(store.CheckFilter{Verdicts: []string{"cannot-say", "differs"}}), []string{"C1"})
 		equal(t, "of a partner since", again(store.CheckFilter{Source: "p", From: noon.Add(time.Hour)}), []string{"C2"})
-		got, err := home.Check(t.Context(), cdrs[1].Key)
-		wantError(t, "Check", err, nil)
-		equal(t, "one check", got, checks[1])
-		for _, none := range []string{"C3", "no such CDR"} {
-			key := cdrs[3].Key
-			key.ID = none
-			_, err = home.Check(t.Context(), key)
-			wantError(t, "Check", err, store.ErrNotFound)
-		}
 		list := func(want store.CheckFilter, after int64, limit int) []store.CDRCheck {
 			t.Helper()
 			got, err := home.Checks(t.Context(), want, after, limit)

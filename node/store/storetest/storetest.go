@@ -62,8 +62,6 @@ type Pricing interface {
 	// CountUnchecked and CountChecks count those of Unchecked and Checks.
 	CountUnchecked(ctx context.Context, rules string) (int, error)
 	CountChecks(ctx context.Context, want store.CheckFilter) (int, error)
-	// Check is what came of checking a CDR.
-	Check(ctx context.Context, key store.Key) (store.CDRCheck, error)
 	// SaveChecks writes what came of checks, and the events that tell of it.
 	SaveChecks(ctx context.Context, checks []store.NewCheck) error
 	Checks(ctx context.Context, want store.CheckFilter, after int64, limit int) ([]store.CDRCheck, error)
