@@ -225,6 +225,31 @@ func TestACatchUpSurvivesALeftLease(t *testing.T) {
 	})
 }
 
+// A pull by command that was under way, like the one of `roamwire pull`, does not keep what is due waiting for a minute.
+func TestAPullWaitsBehindAnotherForAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRigAt(t, time.Time{}, always(page(3, 0, 3)))
+		now := time.Now()
+		other := store.Lease{Name: "pull/" + grenspaal + "/tariffs", Holder: "command", Until: now.Add(2 * time.Minute)}
+		if err := r.db.Lease(t.Context(), other, now); err != nil {
+			t.Fatal(err)
+		}
+		r.running(t, func() {
+			time.Sleep(3 * time.Second)
+			if _, n := r.asked(); n != 0 {
+				t.Errorf("%d pulls beside the other", n)
+			}
+			if err := r.db.Release(t.Context(), other.Name, other.Holder); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(7 * time.Second)
+			if _, n := r.asked(); n != 1 {
+				t.Errorf("%d pulls within 7 s of the end of the other, want 1", n)
+			}
+		})
+	})
+}
+
 // A pull that cannot even begin is told, and not tried every second.
 func TestAPullThatCannotBeginIsToldAndWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -55,15 +55,13 @@ func (p *Puller) look(ctx context.Context, work *sync.WaitGroup, slots chan stru
 
 // pullDue pulls the modules of a partner that are due, one after the other. What it has to leave for later stays woken.
 func (p *Puller) pullDue(ctx context.Context, partner Partner, woken wake, slots chan struct{}) {
-	later := p.config.Now().Add(apart)
-	if p.pausing(partner.ID, "") {
-		p.wakeAgain(partner.ID, woken, later)
+	if until, pausing := p.pausing(partner.ID, ""); pausing {
+		p.wakeAgain(partner.ID, woken, until)
 		return
 	}
 	states, notBefore, err := p.states(ctx, partner)
 	if err != nil {
-		p.notBegun(ctx, partner.ID, "", err)
-		p.wakeAgain(partner.ID, woken, later)
+		p.wakeAgain(partner.ID, woken, p.notBegun(ctx, partner.ID, "", err))
 		return
 	}
 	for _, module := range partner.wanted() {
@@ -71,8 +69,8 @@ func (p *Puller) pullDue(ctx context.Context, partner Partner, woken wake, slots
 			p.wakeAgain(partner.ID, woken, notBefore)
 			return
 		}
-		if p.pausing(partner.ID, module) {
-			p.wakeAgain(partner.ID, woken, later)
+		if until, pausing := p.pausing(partner.ID, module); pausing {
+			p.wakeAgain(partner.ID, woken, until)
 			continue
 		}
 		state, now := states[module], p.config.Now()
@@ -83,8 +81,7 @@ func (p *Puller) pullDue(ctx context.Context, partner Partner, woken wake, slots
 			p.caughtUp(partner.ID, now)
 		}
 		if state, err = p.pullInTurn(ctx, partner, module, slots); err != nil {
-			p.notBegun(ctx, partner.ID, module, err)
-			p.wakeAgain(partner.ID, woken, later)
+			p.wakeAgain(partner.ID, woken, p.notBegun(ctx, partner.ID, module, err))
 		}
 		if state.IgnoresDateFrom && state.Failures > 0 { // is not planned to be asked again before the night
 			p.wakeAgain(partner.ID, woken, state.DeltaDue)
@@ -142,32 +139,55 @@ func (p *Puller) enter(ctx context.Context, slots chan struct{}) (leave func(), 
 	return func() { patience.Stop(); free() }, nil
 }
 
-// notBegun tells why a pull could not begin. It is not tried again for a while.
-func (p *Puller) notBegun(ctx context.Context, partner string, module ocpi.ModuleID, err error) {
-	p.pause(partner, module)
+// notBegun tells why a pull could not begin, and returns until when it is not tried again. Behind another process's pull that
+// is a moment, because what it asked for may not be all that is due, and it is told once in a while.
+func (p *Puller) notBegun(ctx context.Context, partner string, module ocpi.ModuleID, err error) (until time.Time) {
+	leased := errors.Is(err, store.ErrLeased)
+	until, tell := p.hold(partner, module, leased)
 	switch {
-	case ctx.Err() != nil:
-	case errors.Is(err, store.ErrLeased):
+	case ctx.Err() != nil || !tell:
+	case leased:
 		p.config.Logger.InfoContext(ctx, "a pull waits", "error", err)
 	default:
 		p.config.Logger.ErrorContext(ctx, "a pull could not begin", "partner", partner, "module", module, "error", err)
 	}
+	return until
+}
+
+// behind is how long a pull waits for the one of another process before it looks again.
+const behind = 5 * time.Second
+
+// A pause is until when a module of a partner is left alone.
+type pause struct {
+	until time.Time
+	// told is when it was last said why.
+	told time.Time
 }
 
 // pause leaves a module of a partner alone for a while; all of them for the empty module.
-func (p *Puller) pause(partner string, module ocpi.ModuleID) {
+func (p *Puller) pause(partner string, module ocpi.ModuleID) { p.hold(partner, module, false) }
+
+// hold leaves a module of a partner alone, behind another process for a moment only. tell reports whether nobody was told why
+// for a while.
+func (p *Puller) hold(partner string, module ocpi.ModuleID, leased bool) (until time.Time, tell bool) {
+	name, now := partner+"/"+string(module), p.config.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.pauses[partner+"/"+string(module)] = p.config.Now().Add(apart)
+	last := p.pauses[name]
+	next := pause{until: now.Add(apart), told: last.told}
+	if leased {
+		next.until = now.Add(behind)
+	}
+	if tell = !leased || now.Sub(last.told) >= apart; tell {
+		next.told = now
+	}
+	p.pauses[name] = next
+	return next.until, tell
 }
 
-func (p *Puller) pausing(partner string, module ocpi.ModuleID) bool {
-	name := partner + "/" + string(module)
+func (p *Puller) pausing(partner string, module ocpi.ModuleID) (until time.Time, is bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.config.Now().Before(p.pauses[name]) {
-		return true
-	}
-	delete(p.pauses, name)
-	return false
+	until = p.pauses[partner+"/"+string(module)].until
+	return until, p.config.Now().Before(until)
 }

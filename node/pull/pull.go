@@ -181,7 +181,7 @@ type Puller struct {
 	mu    sync.Mutex
 	wakes map[string]wake // name of the partner -> what is to be caught up with
 	// pauses are until when a module of a partner is left alone because a pull could not begin or was not complete.
-	pauses map[string]time.Time
+	pauses map[string]pause
 }
 
 // New returns a Puller.
@@ -199,7 +199,7 @@ func New(config Config) *Puller {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	return &Puller{config: config, began: config.Now(), wakes: map[string]wake{}, pauses: map[string]time.Time{}}
+	return &Puller{config: config, began: config.Now(), wakes: map[string]wake{}, pauses: map[string]pause{}}
 }
 
 // modules are those that can be pulled from a partner.
