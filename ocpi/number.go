@@ -8,6 +8,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/shopspring/decimal"
+
+	"github.com/roamwire/roamwire/ocpi/exact"
 )
 
 // A Number is an exact decimal that keeps the digits it came with: 0.50 stays 0.50. Money and quantities are Numbers;
@@ -80,13 +82,21 @@ func (n Number) Decimal() decimal.Decimal {
 	return d
 }
 
+// Exact returns the value for exact arithmetic that mostly does not allocate.
+func (n Number) Exact() exact.Decimal {
+	if n.literal == "" {
+		return exact.Decimal{}
+	}
+	return exact.MustParse(n.literal) // every way to make a Number checks its literal
+}
+
 // Equal reports whether both are the same value; 0.5 equals 0.50.
 func (n Number) Equal(m Number) bool {
-	return n.literal == m.literal || n.Decimal().Equal(m.Decimal())
+	return n.literal == m.literal || n.Exact().Equal(m.Exact())
 }
 
 // Sign returns -1, 0 or 1.
-func (n Number) Sign() int { return n.Decimal().Sign() }
+func (n Number) Sign() int { return n.Exact().Sign() }
 
 // String returns the number with the digits it came with.
 func (n Number) String() string {

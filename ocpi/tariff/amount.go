@@ -1,60 +1,27 @@
 package tariff
 
 import (
-	"cmp"
 	"math/big"
 
-	"github.com/shopspring/decimal"
+	"github.com/roamwire/roamwire/ocpi/exact"
 )
 
 // An Amount is an exact amount of money: a fraction, because an hour has 3,600 seconds and prices can contain taxes. The zero value is
 // nothing.
-type Amount struct{ num, den decimal.Decimal }
+type Amount struct{ num, den exact.Decimal }
 
 var (
-	one     = decimal.New(1, 0)
-	hundred = decimal.New(100, 0)
-	hour    = decimal.New(3600, 0)
-	kilo    = decimal.New(1000, 0)
+	one     = exact.New(1, 0)
+	two     = exact.New(2, 0)
+	hundred = exact.New(100, 0)
+	hour    = exact.New(3600, 0)
+	kilo    = exact.New(1000, 0)
 )
 
-// plus is a + b.
-func plus(a, b decimal.Decimal) decimal.Decimal {
-	switch {
-	case a.IsZero():
-		return b
-	case b.IsZero():
-		return a
-	default:
-		return a.Add(b)
-	}
-}
-
-// compare is a.Cmp(b), which allocates where exponents differ.
-func compare(a, b decimal.Decimal) int {
-	if as, bs := a.Sign(), b.Sign(); as != bs || as == 0 {
-		return cmp.Compare(as, bs)
-	}
-	const exact = 15 // digits, and so many more in an int64
-	most := exact + min(a.Exponent(), b.Exponent())
-	small := func(d decimal.Decimal) bool { return int32(d.NumDigits())+d.Exponent() <= most } //nolint:gosec // they are few
-	if a.Exponent() == b.Exponent() || !small(a) || !small(b) {
-		return a.Cmp(b)
-	}
-	an, bn := a.CoefficientInt64(), b.CoefficientInt64()
-	for e := a.Exponent(); e > b.Exponent(); e-- {
-		an *= 10
-	}
-	for e := b.Exponent(); e > a.Exponent(); e-- {
-		bn *= 10
-	}
-	return cmp.Compare(an, bn)
-}
-
 // AmountOf is an amount that is a decimal number.
-func AmountOf(d decimal.Decimal) Amount { return Amount{d, one} }
+func AmountOf(d exact.Decimal) Amount { return Amount{d, one} }
 
-func (a Amount) denominator() decimal.Decimal {
+func (a Amount) denominator() exact.Decimal {
 	if a.den.IsZero() {
 		return one
 	}
@@ -80,10 +47,10 @@ func (a Amount) Add(b Amount) Amount {
 func (a Amount) Sub(b Amount) Amount { return a.Add(Amount{b.num.Neg(), b.den}) }
 
 // Mul returns a times a decimal number.
-func (a Amount) Mul(d decimal.Decimal) Amount { return Amount{a.num.Mul(d), a.denominator()} }
+func (a Amount) Mul(d exact.Decimal) Amount { return Amount{a.num.Mul(d), a.denominator()} }
 
 // Div returns a divided by a decimal number above 0.
-func (a Amount) Div(d decimal.Decimal) Amount { return Amount{a.num, a.denominator().Mul(d)} }
+func (a Amount) Div(d exact.Decimal) Amount { return Amount{a.num, a.denominator().Mul(d)} }
 
 // Cmp compares a with b: -1, 0 or 1.
 func (a Amount) Cmp(b Amount) int {
@@ -104,12 +71,12 @@ func (a Amount) Abs() Amount { return Amount{a.num.Abs(), a.den} }
 func (a Amount) Rat() *big.Rat { return new(big.Rat).Quo(a.num.Rat(), a.denominator().Rat()) }
 
 // Round is the amount with so many digits after the point.
-func (a Amount) Round(places int32, mode RoundingMode) decimal.Decimal {
+func (a Amount) Round(places int32, mode RoundingMode) exact.Decimal {
 	q, r := a.num.QuoRem(a.denominator(), places) // towards zero
 	if r.IsZero() {
 		return q
 	}
-	unit := decimal.New(int64(a.num.Sign()), -places)
+	unit := exact.New(int64(a.num.Sign()), -places)
 	switch mode {
 	case RoundUp: // away from zero
 		return q.Add(unit)
@@ -118,7 +85,7 @@ func (a Amount) Round(places int32, mode RoundingMode) decimal.Decimal {
 	case RoundHalfEven, RoundHalfUp:
 	}
 	// twice the rest beside one unit in the last place
-	switch c := r.Abs().Mul(decimal.New(2, 0)).Cmp(a.denominator().Mul(decimal.New(1, -places))); {
+	switch c := r.Abs().Mul(two).Cmp(a.denominator().Mul(exact.New(1, -places))); {
 	case c > 0, c == 0 && (mode == RoundHalfUp || odd(q, places)):
 		return q.Add(unit)
 	}
@@ -126,8 +93,9 @@ func (a Amount) Round(places int32, mode RoundingMode) decimal.Decimal {
 }
 
 // odd reports whether the last of the digits of q is odd.
-func odd(q decimal.Decimal, places int32) bool {
-	return q.Shift(places).BigInt().Bit(0) == 1
+func odd(q exact.Decimal, places int32) bool {
+	_, rest := q.Shift(places).QuoRem(two, 0)
+	return !rest.IsZero()
 }
 
 // exactPlaces bounds the digits that String shows.
@@ -147,7 +115,7 @@ func (a Amount) text(places int32) string {
 }
 
 // moneyText is a decimal number with all its digits, and at least so many after the point.
-func moneyText(d decimal.Decimal, places int32) string {
+func moneyText(d exact.Decimal, places int32) string {
 	if d.Equal(d.Truncate(places)) { // it has no more
 		return d.StringFixed(places)
 	}

@@ -4,9 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/shopspring/decimal"
-
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/exact"
 	"github.com/roamwire/roamwire/ocpi/tariff"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
@@ -85,7 +84,7 @@ func BenchmarkDivide(b *testing.B) {
 	tariffs, policy := compiled(b, sixElements()), tariff.Policy{Zone: zone}
 	at := time.Date(2026, 6, 15, 5, 0, 0, 0, time.UTC)
 	c := tariff.Charge{Periods: []tariff.Period{{
-		Start: at, End: at.Add(24 * time.Hour), Energy: decimal.New(120, 0), Charging: decimal.New(24*3600, 0),
+		Start: at, End: at.Add(24 * time.Hour), Energy: exact.New(120, 0), Charging: exact.New(24*3600, 0),
 	}}}
 	b.ReportAllocs()
 	for b.Loop() {

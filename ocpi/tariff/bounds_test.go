@@ -8,9 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/shopspring/decimal"
-
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/exact"
 	"github.com/roamwire/roamwire/ocpi/tariff"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
@@ -18,7 +17,7 @@ import (
 var (
 	firstYear = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)
 	lastYear  = time.Date(9999, 12, 31, 23, 0, 0, 0, time.UTC)
-	ages      = decimal.New(lastYear.Unix()-firstYear.Unix(), 0)
+	ages      = exact.New(lastYear.Unix()-firstYear.Unix(), 0)
 )
 
 // within fails where something takes longer than it may on a busy machine.
@@ -33,7 +32,7 @@ func within(t *testing.T, longest time.Duration, do func()) {
 
 // A charge of nearly 10,000 years costs what it costs, though a time.Duration ends at 292.
 func TestAChargeOfAllYears(t *testing.T) {
-	whole := tariff.Charge{Periods: []tariff.Period{{Start: firstYear, End: lastYear, Charging: ages, Energy: decimal.New(1, 30)}}}
+	whole := tariff.Charge{Periods: []tariff.Period{{Start: firstYear, End: lastYear, Charging: ages, Energy: exact.New(1, 30)}}}
 	if strconv.IntSize < 64 {
 		t.Skip("numbers of 32 bits end after 68 years")
 	}
@@ -41,22 +40,22 @@ func TestAChargeOfAllYears(t *testing.T) {
 	sixty := 60 * 365 * 24 * 3600 // in seconds, which also fit 32 bits
 	for name, test := range map[string]struct {
 		tariff *made
-		want   decimal.Decimal
+		want   exact.Decimal
 	}{
 		"by the hour": {newTariff().element(timeD, "3600", 1, nil), ages},
 		"a first 60 years of less": {
 			newTariff().element(timeD, "3600", 1, &v230.TariffRestrictions{MaxDuration: &sixty}).element(timeD, "36000", 1, nil),
-			ages.Mul(decimal.New(10, 0)).Sub(decimal.New(int64(sixty), 0).Mul(decimal.New(9, 0))),
+			ages.Mul(exact.New(10, 0)).Sub(exact.New(int64(sixty), 0).Mul(exact.New(9, 0))),
 		},
 		"a duration that never comes": {
-			newTariff().element(timeD, "3600", 1, &v230.TariffRestrictions{MinDuration: &never}), decimal.Zero,
+			newTariff().element(timeD, "3600", 1, &v230.TariffRestrictions{MinDuration: &never}), exact.Decimal{},
 		},
 		"a duration that never ends": {
 			newTariff().element(timeD, "3600", 1, &v230.TariffRestrictions{MaxDuration: &never}), ages,
 		},
-		"a step of 2^62": {newTariff().element(timeD, "3600", never, nil), decimal.New(int64(never), 0)},
+		"a step of 2^62": {newTariff().element(timeD, "3600", never, nil), exact.New(int64(never), 0)},
 		"10^-40 for a kWh, the second half of 10^30 at twice that": {
-			newTariff().element(energyD, "1e-40", 1, &v230.TariffRestrictions{MaxKWh: numberIn("5e29")}).element(energyD, "2e-40", 1, nil), decimal.New(15, -11),
+			newTariff().element(energyD, "1e-40", 1, &v230.TariffRestrictions{MaxKWh: numberIn("5e29")}).element(energyD, "2e-40", 1, nil), exact.New(15, -11),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -69,11 +68,11 @@ func TestAChargeOfAllYears(t *testing.T) {
 			if got.Cmp(tariff.AmountOf(test.want)) != 0 {
 				t.Errorf("%s, want %s", got, test.want)
 			}
-			var charging, energy decimal.Decimal
+			var charging, energy exact.Decimal
 			for _, p := range divided.Periods {
 				charging, energy = charging.Add(p.Charging), energy.Add(p.Energy)
 			}
-			if !charging.Equal(ages) || !energy.Equal(decimal.New(1, 30)) {
+			if !charging.Equal(ages) || !energy.Equal(exact.New(1, 30)) {
 				t.Errorf("%s s, %s kWh", charging, energy)
 			}
 		})
@@ -82,7 +81,7 @@ func TestAChargeOfAllYears(t *testing.T) {
 
 // A period is cut at the energy that it reaches after more than 292 years.
 func TestEnergyThatTakesAges(t *testing.T) {
-	whole := tariff.Charge{Periods: []tariff.Period{{Start: firstYear, End: lastYear, Energy: decimal.New(4, 0)}}}
+	whole := tariff.Charge{Periods: []tariff.Period{{Start: firstYear, End: lastYear, Energy: exact.New(4, 0)}}}
 	m := newTariff().element(energyD, "1.00", 1, kWh("", "3")).element(energyD, "2.00", 1, nil)
 	divided, err := tariff.Divide(&whole, compiled(t, &m.Tariff), tariff.Policy{})
 	if err != nil || len(divided.Periods) != 2 {
@@ -104,7 +103,7 @@ func TestYearsOfPricesByTheTimeOfDay(t *testing.T) {
 	tariffs := compiled(t, &m.Tariff)
 	for _, years := range []int{1000, 8000} {
 		end := firstYear.AddDate(years, 0, 0)
-		c := tariff.Charge{Periods: []tariff.Period{{Start: firstYear, End: end, Energy: decimal.New(1, 0)}}}
+		c := tariff.Charge{Periods: []tariff.Period{{Start: firstYear, End: end, Energy: exact.New(1, 0)}}}
 		within(t, 5*time.Second, func() {
 			if _, err := tariff.Divide(&c, tariffs, tariff.Policy{Zone: zone}); !errors.Is(err, tariff.ErrTooLong) {
 				t.Errorf("%d years: %v", years, err)
@@ -123,7 +122,7 @@ func TestTheFirstAndTheLastYear(t *testing.T) {
 		m := newTariff().element(energyD, "1.00", 1, hoursOf("00:00", "12:00")).element(energyD, "1.00", 1, hoursOf("12:00", "00:00"))
 		m.Elements[0].Restrictions.StartDate, m.Elements[1].Restrictions.EndDate = new("0001-01-01"), new("9999-12-31")
 		for _, start := range []time.Time{firstYear, lastYear} {
-			c := tariff.Charge{Periods: []tariff.Period{{Start: start, End: start.Add(time.Hour), Energy: decimal.New(1, 0)}}}
+			c := tariff.Charge{Periods: []tariff.Period{{Start: start, End: start.Add(time.Hour), Energy: exact.New(1, 0)}}}
 			if _, err := tariff.Divide(&c, compiled(t, &m.Tariff), tariff.Policy{Zone: location}); err != nil {
 				t.Error(err)
 			}
@@ -148,7 +147,7 @@ func TestAMillionPeriods(t *testing.T) {
 	many := tariff.Charge{Periods: make([]tariff.Period, tariff.DefaultMaxPeriods)}
 	for i := range many.Periods {
 		start := firstYear.Add(time.Duration(i) * time.Minute)
-		many.Periods[i] = tariff.Period{Start: start, End: start.Add(time.Minute), Charging: decimal.New(60, 0), Energy: decimal.New(1, -1)}
+		many.Periods[i] = tariff.Period{Start: start, End: start.Add(time.Minute), Charging: exact.New(60, 0), Energy: exact.New(1, -1)}
 	}
 	tariffs := compiled(t, sixElements())
 	within(t, 60*time.Second, func() {

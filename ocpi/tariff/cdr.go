@@ -6,9 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/shopspring/decimal"
-
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/exact"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -88,7 +87,7 @@ func MakeCDR(s *v230.Session, origin Origin, tariffs []*v230.Tariff, policy Poli
 
 // writePeriods writes what happened: each period with its quantities, and their sums.
 func writePeriods(cdr *v230.CDR, charge *Charge, b *Breakdown) {
-	var energy, charging, parking decimal.Decimal
+	var energy, charging, parking exact.Decimal
 	priced := make([][dimensions]bool, len(charge.Periods))
 	for i := range b.Lines {
 		priced[b.Lines[i].Period][b.Lines[i].Dimension] = true
@@ -135,7 +134,7 @@ func dimensionsOf(p *Period, priced [dimensions]bool, policy *Policy) (out []v23
 	}
 	for _, m := range []struct {
 		of v230.CdrDimensionType
-		is *decimal.Decimal
+		is *exact.Decimal
 	}{
 		{v230.CdrDimensionTypeMinCurrent, p.MinCurrent}, {v230.CdrDimensionTypeMaxCurrent, p.MaxCurrent},
 		{v230.CdrDimensionTypeMinPower, p.MinPower}, {v230.CdrDimensionTypeMaxPower, p.MaxPower},
@@ -148,9 +147,9 @@ func dimensionsOf(p *Period, priced [dimensions]bool, policy *Policy) (out []v23
 }
 
 // plain is a quantity without zeros that say nothing.
-func plain(d decimal.Decimal) ocpi.Number { return ocpi.MustNumber(d.String()) }
+func plain(d exact.Decimal) ocpi.Number { return ocpi.MustNumber(d.String()) }
 
-func inHours(seconds decimal.Decimal) ocpi.Number { return plain(seconds.DivRound(hour, hourPlaces)) }
+func inHours(seconds exact.Decimal) ocpi.Number { return plain(seconds.DivRound(hour, hourPlaces)) }
 
 // writeCosts writes what it costs: the total, and each part that there is (PR-25).
 func writeCosts(cdr *v230.CDR, b *Breakdown) {
@@ -175,12 +174,12 @@ func writeCosts(cdr *v230.CDR, b *Breakdown) {
 
 // priceOf is a cost as a CDR states it. Where only the amount with taxes is known, it stands for both. Taxes add up to the difference.
 func priceOf(c Cost, policy *Policy) v230.Price {
-	round := func(a Amount) decimal.Decimal { return a.Round(policy.Rounding.Places, policy.Rounding.Mode) }
+	round := func(a Amount) exact.Decimal { return a.Round(policy.Rounding.Places, policy.Rounding.Mode) }
 	if c.NoBefore {
-		return v230.Price{BeforeTaxes: ocpi.NewNumber(round(c.After))}
+		return v230.Price{BeforeTaxes: ocpi.NewNumber(round(c.After).Decimal())}
 	}
 	before := round(c.Before)
-	price := v230.Price{BeforeTaxes: ocpi.NewNumber(before)}
+	price := v230.Price{BeforeTaxes: ocpi.NewNumber(before.Decimal())}
 	if c.NoAfter {
 		return price
 	}
@@ -193,10 +192,10 @@ func priceOf(c Cost, policy *Policy) v230.Price {
 			amount = left
 		}
 		left = left.Sub(amount)
-		price.Taxes = append(price.Taxes, v230.TaxAmount{Name: vatName, Percentage: new(plain(t.Rate)), Amount: ocpi.NewNumber(amount)})
+		price.Taxes = append(price.Taxes, v230.TaxAmount{Name: vatName, Percentage: new(plain(t.Rate)), Amount: ocpi.NewNumber(amount.Decimal())})
 	}
 	if !left.IsZero() { // a limit has left no rates
-		price.Taxes = append(price.Taxes, v230.TaxAmount{Name: vatName, Amount: ocpi.NewNumber(left)})
+		price.Taxes = append(price.Taxes, v230.TaxAmount{Name: vatName, Amount: ocpi.NewNumber(left.Decimal())})
 	}
 	return price
 }

@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/shopspring/decimal"
 	"pgregory.net/rapid"
 
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/exact"
 	"github.com/roamwire/roamwire/ocpi/tariff"
 	"github.com/roamwire/roamwire/ocpi/timezone"
 	"github.com/roamwire/roamwire/ocpi/v230"
@@ -37,10 +37,10 @@ func sessionOf(c *tariff.Charge) *v230.Session {
 	}
 	for _, p := range c.Periods {
 		out := v230.ChargingPeriod{StartDateTime: ocpi.NewDateTime(p.Start)}
-		add := func(t v230.CdrDimensionType, d decimal.Decimal) {
+		add := func(t v230.CdrDimensionType, d exact.Decimal) {
 			out.Dimensions = append(out.Dimensions, v230.CdrDimension{Type: t, Volume: ocpi.MustNumber(d.String())})
 		}
-		hours := func(seconds decimal.Decimal) decimal.Decimal { return seconds.DivRound(decimal.New(3600, 0), 6) }
+		hours := func(seconds exact.Decimal) exact.Decimal { return seconds.DivRound(exact.New(3600, 0), 6) }
 		switch {
 		case !p.Reserved.IsZero():
 			add("RESERVATION_TIME", hours(p.Reserved))
@@ -57,7 +57,7 @@ func sessionOf(c *tariff.Charge) *v230.Session {
 			add("MAX_POWER", *p.MaxPower)
 		}
 		s.ChargingPeriods = append(s.ChargingPeriods, out)
-		s.KWh = ocpi.NewNumber(s.KWh.Decimal().Add(p.Energy))
+		s.KWh = ocpi.NewNumber(s.KWh.Exact().Add(p.Energy).Decimal())
 	}
 	return s
 }
@@ -160,7 +160,7 @@ func TestHoursThatAreRounded(t *testing.T) {
 		cdr := v230.CDR{EndDateTime: ocpi.NewDateTime(at.Time().Add(time.Duration(test.minutes) * time.Minute)), ChargingPeriods: []v230.ChargingPeriod{{
 			StartDateTime: at, Dimensions: []v230.CdrDimension{{Type: "PARKING_TIME", Volume: ocpi.MustNumber(test.hours)}},
 		}}}
-		if got := tariff.ChargeOfCDR(&cdr).Periods[0].Parking; !got.Equal(decimal.RequireFromString(test.want)) {
+		if got := tariff.ChargeOfCDR(&cdr).Periods[0].Parking; !got.Equal(exact.MustParse(test.want)) {
 			t.Errorf("%d minutes, %s h: %s s, want %s", test.minutes, test.hours, got, test.want)
 		}
 	}
@@ -178,7 +178,7 @@ func TestHoursAreRoundedAsOthersOfTheCDR(t *testing.T) {
 		period(0, "0.25"), period(910*time.Second, "0.4167"), period(2410*time.Second, "0.3306"),
 	}}
 	for i, want := range []string{"900", "1500", "1190"} {
-		if got := tariff.ChargeOfCDR(&cdr).Periods[i].Charging; !got.Equal(decimal.RequireFromString(want)) {
+		if got := tariff.ChargeOfCDR(&cdr).Periods[i].Charging; !got.Equal(exact.MustParse(want)) {
 			t.Errorf("period %d: %s s, want %s", i, got, want)
 		}
 	}

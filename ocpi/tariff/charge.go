@@ -5,8 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/shopspring/decimal"
-
+	"github.com/roamwire/roamwire/ocpi/exact"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -28,11 +27,11 @@ type Period struct {
 	// TariffID names the tariff that applies; empty for none.
 	TariffID string
 	// Energy is in kWh, and negative where more was fed back than drawn.
-	Energy decimal.Decimal
+	Energy exact.Decimal
 	// Charging, Parking and Reserved are how long the vehicle charged, stood without asking for energy, and was expected, in seconds.
-	Charging, Parking, Reserved decimal.Decimal
+	Charging, Parking, Reserved exact.Decimal
 	// The lowest and highest sum of the currents of all phases in amperes, and power in kW, where known.
-	MinCurrent, MaxCurrent, MinPower, MaxPower *decimal.Decimal
+	MinCurrent, MaxCurrent, MinPower, MaxPower *exact.Decimal
 
 	// given is its number among those of the CDR or session it is from, which may be in another order.
 	given int
@@ -82,23 +81,23 @@ func (c *Charge) settle() {
 	places := int32(0)
 	for i := range c.Periods {
 		p := &c.Periods[i]
-		for _, stated := range []*decimal.Decimal{&p.Charging, &p.Parking, &p.Reserved} {
+		for _, stated := range []*exact.Decimal{&p.Charging, &p.Parking, &p.Reserved} {
 			places = max(places, -stated.Exponent())
 		}
 	}
 	if places < 2 {
 		return
 	}
-	unit := decimal.New(36, 2-min(places, exactPlaces)) // the last digit of the hours, in seconds
+	unit := exact.New(36, 2-min(places, exactPlaces)) // the last digit of the hours, in seconds
 	for i := range c.Periods {
 		c.Periods[i].settle(unit)
 	}
 }
 
 // settle takes the length of a period from its begin and end where what is stated is off by less than a unit.
-func (p *Period) settle(unit decimal.Decimal) {
-	var stated *decimal.Decimal
-	for _, s := range []*decimal.Decimal{&p.Charging, &p.Parking, &p.Reserved} {
+func (p *Period) settle(unit exact.Decimal) {
+	var stated *exact.Decimal
+	for _, s := range []*exact.Decimal{&p.Charging, &p.Parking, &p.Reserved} {
 		if s.IsZero() {
 			continue
 		}
@@ -111,7 +110,7 @@ func (p *Period) settle(unit decimal.Decimal) {
 		return
 	}
 	lasts := elapsed(p.Start, p.End)
-	if compare(*stated, lasts) == 0 {
+	if stated.Cmp(lasts) == 0 {
 		return
 	}
 	if off := stated.Sub(lasts); off.Abs().Cmp(unit) < 0 {
@@ -120,7 +119,7 @@ func (p *Period) settle(unit decimal.Decimal) {
 }
 
 // lasts is how long it is by its quantities, in seconds.
-func (p *Period) lasts() decimal.Decimal { return p.Charging.Add(p.Parking).Add(p.Reserved) }
+func (p *Period) lasts() exact.Decimal { return p.Charging.Add(p.Parking).Add(p.Reserved) }
 
 // Arrange puts periods in order of time; those that begin together by their length, so that it does not matter in which order they are.
 // ChargeOfCDR and ChargeOfSession have done that.
@@ -154,17 +153,17 @@ func periodOf(in *v230.ChargingPeriod) Period {
 		p.TariffID = string(*in.TariffID)
 	}
 	for i := range in.Dimensions {
-		volume := in.Dimensions[i].Volume.Decimal()
-		known := func() *decimal.Decimal { return new(volume) } // of its own, so that only these are allocated
+		volume := in.Dimensions[i].Volume.Exact()
+		known := func() *exact.Decimal { return new(volume) } // of its own, so that only these are allocated
 		switch in.Dimensions[i].Type {
 		case v230.CdrDimensionTypeEnergy:
-			p.Energy = plus(p.Energy, volume)
+			p.Energy = p.Energy.Add(volume)
 		case v230.CdrDimensionTypeTime:
-			p.Charging = plus(p.Charging, volume.Mul(hour))
+			p.Charging = p.Charging.Add(volume.Mul(hour))
 		case v230.CdrDimensionTypeParkingTime:
-			p.Parking = plus(p.Parking, volume.Mul(hour))
+			p.Parking = p.Parking.Add(volume.Mul(hour))
 		case v230.CdrDimensionTypeReservationTime:
-			p.Reserved = plus(p.Reserved, volume.Mul(hour))
+			p.Reserved = p.Reserved.Add(volume.Mul(hour))
 		case v230.CdrDimensionTypeMinCurrent:
 			p.MinCurrent = known()
 		case v230.CdrDimensionTypeMaxCurrent:
@@ -184,12 +183,12 @@ func periodOf(in *v230.ChargingPeriod) Period {
 }
 
 // elapsed is the time from one moment to another in seconds, also where it is longer than a time.Duration can be.
-func elapsed(from, to time.Time) decimal.Decimal {
+func elapsed(from, to time.Time) exact.Decimal {
 	seconds, nanoseconds := to.Unix()-from.Unix(), int64(to.Nanosecond()-from.Nanosecond())
 	if nanoseconds == 0 {
-		return decimal.New(seconds, 0)
+		return exact.New(seconds, 0)
 	}
-	return decimal.New(seconds, 0).Add(decimal.New(nanoseconds, -9))
+	return exact.New(seconds, 0).Add(exact.New(nanoseconds, -9))
 }
 
 // wholeSeconds is elapsed without fractions of a second, rounded down.
@@ -204,7 +203,7 @@ func wholeSeconds(from, to time.Time) int64 {
 // longest is more seconds than there are between any two timestamps of OCPI, which has four digits for years.
 const longest = 10_000 * 366 * 24 * 3600
 
-func orElse(known, other *decimal.Decimal) *decimal.Decimal {
+func orElse(known, other *exact.Decimal) *exact.Decimal {
 	if known != nil {
 		return known
 	}

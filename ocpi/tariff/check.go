@@ -5,8 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/shopspring/decimal"
-
+	"github.com/roamwire/roamwire/ocpi/exact"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -60,7 +59,7 @@ type Difference struct {
 	// Field is its name in the CDR, such as total_cost. AfterTaxes tells that it is the amount with taxes.
 	Field      string
 	AfterTaxes bool
-	Stated     decimal.Decimal
+	Stated     exact.Decimal
 	Computed   Amount
 	// Agrees tells that they are the same, within the tolerance.
 	Agrees bool
@@ -127,7 +126,7 @@ func (a *Audit) price(cdr *v230.CDR, charge *Charge, tariffs []*Tariff, policy P
 	a.Notes = slices.Clone(b.Notes)
 	a.checkStated(cdr, charge, b)
 	a.checkCuts(charge, tariffs, policy)
-	sign := decimal.New(1, 0)
+	sign := exact.New(1, 0)
 	if cdr.Credit != nil && *cdr.Credit { // it undoes another: its total is below 0
 		sign = sign.Neg()
 	}

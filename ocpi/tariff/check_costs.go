@@ -3,8 +3,7 @@ package tariff
 import (
 	"slices"
 
-	"github.com/shopspring/decimal"
-
+	"github.com/roamwire/roamwire/ocpi/exact"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -34,8 +33,8 @@ func (a *Audit) checkTaxed(cdr *v230.CDR, b *Breakdown) {
 }
 
 // compare compares a cost that the CDR states, before taxes and with them.
-func (a *Audit) compare(cdr *v230.CDR, field string, stated *v230.Price, cost Cost, sign decimal.Decimal, policy Policy) {
-	before := stated.BeforeTaxes.Decimal()
+func (a *Audit) compare(cdr *v230.CDR, field string, stated *v230.Price, cost Cost, sign exact.Decimal, policy Policy) {
+	before := stated.BeforeTaxes.Exact()
 	if cost.NoBefore {
 		a.unknown = append(a.unknown, Difference{Field: field, Stated: before, Agrees: true})
 		a.find(CostUnknown, "/"+field+"/before_taxes", "%s", NoteBeforeUnknown)
@@ -62,7 +61,7 @@ func (a *Audit) whyNoTaxes() Note {
 	return NoteTaxesUnknown
 }
 
-func (a *Audit) difference(cdr *v230.CDR, field string, afterTaxes bool, stated decimal.Decimal, computed Amount, policy Policy) {
+func (a *Audit) difference(cdr *v230.CDR, field string, afterTaxes bool, stated exact.Decimal, computed Amount, policy Policy) {
 	d := Difference{Field: field, AfterTaxes: afterTaxes, Stated: stated, Computed: computed}
 	d.Agrees = computed.Sub(AmountOf(stated)).Abs().Cmp(AmountOf(tolerance(cdr.Currency, stated, policy))) <= 0
 	a.Costs = append(a.Costs, d)
@@ -87,14 +86,14 @@ func signed(a Amount, places int32) string {
 }
 
 // tolerance is how far a stated amount may be from ours.
-func tolerance(currency string, stated decimal.Decimal, policy Policy) decimal.Decimal {
+func tolerance(currency string, stated exact.Decimal, policy Policy) exact.Decimal {
 	places := minorUnits(currency)
-	allowed := decimal.New(1, -places)
+	allowed := exact.New(1, -places)
 	if policy.Tolerance != nil {
 		allowed = *policy.Tolerance
 	}
-	half := decimal.New(5, -max(places, -stated.Exponent())-1)
-	return decimal.Max(allowed, half)
+	half := exact.New(5, -max(places, -stated.Exponent())-1)
+	return exact.Max(allowed, half)
 }
 
 // checkSum looks at whether the parts that the CDR states add up to its total, where it has all and no limit holds. The breakdown is nil
@@ -103,8 +102,8 @@ func (a *Audit) checkSum(cdr *v230.CDR, b *Breakdown) {
 	if b != nil && (len(b.Limits) > 0 || b.Unlimited.NoBefore) {
 		return
 	}
-	before := func(p *v230.Price) (decimal.Decimal, bool) { return p.BeforeTaxes.Decimal(), true }
-	after := func(p *v230.Price) (decimal.Decimal, bool) { return withTaxes(p), len(p.Taxes) > 0 }
+	before := func(p *v230.Price) (exact.Decimal, bool) { return p.BeforeTaxes.Exact(), true }
+	after := func(p *v230.Price) (exact.Decimal, bool) { return withTaxes(p), len(p.Taxes) > 0 }
 	if a.sumDiffers(cdr, b, "before taxes", before) {
 		return
 	}
@@ -112,21 +111,21 @@ func (a *Audit) checkSum(cdr *v230.CDR, b *Breakdown) {
 }
 
 // withTaxes is a cost with its taxes.
-func withTaxes(p *v230.Price) decimal.Decimal {
-	sum := p.BeforeTaxes.Decimal()
+func withTaxes(p *v230.Price) exact.Decimal {
+	sum := p.BeforeTaxes.Exact()
 	for i := range p.Taxes {
-		sum = sum.Add(p.Taxes[i].Amount.Decimal())
+		sum = sum.Add(p.Taxes[i].Amount.Exact())
 	}
 	return sum
 }
 
 // sumDiffers tells where the amounts of the parts do not add up to that of the total. Where one of them is not there it says nothing.
-func (a *Audit) sumDiffers(cdr *v230.CDR, b *Breakdown, which string, amount func(*v230.Price) (decimal.Decimal, bool)) bool {
+func (a *Audit) sumDiffers(cdr *v230.CDR, b *Breakdown, which string, amount func(*v230.Price) (exact.Decimal, bool)) bool {
 	total, is := amount(&cdr.TotalCost)
 	if !is {
 		return false
 	}
-	sum, parts := decimal.Zero, int64(0)
+	sum, parts := exact.Decimal{}, int64(0)
 	for _, p := range partsOf(cdr, &Breakdown{}) {
 		if p.stated == nil {
 			continue
@@ -142,7 +141,7 @@ func (a *Audit) sumDiffers(cdr *v230.CDR, b *Breakdown, which string, amount fun
 		total = total.Neg() // its parts may be those of the CDR that it undoes
 	}
 	places := minorUnits(cdr.Currency)
-	slack := decimal.New(parts, -places)
+	slack := exact.New(parts, -places)
 	if parts == 0 || sum.Sub(total).Abs().Cmp(slack) <= 0 || !statesAll(cdr, b) && sum.Cmp(total.Add(slack)) <= 0 {
 		return false
 	}

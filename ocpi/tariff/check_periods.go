@@ -6,8 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/shopspring/decimal"
-
+	"github.com/roamwire/roamwire/ocpi/exact"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -28,8 +27,8 @@ func (a *Audit) checkPeriods(cdr *v230.CDR) {
 
 // Quantities may differ by rounding: hours are mostly written with three or four digits, kWh with two to four.
 var (
-	secondsSlack = decimal.New(36, 0)  // 0.01 h
-	energySlack  = decimal.New(11, -3) // 0.011 kWh
+	secondsSlack = exact.New(36, 0)  // 0.01 h
+	energySlack  = exact.New(11, -3) // 0.011 kWh
 )
 
 // pointer is the place of a period in the CDR as it was given.
@@ -37,7 +36,7 @@ func (p *Period) pointer() string { return fmt.Sprintf("/charging_periods/%d", p
 
 // checkVolumes looks at whether quantities add up.
 func (a *Audit) checkVolumes(cdr *v230.CDR, charge *Charge) {
-	var energy, charging, parking, reserved decimal.Decimal
+	var energy, charging, parking, reserved exact.Decimal
 	for i := range charge.Periods {
 		p := &charge.Periods[i]
 		pointer := p.pointer()
@@ -52,24 +51,24 @@ func (a *Audit) checkVolumes(cdr *v230.CDR, charge *Charge) {
 		parking, reserved = parking.Add(p.Parking), reserved.Add(p.Reserved)
 	}
 	a.checkEnergy(cdr, energy)
-	hours := func(seconds decimal.Decimal) decimal.Decimal { return seconds.DivRound(hour, 4) }
+	hours := func(seconds exact.Decimal) exact.Decimal { return seconds.DivRound(hour, 4) }
 	if time := charging.Add(parking); !time.IsZero() {
-		if stated := cdr.TotalTime.Decimal().Mul(hour); differ(stated, time) && differ(stated, time.Add(reserved)) {
+		if stated := cdr.TotalTime.Exact().Mul(hour); differ(stated, time) && differ(stated, time.Add(reserved)) {
 			a.find(TimeDiffers, "/total_time", "total_time is %s h, the periods have %s", cdr.TotalTime, hours(time))
 		}
 	}
-	if cdr.TotalParkingTime != nil && !charging.Add(parking).IsZero() && differ(cdr.TotalParkingTime.Decimal().Mul(hour), parking) {
+	if cdr.TotalParkingTime != nil && !charging.Add(parking).IsZero() && differ(cdr.TotalParkingTime.Exact().Mul(hour), parking) {
 		a.find(ParkingDiffers, "/total_parking_time", "total_parking_time is %s h, the periods have %s", cdr.TotalParkingTime, hours(parking))
 	}
 	lasted := elapsed(cdr.StartDateTime.Time(), cdr.EndDateTime.Time())
-	if stated := cdr.TotalTime.Decimal().Mul(hour); differ(stated, lasted) && differ(stated, lasted.Sub(reserved)) {
+	if stated := cdr.TotalTime.Exact().Mul(hour); differ(stated, lasted) && differ(stated, lasted.Sub(reserved)) {
 		a.find(DurationDiffers, "/total_time", "total_time is %s h, from start to end it is %s h", cdr.TotalTime, hours(lasted))
 	}
 }
 
 // checkEnergy looks at whether the energy of the periods adds up, and whether it is in kWh (PO-06).
-func (a *Audit) checkEnergy(cdr *v230.CDR, energy decimal.Decimal) {
-	total := cdr.TotalEnergy.Decimal()
+func (a *Audit) checkEnergy(cdr *v230.CDR, energy exact.Decimal) {
+	total := cdr.TotalEnergy.Exact()
 	lasted := elapsed(cdr.StartDateTime.Time(), cdr.EndDateTime.Time())
 	switch off := energy.Sub(total).Abs(); {
 	case !statesEnergy(cdr):
@@ -101,7 +100,7 @@ func (a *Audit) checkStated(cdr *v230.CDR, charge *Charge, b *Breakdown) {
 }
 
 // tooLong tells of a period that lasts longer than until the next one, or than until the CDR ends.
-func (a *Audit) tooLong(pointer string, lasts, until decimal.Decimal, last bool) {
+func (a *Audit) tooLong(pointer string, lasts, until exact.Decimal, last bool) {
 	long := clock(lasts.String())
 	switch {
 	case last && until.Sign() < 0: // that it begins after the end is told
@@ -124,7 +123,7 @@ func statesEnergy(cdr *v230.CDR) bool {
 	return false
 }
 
-func differ(a, b decimal.Decimal) bool { return a.Sub(b).Abs().Cmp(secondsSlack) > 0 }
+func differ(a, b exact.Decimal) bool { return a.Sub(b).Abs().Cmp(secondsSlack) > 0 }
 
 // closeLook is how many periods more than it has a CDR is divided into at most to see where prices change: nobody reads of more.
 const closeLook = 10_000

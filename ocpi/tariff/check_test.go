@@ -305,7 +305,7 @@ func TestTolerance(t *testing.T) {
 			cdr.TotalCost = v230.Price{BeforeTaxes: ocpi.MustNumber(test.total)}
 			cdr.TotalFixedCost, cdr.TotalEnergyCost, cdr.TotalParkingCost = nil, nil, nil
 			if test.tolerance != "" {
-				policy.Tolerance = new(ocpi.MustNumber(test.tolerance).Decimal())
+				policy.Tolerance = new(ocpi.MustNumber(test.tolerance).Exact())
 			}
 			if a := tariff.Check(cdr, nil, policy); (a.Verdict == tariff.Agrees) != test.agrees {
 				t.Errorf("%s: %q", a.Verdict, found(a))

@@ -6,9 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/shopspring/decimal"
-
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/exact"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -84,15 +83,15 @@ type element struct {
 
 type component struct {
 	element, index int
-	price          decimal.Decimal
-	rate           *decimal.Decimal // of VAT, in percent
-	tax            int              // in the tariff's taxes
-	step           decimal.Decimal  // in Wh or seconds; 0 and 1 are alike for whole quantities
+	price          exact.Decimal
+	rate           *exact.Decimal // of VAT, in percent
+	tax            int            // in the tariff's taxes
+	step           exact.Decimal  // in Wh or seconds; 0 and 1 are alike for whole quantities
 }
 
 type limit struct {
-	before decimal.Decimal
-	after  *decimal.Decimal
+	before exact.Decimal
+	after  *exact.Decimal
 }
 
 // A TariffError says why a tariff cannot be priced with.
@@ -158,7 +157,7 @@ func compileComponent(in *v230.PriceComponent) (c *component, d Dimension, membe
 	case rate != nil && rate.Cmp(hundred.Neg()) <= 0:
 		return nil, d, "vat", fmt.Errorf("%s %% is no rate", in.VAT)
 	}
-	return &component{price: in.Price.Decimal(), step: decimal.New(int64(in.StepSize), 0), rate: rate}, d, "", nil
+	return &component{price: in.Price.Exact(), step: exact.New(int64(in.StepSize), 0), rate: rate}, d, "", nil
 }
 
 // arrange finds what is asked for in every period.
@@ -185,9 +184,9 @@ func limitOf(l *v230.PriceLimit) *limit {
 	if l == nil {
 		return nil
 	}
-	out := &limit{before: l.BeforeTaxes.Decimal()}
+	out := &limit{before: l.BeforeTaxes.Exact()}
 	if l.AfterTaxes != nil {
-		after := l.AfterTaxes.Decimal()
+		after := l.AfterTaxes.Exact()
 		out.after = &after
 	}
 	return out
@@ -205,8 +204,8 @@ const (
 // restrictions are when an element applies. Those that it does not have are nil, negative or 0.
 type restrictions struct {
 	reservation                                reservation
-	minKWh, maxKWh                             *decimal.Decimal
-	minCurrent, maxCurrent, minPower, maxPower *decimal.Decimal
+	minKWh, maxKWh                             *exact.Decimal
+	minCurrent, maxCurrent, minPower, maxPower *exact.Decimal
 	// minDuration and maxDuration are in seconds since the start of the session.
 	minDuration, maxDuration *int64
 	// days has a bit for each time.Weekday; 0 for all.
@@ -335,10 +334,10 @@ func numberOf(t time.Time) int {
 	return y*10000 + int(m)*100 + d
 }
 
-func decimalOf(n *ocpi.Number) *decimal.Decimal {
+func decimalOf(n *ocpi.Number) *exact.Decimal {
 	if n == nil {
 		return nil
 	}
-	d := n.Decimal()
+	d := n.Exact()
 	return &d
 }

@@ -1,8 +1,7 @@
 package tariff
 
 import (
-	"github.com/shopspring/decimal"
-
+	"github.com/roamwire/roamwire/ocpi/exact"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -19,7 +18,7 @@ type Cost struct {
 // A Tax is the part of a cost that is VAT of one rate.
 type Tax struct {
 	// Rate is in percent.
-	Rate   decimal.Decimal
+	Rate   exact.Decimal
 	Amount Amount
 }
 
@@ -89,11 +88,11 @@ func (c Cost) scaled(by, of Amount) Cost {
 // A taxing is how prices are taxed: what the tariff says, and a rate of VAT.
 type taxing struct {
 	included v230.TaxIncluded
-	rate     *decimal.Decimal
+	rate     *exact.Decimal
 }
 
 // taxing is the number of a way of taxing among those of the tariff.
-func (t *Tariff) taxing(included v230.TaxIncluded, rate *decimal.Decimal) int {
+func (t *Tariff) taxing(included v230.TaxIncluded, rate *exact.Decimal) int {
 	key := ""
 	if rate != nil {
 		key = rate.String() // the same for 10 and 10.0

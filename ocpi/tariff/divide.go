@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/shopspring/decimal"
+	"github.com/roamwire/roamwire/ocpi/exact"
 )
 
 // Divide cuts the periods of a charge wherever another price component becomes active, as a CDR must (PR-11): by time of day, day,
@@ -18,8 +18,8 @@ func Divide(c *Charge, tariffs []*Tariff, policy Policy) (Charge, error) {
 		return Charge{}, err
 	}
 	p.begin()
-	divided := Charge{Began: c.Began, Expired: c.Expired}
-	energy := decimal.Zero
+	divided := Charge{Began: c.Began, Expired: c.Expired, Periods: make([]Period, 0, len(c.Periods)+4)} // few are cut
+	var energy exact.Decimal
 	for i := range c.Periods {
 		period := &c.Periods[i]
 		t, err := p.tariff(i)
@@ -48,11 +48,11 @@ func Divide(c *Charge, tariffs []*Tariff, policy Policy) (Charge, error) {
 // A cut is a moment at which prices may change, and how much of the period's energy came before it, where that is what changes them.
 type cut struct {
 	at     time.Time
-	energy *decimal.Decimal
+	energy *exact.Decimal
 }
 
 // divide appends the parts of a period, of which energy had been charged before.
-func (p *pricer) divide(parts []Period, period *Period, t *Tariff, energy decimal.Decimal) ([]Period, error) {
+func (p *pricer) divide(parts []Period, period *Period, t *Tariff, energy exact.Decimal) ([]Period, error) {
 	cuts, err := p.cuts(period, t, energy)
 	if err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func (p *pricer) divide(parts []Period, period *Period, t *Tariff, energy decima
 type actives [2 * dimensions]*component
 
 // actives are those of a part of a period, of which energy had been charged before. It tells whether a FLAT price is due in it.
-func (p *pricer) actives(part *Period, t *Tariff, energy decimal.Decimal) (active actives, due bool) {
+func (p *pricer) actives(part *Period, t *Tariff, energy exact.Decimal) (active actives, due bool) {
 	m := moment{at: part.Start, began: p.sessionBegan, energy: energy, period: part, expired: p.charge.Expired}
 	if t.local {
 		m.locate(p.policy)
@@ -96,7 +96,7 @@ func (p *pricer) actives(part *Period, t *Tariff, energy decimal.Decimal) (activ
 		}
 	}
 	if !part.isReserved() {
-		for d, quantity := range [...]*decimal.Decimal{Energy: &part.Energy, Time: &part.Charging, Parking: &part.Parking} {
+		for d, quantity := range [...]*exact.Decimal{Energy: &part.Energy, Time: &part.Charging, Parking: &part.Parking} {
 			if !quantity.IsZero() {
 				active[d] = t.active(Dimension(d), &m, p.policy)
 			}
@@ -123,7 +123,7 @@ type splitter struct {
 	whole *Period
 	left  Period
 	// energy is what was given away.
-	energy decimal.Decimal
+	energy exact.Decimal
 }
 
 // upTo takes off what comes before a cut.
@@ -131,7 +131,7 @@ func (s *splitter) upTo(c *cut) Period {
 	part := s.left
 	part.End = c.at
 	passed, all := elapsed(s.whole.Start, c.at), elapsed(s.whole.Start, s.whole.End)
-	share := func(whole decimal.Decimal, places int32) decimal.Decimal { // of what comes before the cut
+	share := func(whole exact.Decimal, places int32) exact.Decimal { // of what comes before the cut
 		return whole.Mul(passed).DivRound(all, places)
 	}
 	upTo := share(s.whole.Energy, energyPlaces)
@@ -139,7 +139,7 @@ func (s *splitter) upTo(c *cut) Period {
 		upTo = *c.energy
 	}
 	part.Energy = upTo.Sub(s.energy)
-	take := func(whole, left decimal.Decimal) decimal.Decimal {
+	take := func(whole, left exact.Decimal) exact.Decimal {
 		return share(whole, timePlaces).Sub(whole.Sub(left))
 	}
 	part.Charging = take(s.whole.Charging, s.left.Charging)
@@ -164,9 +164,9 @@ const (
 )
 
 // cuts are the moments within a period at which restrictions of its tariff begin or cease to hold, in order.
-func (p *pricer) cuts(period *Period, t *Tariff, energy decimal.Decimal) ([]cut, error) {
+func (p *pricer) cuts(period *Period, t *Tariff, energy exact.Decimal) ([]cut, error) {
 	var cuts []cut
-	add := func(at time.Time, e *decimal.Decimal) {
+	add := func(at time.Time, e *exact.Decimal) {
 		if at.After(period.Start) && at.Before(period.End) {
 			cuts = append(cuts, cut{at, e})
 		}
@@ -194,7 +194,7 @@ func (p *pricer) cuts(period *Period, t *Tariff, energy decimal.Decimal) ([]cut,
 				p.cutByDuration(began, *d, offsets, add)
 			}
 		}
-		for _, kWh := range []*decimal.Decimal{r.minKWh, r.maxKWh} {
+		for _, kWh := range []*exact.Decimal{r.minKWh, r.maxKWh} {
 			if kWh != nil {
 				cutByEnergy(period, *kWh, energy, add)
 			}
@@ -220,7 +220,7 @@ func (c cut) compare(other cut) int {
 }
 
 // cutByDuration cuts where the session has lasted so many seconds.
-func (p *pricer) cutByDuration(began time.Time, seconds int64, offsets []int, add func(time.Time, *decimal.Decimal)) {
+func (p *pricer) cutByDuration(began time.Time, seconds int64, offsets []int, add func(time.Time, *exact.Decimal)) {
 	if seconds < 0 || seconds > longest {
 		return
 	}
@@ -237,17 +237,17 @@ func (p *pricer) cutByDuration(began time.Time, seconds int64, offsets []int, ad
 
 // cutByEnergy cuts where so much energy has flown in all, of which there was some before the period. Energy that is fed back has fallen
 // below it a moment later: what has just that much is not below.
-func cutByEnergy(period *Period, kWh, before decimal.Decimal, add func(time.Time, *decimal.Decimal)) {
+func cutByEnergy(period *Period, kWh, before exact.Decimal, add func(time.Time, *exact.Decimal)) {
 	switch kWh = kWh.Sub(before); period.Energy.Sign() {
 	case 1:
-		if kWh.Sign() <= 0 || compare(kWh, period.Energy) >= 0 {
+		if kWh.Sign() <= 0 || kWh.Cmp(period.Energy) >= 0 {
 			return
 		}
 	case -1:
 		if kWh.Sign() >= 0 {
 			return
 		}
-		if kWh = kWh.Sub(decimal.New(1, -energyPlaces)); compare(kWh, period.Energy) <= 0 {
+		if kWh = kWh.Sub(exact.New(1, -energyPlaces)); kWh.Cmp(period.Energy) <= 0 {
 			return
 		}
 	default:
@@ -259,7 +259,7 @@ func cutByEnergy(period *Period, kWh, before decimal.Decimal, add func(time.Time
 }
 
 // changesOfClock cuts where summer time begins or ends, and returns all offsets to UTC that the location has in the period, in seconds.
-func (p *pricer) changesOfClock(period *Period, add func(time.Time, *decimal.Decimal)) (offsets []int, err error) {
+func (p *pricer) changesOfClock(period *Period, add func(time.Time, *exact.Decimal)) (offsets []int, err error) {
 	for at, changes := period.Start, 0; ; changes++ {
 		if changes > p.policy.maxPeriods() {
 			return nil, ErrTooLong
@@ -282,7 +282,7 @@ func (p *pricer) changesOfClock(period *Period, add func(time.Time, *decimal.Dec
 const looksPerPeriod = 64
 
 // cutByClock cuts at the times of day at which elements begin and cease to apply, and at midnight where days or dates count.
-func (p *pricer) cutByClock(period *Period, t *Tariff, offsets []int, add func(time.Time, *decimal.Decimal)) error {
+func (p *pricer) cutByClock(period *Period, t *Tariff, offsets []int, add func(time.Time, *exact.Decimal)) error {
 	days := int(wholeSeconds(period.Start, period.End)/(24*3600)) + 2
 	p.looks += days * len(t.minutes)
 	if most := p.policy.maxPeriods(); days > most/len(t.minutes) || p.looks > looksPerPeriod*most {

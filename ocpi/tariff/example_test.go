@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/shopspring/decimal"
 
+	"github.com/roamwire/roamwire/ocpi/exact"
 	"github.com/roamwire/roamwire/ocpi/tariff"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
@@ -32,7 +32,7 @@ func ExamplePrice() {
 	}
 	start := time.Date(2026, 1, 14, 20, 30, 0, 0, time.UTC)
 	charge := tariff.Charge{Periods: []tariff.Period{{
-		Start: start, End: start.Add(time.Hour), Energy: decimal.RequireFromString("11.05"), Charging: decimal.NewFromInt(3600),
+		Start: start, End: start.Add(time.Hour), Energy: exact.MustParse("11.05"), Charging: exact.New(3600, 0),
 	}}}
 	policy := tariff.Policy{Zone: time.UTC}
 	divided, err := tariff.Divide(&charge, []*tariff.Tariff{quay}, policy)

@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/shopspring/decimal"
-
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/exact"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -37,12 +36,12 @@ const (
 
 // Bounds beyond which a number is probably a mistake.
 var (
-	largestKWh     = decimal.New(1000, 0)      // a charge of one MWh
-	largestKW      = decimal.New(2000, 0)      // more than any vehicle takes
-	endless        = decimal.New(1_000_000, 0) // nobody means Wh or W with that: it stands for no bound
-	largestWh      = decimal.New(10_000, 0)    // a step of 10 kWh
-	largestTime    = decimal.New(4*3600, 0)    // a step of four hours of charging
-	largestParking = decimal.New(24*3600, 0)   // a day of parking
+	largestKWh     = exact.New(1000, 0)      // a charge of one MWh
+	largestKW      = exact.New(2000, 0)      // more than any vehicle takes
+	endless        = exact.New(1_000_000, 0) // nobody means Wh or W with that: it stands for no bound
+	largestWh      = exact.New(10_000, 0)    // a step of 10 kWh
+	largestTime    = exact.New(4*3600, 0)    // a step of four hours of charging
+	largestParking = exact.New(24*3600, 0)   // a day of parking
 )
 
 // What Lint looks at and tells, so that the largest tariff takes no longer than some milliseconds.
@@ -113,9 +112,9 @@ func (l *linter) whole() {
 	}
 	least, most := t.MinPrice, t.MaxPrice
 	switch {
-	case least.BeforeTaxes.Decimal().Cmp(most.BeforeTaxes.Decimal()) > 0:
+	case least.BeforeTaxes.Exact().Cmp(most.BeforeTaxes.Exact()) > 0:
 		l.find(LimitsCross, "/min_price", "it costs at least %s and at most %s before taxes", least.BeforeTaxes, most.BeforeTaxes)
-	case least.AfterTaxes != nil && most.AfterTaxes != nil && least.AfterTaxes.Decimal().Cmp(most.AfterTaxes.Decimal()) > 0:
+	case least.AfterTaxes != nil && most.AfterTaxes != nil && least.AfterTaxes.Exact().Cmp(most.AfterTaxes.Exact()) > 0:
 		l.find(LimitsCross, "/min_price", "it costs at least %s and at most %s with taxes", least.AfterTaxes, most.AfterTaxes)
 	}
 }
@@ -140,18 +139,18 @@ func (l *linter) element(i int, in *v230.TariffElement, e *element) {
 }
 
 func (l *linter) component(pc *v230.PriceComponent, at string) {
-	price := pc.Price.Decimal()
-	if pc.VAT != nil && pc.VAT.Sign() > 0 && pc.VAT.Decimal().Cmp(one) < 0 {
-		l.find(VATFraction, at+"/vat", "%s %% is very little: is it meant to be %s %%?", pc.VAT, pc.VAT.Decimal().Mul(hundred))
+	price := pc.Price.Exact()
+	if pc.VAT != nil && pc.VAT.Sign() > 0 && pc.VAT.Exact().Cmp(one) < 0 {
+		l.find(VATFraction, at+"/vat", "%s %% is very little: is it meant to be %s %%?", pc.VAT, pc.VAT.Exact().Mul(hundred))
 	}
 	switch {
 	case price.IsZero():
 		return // what costs nothing is not rounded
 	case price.Sign() < 0:
 		l.find(PriceNegative, at+"/price", "a price of %s pays the driver", pc.Price)
-	case pc.Type == v230.TariffDimensionTypeEnergy && price.Cmp(decimal.New(5, -minorUnits(l.tariff.Currency)-1)) < 0: // half a cent
+	case pc.Type == v230.TariffDimensionTypeEnergy && price.Cmp(exact.New(5, -minorUnits(l.tariff.Currency)-1)) < 0: // half a cent
 		l.find(PerWh, at+"/price", "%s for a kWh is very little: is it the price of a Wh?", pc.Price)
-	case isTime(pc.Type) && price.Cmp(decimal.New(20, -minorUnits(l.tariff.Currency))) < 0: // 20 cents
+	case isTime(pc.Type) && price.Cmp(exact.New(20, -minorUnits(l.tariff.Currency))) < 0: // 20 cents
 		l.find(PerMinute, at+"/price", "%s for an hour is very little: is it the price of a minute?", pc.Price)
 	}
 	l.step(pc, at+"/step_size")
@@ -163,7 +162,7 @@ func isTime(t v230.TariffDimensionType) bool {
 }
 
 func (l *linter) step(pc *v230.PriceComponent, at string) {
-	step := decimal.New(int64(pc.StepSize), 0)
+	step := exact.New(int64(pc.StepSize), 0)
 	switch pc.Type {
 	case v230.TariffDimensionTypeEnergy:
 		if step.Cmp(largestWh) > 0 {
@@ -194,7 +193,7 @@ func (l *linter) restrictions(i int, in *v230.TariffRestrictions, r *restriction
 	}
 	for _, b := range []struct {
 		name      string
-		low, high *decimal.Decimal
+		low, high *exact.Decimal
 	}{{"kwh", r.minKWh, r.maxKWh}, {"current", r.minCurrent, r.maxCurrent}, {"power", r.minPower, r.maxPower}} {
 		if b.low != nil && b.high != nil && b.low.Cmp(*b.high) >= 0 {
 			never("/max_"+b.name, "min_%s is %s and max_%s is %s, which is not above it", b.name, b.low, b.name, b.high)
@@ -221,28 +220,28 @@ func (l *linter) restrictions(i int, in *v230.TariffRestrictions, r *restriction
 
 // units looks for Wh that were taken for kWh, and W for kW.
 func (l *linter) units(in *v230.TariffRestrictions, at string) {
-	if in.MinKWh != nil && in.MinKWh.Decimal().Cmp(largestKWh) > 0 {
+	if in.MinKWh != nil && in.MinKWh.Exact().Cmp(largestKWh) > 0 {
 		l.find(PerWh, at+"/min_kwh", "%s kWh is more than a vehicle takes: are they Wh?", in.MinKWh)
 	}
-	if in.MaxKWh != nil && in.MaxKWh.Decimal().Cmp(largestKWh) > 0 && !isEndless(in.MaxKWh) {
+	if in.MaxKWh != nil && in.MaxKWh.Exact().Cmp(largestKWh) > 0 && !isEndless(in.MaxKWh) {
 		l.find(PerWh, at+"/max_kwh", "%s kWh is more than a vehicle takes: are they Wh?", in.MaxKWh)
 	}
-	if in.MinPower != nil && in.MinPower.Decimal().Cmp(largestKW) > 0 {
+	if in.MinPower != nil && in.MinPower.Exact().Cmp(largestKW) > 0 {
 		l.find(PerW, at+"/min_power", "%s kW is more than a vehicle takes: are they W?", in.MinPower)
 	}
-	if in.MaxPower != nil && in.MaxPower.Decimal().Cmp(largestKW) > 0 && !isNines(in.MaxPower) && in.MaxPower.Decimal().Cmp(endless) < 0 {
+	if in.MaxPower != nil && in.MaxPower.Exact().Cmp(largestKW) > 0 && !isNines(in.MaxPower) && in.MaxPower.Exact().Cmp(endless) < 0 {
 		l.find(PerW, at+"/max_power", "%s kW is more than a vehicle takes: are they W?", in.MaxPower)
 	}
 }
 
 // isEndless reports whether an upper bound is one of those that are written where none is meant: 9999, or 100000.
 func isEndless(kWh *ocpi.Number) bool {
-	text := kWh.Decimal().String()
-	return kWh.Decimal().Cmp(endless) >= 0 || isNines(kWh) || strings.Trim(text[1:], "0") == "" && text[0] == '1'
+	text := kWh.Exact().String()
+	return kWh.Exact().Cmp(endless) >= 0 || isNines(kWh) || strings.Trim(text[1:], "0") == "" && text[0] == '1'
 }
 
 // isNines reports whether a number is 9999 or the like.
-func isNines(n *ocpi.Number) bool { return strings.Trim(n.Decimal().String(), "9.") == "" }
+func isNines(n *ocpi.Number) bool { return strings.Trim(n.Exact().String(), "9.") == "" }
 
 // clock looks at times of day.
 func (l *linter) clock(in *v230.TariffRestrictions, r *restrictions, at string) {

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/shopspring/decimal"
+	"github.com/roamwire/roamwire/ocpi/exact"
 )
 
 // compare compares each element with those before it: of those that apply, the first counts (PR-02).
@@ -119,9 +119,9 @@ func (r *restrictions) rest(other *restrictions) bool {
 	return r.reservation == other.reservation &&
 		r.startDate <= other.startDate && (r.endDate == 0 || other.endDate != 0 && r.endDate >= other.endDate) &&
 		lower(r.minDuration, other.minDuration, cmp.Compare[int64]) && upper(r.maxDuration, other.maxDuration, cmp.Compare[int64]) &&
-		lower(r.minKWh, other.minKWh, decimal.Decimal.Cmp) && upper(r.maxKWh, other.maxKWh, decimal.Decimal.Cmp) &&
-		lower(r.minCurrent, other.minCurrent, decimal.Decimal.Cmp) && upper(r.maxCurrent, other.maxCurrent, decimal.Decimal.Cmp) &&
-		lower(r.minPower, other.minPower, decimal.Decimal.Cmp) && upper(r.maxPower, other.maxPower, decimal.Decimal.Cmp)
+		lower(r.minKWh, other.minKWh, exact.Decimal.Cmp) && upper(r.maxKWh, other.maxKWh, exact.Decimal.Cmp) &&
+		lower(r.minCurrent, other.minCurrent, exact.Decimal.Cmp) && upper(r.maxCurrent, other.maxCurrent, exact.Decimal.Cmp) &&
+		lower(r.minPower, other.minPower, exact.Decimal.Cmp) && upper(r.maxPower, other.maxPower, exact.Decimal.Cmp)
 }
 
 // lower reports whether a lower bound holds wherever another does.

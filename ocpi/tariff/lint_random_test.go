@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/shopspring/decimal"
 	"pgregory.net/rapid"
 
+	"github.com/roamwire/roamwire/ocpi/exact"
 	"github.com/roamwire/roamwire/ocpi/tariff"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
@@ -68,7 +68,7 @@ func TestLintFindsEveryGapInAWeek(t *testing.T) {
 		for hour := range 7 * 24 {
 			for _, minute := range []int{0, 30, 59} { // when anything changes
 				at := sunday.Add(time.Duration(hour*60+minute) * time.Minute)
-				charge := tariff.Charge{Periods: []tariff.Period{{Start: at, End: at.Add(time.Second), Energy: decimal.New(1, 0), Charging: decimal.New(1, 0)}}}
+				charge := tariff.Charge{Periods: []tariff.Period{{Start: at, End: at.Add(time.Second), Energy: exact.New(1, 0), Charging: exact.New(1, 0)}}}
 				if len(priced(r, charge, tariffs, tariff.Policy{Zone: time.UTC}).Lines) == 0 {
 					free = at.Format("Monday 15:04")
 				}

@@ -5,29 +5,29 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/shopspring/decimal"
+	"github.com/roamwire/roamwire/ocpi/exact"
 )
 
 // A scale is what a minimum and a maximum restrict.
 type scale struct {
 	name, unit string
-	bounds     func(*restrictions) (low, high *decimal.Decimal)
+	bounds     func(*restrictions) (low, high *exact.Decimal)
 }
 
 var scales = []scale{
-	{"kwh", "kWh", func(r *restrictions) (low, high *decimal.Decimal) { return r.minKWh, r.maxKWh }},
-	{"duration", "s", func(r *restrictions) (low, high *decimal.Decimal) {
+	{"kwh", "kWh", func(r *restrictions) (low, high *exact.Decimal) { return r.minKWh, r.maxKWh }},
+	{"duration", "s", func(r *restrictions) (low, high *exact.Decimal) {
 		return inSeconds(r.minDuration), inSeconds(r.maxDuration)
 	}},
-	{"current", "A", func(r *restrictions) (low, high *decimal.Decimal) { return r.minCurrent, r.maxCurrent }},
-	{"power", "kW", func(r *restrictions) (low, high *decimal.Decimal) { return r.minPower, r.maxPower }},
+	{"current", "A", func(r *restrictions) (low, high *exact.Decimal) { return r.minCurrent, r.maxCurrent }},
+	{"power", "kW", func(r *restrictions) (low, high *exact.Decimal) { return r.minPower, r.maxPower }},
 }
 
-func inSeconds(n *int64) *decimal.Decimal {
+func inSeconds(n *int64) *exact.Decimal {
 	if n == nil {
 		return nil
 	}
-	return new(decimal.New(*n, 0))
+	return new(exact.New(*n, 0))
 }
 
 // ranges looks for thresholds between which something has no price, such as 10 and 11 kWh. Below the lowest and above the highest it may
@@ -45,7 +45,7 @@ func (l *linter) ranges(c *Tariff) {
 // A stretch is the part of a scale on which an element applies.
 type stretch struct {
 	element   int
-	low, high *decimal.Decimal
+	low, high *exact.Decimal
 }
 
 // rangeGap tells of the first part of a scale between two elements on which nothing has a price for a dimension.
@@ -87,7 +87,7 @@ func (l *linter) rangeGap(c *Tariff, s *scale, d Dimension) bool {
 }
 
 // compareLow compares lower bounds, of which none is the lowest.
-func compareLow(a, b *decimal.Decimal) int {
+func compareLow(a, b *exact.Decimal) int {
 	switch {
 	case a == nil || b == nil:
 		return cmp.Compare(present(a), present(b))
@@ -96,7 +96,7 @@ func compareLow(a, b *decimal.Decimal) int {
 	}
 }
 
-func present(d *decimal.Decimal) int {
+func present(d *exact.Decimal) int {
 	if d == nil {
 		return 0
 	}

@@ -3,7 +3,7 @@ package tariff
 import (
 	"time"
 
-	"github.com/shopspring/decimal"
+	"github.com/roamwire/roamwire/ocpi/exact"
 )
 
 // A moment is the state of a charge in which restrictions are judged.
@@ -12,7 +12,7 @@ type moment struct {
 	// began is when the session did, or the reservation.
 	began time.Time
 	// energy is what was charged before, in kWh.
-	energy decimal.Decimal
+	energy exact.Decimal
 	period *Period
 	// reserved tells that it is one of a reservation, expired that nobody used it.
 	reserved, expired bool
@@ -59,9 +59,9 @@ func (r *restrictions) judge(m *moment, p *Policy) mismatch {
 	switch {
 	case (r.reservation != notReserved) != m.reserved, r.reservation == expiredOnly && !m.expired: // PR-27, PR-29
 		return byReservation
-	case r.minKWh != nil && compare(m.energy, *r.minKWh) < 0:
+	case r.minKWh != nil && m.energy.Cmp(*r.minKWh) < 0:
 		return byMinKWh
-	case r.maxKWh != nil && compare(m.energy, *r.maxKWh) >= 0:
+	case r.maxKWh != nil && m.energy.Cmp(*r.maxKWh) >= 0:
 		return byMaxKWh
 	}
 	if r.minDuration != nil || r.maxDuration != nil {
@@ -105,7 +105,7 @@ func (m *moment) lasted(p *Policy) int64 {
 }
 
 // below reports whether a lower bound holds for a quantity that was between two values (A10, A11).
-func below(bound, low, high *decimal.Decimal, p *Policy) bool {
+func below(bound, low, high *exact.Decimal, p *Policy) bool {
 	if bound == nil {
 		return true
 	}
@@ -119,11 +119,11 @@ func below(bound, low, high *decimal.Decimal, p *Policy) bool {
 	if measured == nil {
 		return p.Unmeasured == UnmeasuredMatches
 	}
-	return compare(*measured, *bound) >= 0
+	return measured.Cmp(*bound) >= 0
 }
 
 // above reports whether an upper bound holds.
-func above(bound, low, high *decimal.Decimal, p *Policy) bool {
+func above(bound, low, high *exact.Decimal, p *Policy) bool {
 	if bound == nil {
 		return true
 	}
@@ -137,7 +137,7 @@ func above(bound, low, high *decimal.Decimal, p *Policy) bool {
 	if measured == nil {
 		return p.Unmeasured == UnmeasuredMatches
 	}
-	return compare(*measured, *bound) < 0
+	return measured.Cmp(*bound) < 0
 }
 
 // judgeClock judges times of day, days and dates, which are those of the location.

@@ -3,9 +3,8 @@ package tariff
 import (
 	"time"
 
-	"github.com/shopspring/decimal"
-
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/exact"
 )
 
 // A Policy decides what OCPI leaves open. The zero value is the default in every respect; fields name the question by its number in
@@ -66,7 +65,7 @@ type Policy struct {
 	Rounding Rounding
 	// Tolerance is how far an amount of a CDR may be from ours, in its currency, until they differ; nil for one of its smallest
 	// units, such as a cent. Half a unit of the last digit that the CDR writes is allowed anyway.
-	Tolerance *decimal.Decimal
+	Tolerance *exact.Decimal
 	// Zone is the time zone of the location, for times of day, days and dates; nil for UTC. Package timezone knows that of a
 	// location.
 	Zone *time.Location

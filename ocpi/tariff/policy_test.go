@@ -4,9 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/shopspring/decimal"
-
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/exact"
 	"github.com/roamwire/roamwire/ocpi/tariff"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
@@ -85,15 +84,15 @@ func (c *told) add(minutes int, p tariff.Period) *told {
 }
 
 func (c *told) charging(minutes int, kWh string) *told {
-	return c.add(minutes, tariff.Period{Charging: decimal.New(int64(minutes)*60, 0), Energy: decimal.RequireFromString(kWh)})
+	return c.add(minutes, tariff.Period{Charging: exact.New(int64(minutes)*60, 0), Energy: exact.MustParse(kWh)})
 }
 
 func (c *told) parking(minutes int) *told {
-	return c.add(minutes, tariff.Period{Parking: decimal.New(int64(minutes)*60, 0)})
+	return c.add(minutes, tariff.Period{Parking: exact.New(int64(minutes)*60, 0)})
 }
 
 func (c *told) reserved(minutes int) *told {
-	return c.add(minutes, tariff.Period{Reserved: decimal.New(int64(minutes)*60, 0)})
+	return c.add(minutes, tariff.Period{Reserved: exact.New(int64(minutes)*60, 0)})
 }
 
 // under names the tariff of the last period, and with its current and power.
@@ -101,7 +100,7 @@ func (c *told) under(id string) *told { c.Periods[len(c.Periods)-1].TariffID = i
 
 func (c *told) amps(low, high string) *told {
 	p := &c.Periods[len(c.Periods)-1]
-	p.MinCurrent, p.MaxCurrent = new(decimal.RequireFromString(low)), new(decimal.RequireFromString(high))
+	p.MinCurrent, p.MaxCurrent = new(exact.MustParse(low)), new(exact.MustParse(high))
 	return c
 }
 
@@ -281,8 +280,8 @@ func TestPolicies(t *testing.T) {
 		},
 		"A11: of which one alone is known": {
 			tariffs: []*made{newTariff().element(energyD, "1.00", 1, &v230.TariffRestrictions{MinCurrent: kWh(16), MaxCurrent: kWh(32)}).element(energyD, "0.50", 1, nil)},
-			charge: from(t, "UTC", monday).add(10, tariff.Period{Energy: decimal.New(1, 0), MaxCurrent: new(decimal.New(16, 0))}).
-				add(10, tariff.Period{Energy: decimal.New(2, 0), MinCurrent: new(decimal.New(15, 0))}).add(10, tariff.Period{Energy: decimal.New(4, 0), MinCurrent: new(decimal.New(32, 0))}),
+			charge: from(t, "UTC", monday).add(10, tariff.Period{Energy: exact.New(1, 0), MaxCurrent: new(exact.New(16, 0))}).
+				add(10, tariff.Period{Energy: exact.New(2, 0), MinCurrent: new(exact.New(15, 0))}).add(10, tariff.Period{Energy: exact.New(4, 0), MinCurrent: new(exact.New(32, 0))}),
 			of: before, want: "4.00",
 			other: []answer{{tariff.Policy{Measured: tariff.MeasuredHigh}, "4.00"}, {tariff.Policy{Measured: tariff.MeasuredLow}, "4.00"}},
 		},

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/shopspring/decimal"
+	"github.com/roamwire/roamwire/ocpi/exact"
 )
 
 // Errors of Price and Divide, besides *UnknownTariffError.
@@ -44,9 +44,9 @@ type Line struct {
 	Tariff             *Tariff
 	Element, Component int
 	// Quantity is in kWh or seconds, and 1 for FLAT. Added is what step_size adds to it.
-	Quantity, Added decimal.Decimal
+	Quantity, Added exact.Decimal
 	// Price is for one kWh or hour, or the flat price. It includes taxes where the tariff says so.
-	Price decimal.Decimal
+	Price exact.Decimal
 
 	taxing    *taxing
 	component *component
@@ -57,14 +57,14 @@ type Step struct {
 	// Line is the number of the line.
 	Line int
 	// Size is the step_size, Total what was billed without it, and Rounded with it, in Wh or seconds.
-	Size, Total, Rounded decimal.Decimal
+	Size, Total, Rounded exact.Decimal
 }
 
 // A Limited is what a limit of a tariff changed.
 type Limited struct {
 	// Minimum tells that it is min_price, otherwise it is max_price. AfterTaxes tells that it is the limit with taxes.
 	Minimum, AfterTaxes bool
-	Limit               decimal.Decimal
+	Limit               exact.Decimal
 	// Was is what the amount would have been.
 	Was Amount
 }
@@ -127,7 +127,7 @@ type pricer struct {
 	// sessionBegan and reservationBegan are when they did.
 	sessionBegan, reservationBegan time.Time
 	// unbilled are quantities that have no price, by dimension, for A3.
-	unbilled [dimensions]decimal.Decimal
+	unbilled [dimensions]exact.Decimal
 	// cutsMade and looks are what Divide has cut so far, and where it has looked for a cut.
 	cutsMade, looks int
 	// flat holds the FLAT components that were billed, in the session and in the reservation, and the one active last.
@@ -211,7 +211,7 @@ func (p *pricer) bill() error {
 	p.begin()
 	p.out.moments, p.out.tariffs = make([]moment, len(periods)), make([]*Tariff, len(periods))
 	p.out.Lines = make([]Line, 0, len(periods)*2+2)
-	energy := decimal.Zero
+	var energy exact.Decimal
 	for i := range periods {
 		period := &periods[i]
 		t, err := p.tariff(i)
@@ -228,7 +228,7 @@ func (p *pricer) bill() error {
 			p.use(t)
 			p.period(i, t, m)
 		}
-		energy = plus(energy, period.Energy)
+		energy = energy.Add(period.Energy)
 	}
 	return nil
 }
@@ -271,7 +271,7 @@ func (p *pricer) period(i int, t *Tariff, m *moment) {
 	p.book(i, t, m, Energy, Energy, period.Energy)
 	charging, parking := period.Charging, period.Parking
 	if p.policy.Throttled == ThrottledParks && period.Energy.IsZero() {
-		charging, parking = decimal.Zero, parking.Add(charging)
+		charging, parking = exact.Decimal{}, parking.Add(charging)
 	}
 	p.book(i, t, m, Time, Time, charging)
 	if p.policy.ParkingWithoutPrice == ParkingAsTime && !parking.IsZero() && t.active(Parking, m, p.policy) == nil {
@@ -299,21 +299,21 @@ func (t *Tariff) active(d Dimension, m *moment, p *Policy) *component {
 }
 
 // book bills a quantity of a dimension at the price of one.
-func (p *pricer) book(i int, t *Tariff, m *moment, d, priced Dimension, quantity decimal.Decimal) {
+func (p *pricer) book(i int, t *Tariff, m *moment, d, priced Dimension, quantity exact.Decimal) {
 	if quantity.IsZero() {
 		return
 	}
 	c := t.active(priced, m, p.policy)
 	if c == nil {
 		if !m.reserved {
-			p.unbilled[d] = plus(p.unbilled[d], quantity)
+			p.unbilled[d] = p.unbilled[d].Add(quantity)
 		}
 		return
 	}
 	p.line(i, t, m, d, c, quantity)
 }
 
-func (p *pricer) line(i int, t *Tariff, m *moment, d Dimension, c *component, quantity decimal.Decimal) {
+func (p *pricer) line(i int, t *Tariff, m *moment, d Dimension, c *component, quantity exact.Decimal) {
 	p.out.Lines = append(p.out.Lines, Line{
 		Period: i, Dimension: d, Reservation: m.reserved, Tariff: t, Element: c.element, Component: c.index,
 		Quantity: quantity, Price: c.price, taxing: &t.taxes[c.tax], component: c,
@@ -371,12 +371,12 @@ func classOf(l *Line, p *Policy) class {
 }
 
 // amount is what a line comes to as its price says, in 3,600ths: whole numbers where prices and quantities are.
-func (l *Line) amount() decimal.Decimal {
-	return l.amountOf(plus(l.Quantity, l.Added))
+func (l *Line) amount() exact.Decimal {
+	return l.amountOf(l.Quantity.Add(l.Added))
 }
 
 // amountOf is what a quantity comes to at the price of the line.
-func (l *Line) amountOf(quantity decimal.Decimal) decimal.Decimal {
+func (l *Line) amountOf(quantity exact.Decimal) exact.Decimal {
 	amount := l.Price.Mul(quantity)
 	if l.Dimension == Energy || l.Dimension == Flat {
 		amount = amount.Mul(hour)
@@ -402,7 +402,7 @@ func (b *Breakdown) Cost(line int) Cost {
 type sum struct {
 	line     *Line
 	class    class
-	quantity decimal.Decimal
+	quantity exact.Decimal
 }
 
 // sums adds up the quantities of lines that have the same price.
@@ -410,7 +410,7 @@ func (p *pricer) sums() []sum {
 	sums := make([]sum, 0, 8)
 	for i := range p.out.Lines {
 		l := &p.out.Lines[i]
-		class, quantity := classOf(l, p.policy), plus(l.Quantity, l.Added)
+		class, quantity := classOf(l, p.policy), l.Quantity.Add(l.Added)
 		j := slices.IndexFunc(sums, func(s sum) bool {
 			return s.line.component == l.component && s.class == class
 		})
@@ -418,7 +418,7 @@ func (p *pricer) sums() []sum {
 			sums = append(sums, sum{l, class, quantity})
 			continue
 		}
-		sums[j].quantity = plus(sums[j].quantity, quantity)
+		sums[j].quantity = sums[j].quantity.Add(quantity)
 	}
 	return sums
 }

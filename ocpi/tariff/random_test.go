@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/shopspring/decimal"
 	"pgregory.net/rapid"
 
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/exact"
 	"github.com/roamwire/roamwire/ocpi/tariff"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
@@ -20,8 +20,8 @@ func (s *second) like(before *second) bool {
 }
 
 func (s *second) period() tariff.Period {
-	p := tariff.Period{Start: s.at, End: s.at.Add(time.Second), Energy: decimal.New(s.wh, -3)}
-	second := decimal.New(1, 0)
+	p := tariff.Period{Start: s.at, End: s.at.Add(time.Second), Energy: exact.New(s.wh, -3)}
+	second := exact.New(1, 0)
 	switch s.kind {
 	case "CHARGING":
 		p.Charging = second
@@ -30,7 +30,7 @@ func (s *second) period() tariff.Period {
 	default:
 		p.Reserved = second
 	}
-	amps, kw := decimal.New(s.amps, 0), decimal.New(s.kw, 0)
+	amps, kw := exact.New(s.amps, 0), exact.New(s.kw, 0)
 	p.MinCurrent, p.MaxCurrent, p.MinPower, p.MaxPower = &amps, &amps, &kw, &kw
 	return p
 }
@@ -77,7 +77,7 @@ func anySession(r *rapid.T) (seconds []second) {
 
 var (
 	anyPrice = rapid.Custom(func(r *rapid.T) ocpi.Number {
-		return ocpi.NewNumber(decimal.New(rapid.Int64Range(0, 500).Draw(r, "price"), -2))
+		return ocpi.NewNumber(exact.New(rapid.Int64Range(0, 500).Draw(r, "price"), -2).Decimal())
 	})
 	anyClock = rapid.Custom(func(r *rapid.T) string {
 		return fmt.Sprintf("%02d:%02d", rapid.IntRange(0, 23).Draw(r, "hour"), rapid.SampledFrom([]int{0, 0, 30, 59}).Draw(r, "minute"))
@@ -234,8 +234,8 @@ func cutAnywhere(r *rapid.T, c tariff.Charge) tariff.Charge {
 	first, second := p, p
 	first.End = p.Start.Add(time.Duration(n) * time.Second)
 	second.Start = first.End
-	share := func(d decimal.Decimal) (a, b decimal.Decimal) {
-		a = d.Mul(decimal.New(n, 0)).DivRound(decimal.New(all, 0), 12)
+	share := func(d exact.Decimal) (a, b exact.Decimal) {
+		a = d.Mul(exact.New(n, 0)).DivRound(exact.New(all, 0), 12)
 		return a, d.Sub(a)
 	}
 	first.Energy, second.Energy = share(p.Energy)

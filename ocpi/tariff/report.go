@@ -4,8 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/shopspring/decimal"
-
+	"github.com/roamwire/roamwire/ocpi/exact"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -185,7 +184,7 @@ func (a *Audit) reportAs(priced func(*Breakdown) *Report) *Report {
 }
 
 // money is an amount that has as many digits as it has, and at least those of the currency.
-func (r *Report) money(d decimal.Decimal) string { return moneyText(d, r.places) }
+func (r *Report) money(d exact.Decimal) string { return moneyText(d, r.places) }
 
 func (r *Report) line(b *Breakdown, i int) ReportLine {
 	l := &b.Lines[i]

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/shopspring/decimal"
+	"github.com/roamwire/roamwire/ocpi/exact"
 )
 
 // Write writes the report for people, with times as they are at the location.
@@ -124,7 +124,7 @@ func (l *ReportLimit) write(w io.Writer, currency string) {
 }
 
 func (c *ReportCost) write(w io.Writer, currency string) {
-	zero := func(s string) bool { d, err := decimal.NewFromString(s); return err == nil && d.IsZero() }
+	zero := func(s string) bool { d, err := exact.Parse(s); return err == nil && d.IsZero() }
 	stated := c.StatedBefore != "" || c.StatedAfter != ""
 	if zero(c.Before) && zero(c.After) && !stated && c.Name != "total_cost" {
 		return
@@ -177,12 +177,12 @@ func amounts(before, after, currency string) string {
 
 // clock is a number of seconds in hours, minutes and seconds.
 func clock(seconds string) string {
-	d, err := decimal.NewFromString(seconds)
-	if err != nil || d.Abs().Cmp(decimal.New(1, 12)) > 0 {
+	d, err := exact.Parse(seconds)
+	if err != nil || d.Abs().Cmp(exact.New(1, 12)) > 0 {
 		return seconds + " s"
 	}
 	whole := d.IntPart()
-	rest := d.Sub(decimal.New(whole, 0))
+	rest := d.Sub(exact.New(whole, 0))
 	text := fmt.Sprintf("%d:%02d:%02d", whole/3600, whole/60%60, whole%60)
 	if !rest.IsZero() {
 		text += strings.TrimPrefix(rest.Abs().String(), "0")

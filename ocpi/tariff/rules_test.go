@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/shopspring/decimal"
 
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/exact"
 	"github.com/roamwire/roamwire/ocpi/tariff"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
@@ -81,7 +81,7 @@ func (c *told) expires() *told { c.Expired = true; return c }
 // kW sets the power of the last period.
 func (c *told) kW(low, high string) *told {
 	p := &c.Periods[len(c.Periods)-1]
-	p.MinPower, p.MaxPower = new(decimal.RequireFromString(low)), new(decimal.RequireFromString(high))
+	p.MinPower, p.MaxPower = new(exact.MustParse(low)), new(exact.MustParse(high))
 	return c
 }
 
@@ -163,10 +163,10 @@ func TestRulesOfRestrictions(t *testing.T) {
 		},
 		"PR-07: a duration is not reached a fraction of a second before": {
 			one(seconds(600, 1200), energyD), &told{Charge: tariff.Charge{Periods: []tariff.Period{
-				{Start: time.Date(2026, 6, 15, 10, 0, 0, 5e8, time.UTC), Energy: decimal.New(1, 0)},
-				{Start: time.Date(2026, 6, 15, 10, 10, 0, 4e8, time.UTC), Energy: decimal.New(2, 0)},
-				{Start: time.Date(2026, 6, 15, 10, 10, 0, 5e8, time.UTC), Energy: decimal.New(4, 0)},
-				{Start: time.Date(2026, 6, 15, 10, 20, 0, 4e8, time.UTC), Energy: decimal.New(8, 0)},
+				{Start: time.Date(2026, 6, 15, 10, 0, 0, 5e8, time.UTC), Energy: exact.New(1, 0)},
+				{Start: time.Date(2026, 6, 15, 10, 10, 0, 4e8, time.UTC), Energy: exact.New(2, 0)},
+				{Start: time.Date(2026, 6, 15, 10, 10, 0, 5e8, time.UTC), Energy: exact.New(4, 0)},
+				{Start: time.Date(2026, 6, 15, 10, 20, 0, 4e8, time.UTC), Energy: exact.New(8, 0)},
 			}}}, true, before, "12.00",
 		},
 		"PR-07: times hold from the first minute to before the last": {
@@ -342,7 +342,7 @@ func TestRulesOfReservations(t *testing.T) {
 		},
 		"PR-27: a period can have both": {
 			[]*made{session().element(timeD, "60.00", 1, reservedOnly)},
-			from(t, "UTC", monday).add(20, tariff.Period{Reserved: decimal.New(600, 0), Charging: decimal.New(600, 0)}), false, parts,
+			from(t, "UTC", monday).add(20, tariff.Period{Reserved: exact.New(600, 0), Charging: exact.New(600, 0)}), false, parts,
 			"fixed 0.50 energy 0.00 time 1.00 parking 0.00 reservation 10.00",
 		},
 		"PR-28: the FLAT of the reservation and that of the session": {
@@ -486,7 +486,7 @@ func TestPeriodsThatAreGivenStay(t *testing.T) {
 	m := newTariff().element(parkingD, "1.00", 1, hoursOf("10:05", "10:15"))
 	charge := from(t, "UTC", monday).charging(10, "1").charging(10, "2").Charge
 	divided, err := tariff.Divide(&charge, compiled(t, &m.Tariff), tariff.Policy{})
-	if err != nil || len(divided.Periods) != 2 || !divided.Periods[1].Energy.Equal(decimal.New(2, 0)) {
+	if err != nil || len(divided.Periods) != 2 || !divided.Periods[1].Energy.Equal(exact.New(2, 0)) {
 		t.Errorf("%+v: %v", divided, err)
 	}
 }
@@ -593,8 +593,8 @@ func TestTimesOfDayWithSeconds(t *testing.T) {
 func TestPeriodsThatBeginTogether(t *testing.T) {
 	m := newTariff().element(energyD, "2", 1, kWh("", "3")).element(energyD, "1", 1, nil)
 	start := from(t, "UTC", monday).at
-	moment, hour := tariff.Period{Start: start, Energy: decimal.New(1, 0)}, tariff.Period{Start: start, Energy: decimal.New(3, 0), Charging: decimal.New(3600, 0)}
-	twice := tariff.Period{Start: start, Energy: decimal.New(3, 0)}
+	moment, hour := tariff.Period{Start: start, Energy: exact.New(1, 0)}, tariff.Period{Start: start, Energy: exact.New(3, 0), Charging: exact.New(3600, 0)}
+	twice := tariff.Period{Start: start, Energy: exact.New(3, 0)}
 	for _, periods := range [][]tariff.Period{{moment, hour, twice}, {hour, moment, twice}, {twice, hour, moment}} {
 		c := tariff.Charge{Periods: periods}
 		c.Arrange()

@@ -3,8 +3,7 @@ package tariff
 import (
 	"fmt"
 
-	"github.com/shopspring/decimal"
-
+	"github.com/roamwire/roamwire/ocpi/exact"
 	"github.com/roamwire/roamwire/ocpi/v230"
 )
 
@@ -44,8 +43,8 @@ func checkSession(s *v230.Session, charge *Charge) error {
 		}
 	}
 	if has, ok := energyOf(charge); ok {
-		kWh := s.KWh.Decimal()
-		slack := decimal.Max(energySlack, decimal.New(1, kWh.Exponent())) // it may be cut off
+		kWh := s.KWh.Exact()
+		slack := exact.Max(energySlack, exact.New(1, kWh.Exponent())) // it may be cut off
 		if has.Sub(kWh).Abs().Cmp(slack) > 0 {
 			return fail("/charging_periods", "they have %s kWh, and the session %s: each has the energy that flowed in it, in kWh", has, kWh)
 		}
@@ -54,7 +53,7 @@ func checkSession(s *v230.Session, charge *Charge) error {
 }
 
 // energyOf is the energy of all periods, where they say it and none was fed back.
-func energyOf(charge *Charge) (sum decimal.Decimal, ok bool) {
+func energyOf(charge *Charge) (sum exact.Decimal, ok bool) {
 	for i := range charge.Periods {
 		energy := charge.Periods[i].Energy
 		if energy.Sign() < 0 {
@@ -83,13 +82,13 @@ func (c *Charge) complete(s *v230.Session) {
 		}
 	}
 	if !metered {
-		c.spread(s.KWh.Decimal())
+		c.spread(s.KWh.Exact())
 	}
 }
 
 // spread gives each period its share of the energy by how long it charges, and the last of them the rest; the first has all where none charges.
-func (c *Charge) spread(energy decimal.Decimal) {
-	var all decimal.Decimal
+func (c *Charge) spread(energy exact.Decimal) {
+	var all exact.Decimal
 	last := 0
 	for i := range c.Periods {
 		if charging := c.Periods[i].Charging; charging.Sign() > 0 {

@@ -5,9 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/shopspring/decimal"
-
 	"github.com/roamwire/roamwire/ocpi"
+	"github.com/roamwire/roamwire/ocpi/exact"
 )
 
 // A Setting is a field of Policy that is chosen by name, in flags and files.
@@ -89,11 +88,11 @@ func (p *Policy) Set(name, value string) error {
 }
 
 // ParseTolerance reads a Policy's Tolerance, as in 0.05.
-func ParseTolerance(text string) (*decimal.Decimal, error) {
+func ParseTolerance(text string) (*exact.Decimal, error) {
 	n, err := ocpi.ParseNumber(text)
 	if err != nil || n.Sign() < 0 {
 		return nil, fmt.Errorf("%q is no tolerance such as 0.05", text)
 	}
-	tolerance := n.Decimal()
+	tolerance := n.Exact()
 	return &tolerance, nil
 }

@@ -1,6 +1,6 @@
 package tariff
 
-import "github.com/shopspring/decimal"
+import "github.com/roamwire/roamwire/ocpi/exact"
 
 // steps rounds quantities up to the step_size of the last line of their dimension (PR-13 to PR-19): once for energy, once for time and
 // parking together, and once for the time of a reservation. Lines are in order of time.
@@ -51,11 +51,11 @@ func (p *pricer) step(t *Tariff, line int) {
 	if size.IsZero() {
 		return
 	}
-	total, fedBack := decimal.Zero, false
+	total, fedBack := exact.Decimal{}, false
 	for i := range p.out.Lines {
 		l := &p.out.Lines[i]
 		if l.Dimension == last.Dimension && l.Reservation == last.Reservation && (t == nil || l.Tariff == t) {
-			total = plus(total, l.Quantity)
+			total = total.Add(l.Quantity)
 			fedBack = fedBack || l.Quantity.Sign() < 0
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/shopspring/decimal"
+	"github.com/roamwire/roamwire/ocpi/exact"
 )
 
 // all are the restrictions that there can be, in the order in which people read them.
@@ -27,7 +27,7 @@ func (e *element) words() string {
 
 // words say what one of the restrictions asks for; empty where it is not there.
 func (r *restrictions) words(restriction mismatch) string {
-	bound := func(format string, b *decimal.Decimal) string {
+	bound := func(format string, b *exact.Decimal) string {
 		if b == nil {
 			return ""
 		}
@@ -140,7 +140,7 @@ func (m *moment) words(asked mismatch, p *Policy) string {
 }
 
 // between says in what bounds a quantity was.
-func between(low, high *decimal.Decimal, unit string) string {
+func between(low, high *exact.Decimal, unit string) string {
 	switch low, high = orElse(low, high), orElse(high, low); {
 	case low == nil:
 		return "not known"
@@ -192,7 +192,7 @@ type Unpriced struct {
 	Dimension   Dimension
 	Reservation bool
 	// Quantity is in kWh or seconds.
-	Quantity decimal.Decimal
+	Quantity exact.Decimal
 	// Skipped are the elements that have a price for the dimension, and apply at other times.
 	Skipped []Skipped
 }
@@ -201,7 +201,7 @@ type Unpriced struct {
 func (b *Breakdown) unpriced(period int, lines []Line) (out []Unpriced) {
 	p := *b.moments[period].period
 	if b.policy.Throttled == ThrottledParks && p.Energy.IsZero() {
-		p.Charging, p.Parking = decimal.Zero, p.Parking.Add(p.Charging)
+		p.Charging, p.Parking = exact.Decimal{}, p.Parking.Add(p.Charging)
 	}
 	for _, q := range []Unpriced{
 		{Dimension: Time, Reservation: true, Quantity: p.Reserved},

@@ -9,9 +9,9 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/shopspring/decimal"
 
 	"github.com/roamwire/roamwire/ocpi/convert"
+	"github.com/roamwire/roamwire/ocpi/exact"
 	"github.com/roamwire/roamwire/ocpi/tariff"
 	"github.com/roamwire/roamwire/ocpi/v221"
 	"github.com/roamwire/roamwire/ocpi/v230"
@@ -35,10 +35,10 @@ type segment struct {
 	Power   jsontext.Value `json:"power"`
 }
 
-func number(t *testing.T, v jsontext.Value) decimal.Decimal {
+func number(t *testing.T, v jsontext.Value) exact.Decimal {
 	t.Helper()
 	if len(v) == 0 {
-		return decimal.Zero
+		return exact.Decimal{}
 	}
 	if v.Kind() == '"' {
 		unquoted, err := jsontext.AppendUnquote(nil, v)
@@ -47,7 +47,7 @@ func number(t *testing.T, v jsontext.Value) decimal.Decimal {
 		}
 		v = unquoted
 	}
-	d, err := decimal.NewFromString(string(v))
+	d, err := exact.Parse(string(v))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,8 +62,8 @@ func (w *worked) charge(t *testing.T, zone *time.Location) tariff.Charge {
 	}
 	var c tariff.Charge
 	for _, s := range w.Segments {
-		seconds := number(t, s.Minutes).Mul(decimal.New(60, 0))
-		p := tariff.Period{Start: at, End: at.Add(time.Duration(seconds.Mul(decimal.New(1e9, 0)).IntPart())), Energy: number(t, s.KWh)}
+		seconds := number(t, s.Minutes).Mul(exact.New(60, 0))
+		p := tariff.Period{Start: at, End: at.Add(time.Duration(seconds.Mul(exact.New(1e9, 0)).IntPart())), Energy: number(t, s.KWh)}
 		switch s.Kind {
 		case "CHARGING":
 			p.Charging = seconds
@@ -165,7 +165,7 @@ func TestWorkedExamples(t *testing.T) {
 // compare compares one of the printed results with ours, and returns how many numbers those are and how many differ.
 func (w *worked) compare(t *testing.T, b *tariff.Breakdown, what string, want jsontext.Value) (numbers, wrong int) {
 	t.Helper()
-	volume := func(d tariff.Dimension) (sum decimal.Decimal) {
+	volume := func(d tariff.Dimension) (sum exact.Decimal) {
 		for _, l := range b.Lines {
 			if l.Dimension == d && !l.Reservation {
 				sum = sum.Add(l.Quantity).Add(l.Added)
