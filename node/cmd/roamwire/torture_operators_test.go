@@ -169,19 +169,19 @@ func (o *operators) sending(t *testing.T, more int) {
 func (o *operators) settled(t *testing.T) {
 	t.Helper()
 	for began := time.Now(); ; {
-		open := ""
+		var open []string
 		for side, of := range map[string]operator{"eMSP": o.app, "CPO": o.cpms} {
 			for _, c := range every(t, of) {
 				if c.State != string(room.Ended) {
-					open = fmt.Sprintf("the %s's command %s is %s, due %s: %s", side, c.ID, c.State, c.Due, c.Error)
+					open = append(open, fmt.Sprintf("the %s's command %s of %s is %s since %s, due %s: %s", side, c.ID, c.Created, c.State, c.Changed, c.Due, c.Error))
 				}
 			}
 		}
-		if open == "" {
+		if len(open) == 0 {
 			return
 		}
-		if time.Since(began) > 2*time.Minute {
-			t.Fatal(open)
+		if now := time.Now(); now.Sub(began) > 2*time.Minute {
+			t.Fatalf("at %s, since %s:\n%s", now.UTC(), began.UTC(), strings.Join(open, "\n"))
 		}
 		time.Sleep(250 * time.Millisecond)
 	}

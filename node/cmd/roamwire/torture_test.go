@@ -95,6 +95,8 @@ type victim struct {
 	version                                 ocpi.Version
 	cable                                   *cable
 	process                                 *exec.Cmd
+	// log is what its processes have logged, which is shown where the test fails.
+	log *os.File
 }
 
 func newVictim(t *testing.T, folder, name, party, role string) *victim {
@@ -105,10 +107,20 @@ func newVictim(t *testing.T, folder, name, party, role string) *victim {
 	}
 	v := &victim{program: program(t, bin), data: filepath.Join(folder, name), listen: freeAddress(t), api: freeAddress(t), party: party, role: role}
 	v.cable = newCable(t, v.listen)
+	log, err := os.Create(v.data + ".log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.log = log
 	t.Cleanup(func() {
 		if v.process != nil {
 			_ = v.process.Process.Kill()
 			_ = v.process.Wait()
+		}
+		_ = log.Close()
+		if logged, err := os.ReadFile(log.Name()); err == nil && t.Failed() {
+			const most = 20_000
+			t.Logf("the %s has logged, in the end:\n%s", name, logged[max(0, len(logged)-most):])
 		}
 	})
 	return v
@@ -129,9 +141,7 @@ func (v *victim) start(t *testing.T) {
 	v.process = exec.Command(v.program, "serve", "--data", v.data, "--listen", v.listen, "--api-listen", v.api, "--public-url", v.cable.url(),
 		"--party", v.party, "--role", v.role, "--versions", string(v.version), "--allow-private", "--admin-listen", "", "--cdr-settle", "2s",
 		"--command-answer-within", "1s", "--command-default", "START_SESSION=ACCEPTED", "--command-result-within", "8s", "--command-timeout", "20s")
-	if os.Getenv(tortureKills) == "" {
-		v.process.Stderr = nil
-	}
+	v.process.Stderr = v.log
 	if err := v.process.Start(); err != nil {
 		t.Fatal(err)
 	}
