@@ -70,18 +70,6 @@ func checkNumber(s string) error {
 	return nil
 }
 
-// Decimal returns the value for exact arithmetic.
-func (n Number) Decimal() decimal.Decimal {
-	if n.literal == "" {
-		return decimal.Zero
-	}
-	d, err := decimal.NewFromString(n.literal)
-	if err != nil { // every way to make a Number checks its literal
-		panic(fmt.Sprintf("ocpi: Number holds %q: %v", n.literal, err))
-	}
-	return d
-}
-
 // Exact returns the value for exact arithmetic that mostly does not allocate.
 func (n Number) Exact() exact.Decimal {
 	if n.literal == "" {
@@ -89,6 +77,9 @@ func (n Number) Exact() exact.Decimal {
 	}
 	return exact.MustParse(n.literal) // every way to make a Number checks its literal
 }
+
+// Decimal is Exact for those who compute with package decimal.
+func (n Number) Decimal() decimal.Decimal { return n.Exact().Decimal() }
 
 // Equal reports whether both are the same value; 0.5 equals 0.50.
 func (n Number) Equal(m Number) bool {
